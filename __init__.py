@@ -1,0 +1,53 @@
+"""Mainspring runs jobs on time: at once, later, on a calendar, or as a durable workflow.
+
+This file decides which names are public and nothing else: it must not import any of them before it is asked
+for, because every node, runner child and command pays for it. That the root is the package is ADR 0001.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .broker.net.async_client import AsyncClient
+    from .broker.net.client import Client
+    from .broker.tasks import Context, job, task
+
+__version__ = "0.1.0"
+
+__all__ = ["AsyncClient", "Client", "Context", "__version__", "job", "task"]
+
+# Public name -> the module that defines it. The block above tells type checkers the same; a test compares.
+_EXPORTS: Final[dict[str, str]] = {
+    "AsyncClient": ".broker.net.async_client",
+    "Client": ".broker.net.client",
+    "Context": ".broker.tasks",
+    "job": ".broker.tasks",
+    "task": ".broker.tasks",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is first asked for, and keeps it.
+
+    Args:
+        name: the attribute that was not found in this module.
+
+    Returns:
+        The object of that name in the module that `_EXPORTS` gives for it.
+
+    Raises:
+        AttributeError: the name is not public.
+    """
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; its public names are in __all__"
+        )
+    value: object = getattr(import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, imported or not."""
+    return sorted({*globals(), *_EXPORTS})

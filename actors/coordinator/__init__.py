@@ -1,0 +1,1 @@
+"""The coordinator: one deterministic machine a shard."""

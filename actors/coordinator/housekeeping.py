@@ -1,0 +1,125 @@
+"""What a shard does by the second and by the minute: old leases get rows, late jobs expire, idle sessions, old keys and old history go.
+
+Decides these as logged ops, so that every copy of the shard forgets the same things. An idle shard writes one small entry a minute at the most.
+Rule: docs/design.md, "Storage" (leases, retention).
+"""
+
+from typing import Any
+
+from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END
+from ..jobs.job import Job
+from ..jobs.lifecycle import RUNNING
+from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS
+from ..store import ReadExpired, ReadJobs
+from . import dispatching
+from .state import ShardState
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+
+
+class Housekeeping:
+    """When each duty is next due; soft state."""
+
+    __slots__ = ("floor", "index_at_second", "minute_ns", "second_ns")
+
+    def __init__(self, now_ns: int, floor: int, index: int) -> None:
+        self.second_ns = now_ns + SECOND_NS
+        self.minute_ns = now_ns + MINUTE_NS
+        self.floor = floor
+        self.index_at_second = index
+
+    def due(self, state: ShardState) -> None:
+        """Does what is due now."""
+        now_ns = state.now.elapsed_ns
+        if now_ns >= self.second_ns:
+            self.second_ns = now_ns + SECOND_NS
+            self._second(state)
+        if now_ns >= self.minute_ns:
+            self.minute_ns = now_ns + MINUTE_NS
+            _minute(state)
+        surplus = state.image.finished - state.settings.retention.finished_jobs_max
+        if surplus > PRUNE_JOBS // 2 and state.applied >= state.pruned_index:
+            _prune_count(state)
+
+    def wake_ns(self, state: ShardState) -> int:
+        """Returns when it wants to be called: each second while anything happens, each minute otherwise."""
+        busy = state.image.index != self.index_at_second or bool(state.image.leases) or state.expiring
+        return min(self.second_ns, self.minute_ns) if busy else self.minute_ns
+
+    def _second(self, state: ShardState) -> None:
+        self._hold(state)
+        if state.expiring:
+            state.out.reads.append(ReadExpired(state.image.stamp_ms, EXPIRE_JOBS))
+        self.index_at_second = state.image.index + (1 if state.ops else 0)
+
+    def _hold(self, state: ShardState) -> None:
+        """Gives old leases a row, and moves the floor below which no lease lacks one."""
+        image = state.image
+        before_ms = image.stamp_ms - HOLD_AFTER_MS
+        rows: list[list[int]] = []
+        floor = state.index
+        for job in image.leases.values():
+            if job.held:
+                continue
+            if job.leased_ms <= before_ms:
+                rows.append([job.id, job.attempts, job.epoch, job.index, job.executor, job.incarnation, job.leased_ms])
+            elif job.index < floor:
+                floor = job.index
+        # A lease of this very entry is older than none; the floor may stand on this entry.
+        if rows or (floor > self.floor and image.index != self.index_at_second):
+            op = [HOLD, floor, rows]
+            state.log(op)
+            image.apply_hold(op)
+            self.floor = floor
+
+
+def expired_read(state: ShardState, rows: list[list[Any]]) -> None:
+    """Ends jobs whose time to start has passed; records that memory does not hold are read first."""
+    ids = [row[0] for row in rows]
+    missing = [id for id in ids if id not in state.image.jobs]
+    if missing:
+        state.out.reads.append(ReadJobs(missing, "expire", ids))
+    else:
+        _expire(state, ids)
+
+
+def expiring_read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> None:
+    """Goes on when the records are there."""
+    for row in rows:
+        if row[0] not in state.image.jobs and len(row) != 5:
+            state.image.jobs[row[0]] = Job.from_live(row)
+    _expire(state, read.context)
+
+
+def _expire(state: ShardState, ids: list[int]) -> None:
+    jobs, stamp_ms = state.image.jobs, state.image.stamp_ms
+    over = [
+        id
+        for id in ids
+        if (job := jobs.get(id)) is not None and not job.terminal and job.state != RUNNING and job.expires_ms is not None and job.expires_ms <= stamp_ms
+    ]
+    if over:
+        dispatching.expire(state, over)
+
+
+def _minute(state: ShardState) -> None:
+    image, settings = state.image, state.settings
+    idle_before_ms = image.stamp_ms - settings.session_ttl_ms
+    idle = [session for session, kept in image.sessions.items() if kept.used_ms < idle_before_ms]
+    if idle:
+        op = [SESSIONS_END, idle]
+        state.log(op)
+        image.apply_sessions_end(op)
+    if state.keys_taken:
+        state.log([KEYS_END, image.stamp_ms])
+    if image.finished:
+        for queue, retention in ((None, settings.retention), *settings.queue_retention):
+            state.log([PRUNE, queue, image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS])
+
+
+def _prune_count(state: ShardState) -> None:
+    """Prunes by count, one bounded op at a time: the next waits until the store has applied this one."""
+    retention = state.settings.retention
+    state.pruned_index = state.index
+    state.log([PRUNE, None, state.image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS])

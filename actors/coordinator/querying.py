@@ -1,0 +1,82 @@
+"""Bounded listings for people and tools: jobs, queues, executors, tasks, statistics.
+
+Decides what memory adds to what the store lists. Listings are as of the last applied entry, a moment behind; memory lays over them what runs now.
+"""
+
+from typing import Any
+
+from ...broker.wire.messages import Listing, Query
+from ..effects import Peer
+from ..jobs.lifecycle import STATES
+from ..store import ReadListing
+from .state import ShardState
+
+EXECUTOR_LISTING = ["executor", "node", "incarnation", "tasks", "queues", "slots", "used", "lease_left_ms", "silent"]
+
+
+def take(state: ShardState, peer: Peer, message: Query) -> None:
+    """Answers a query from memory, or asks the store."""
+    if message.name == "executors":
+        state.send(peer, Listing(state.shard, message.request, EXECUTOR_LISTING, _executors(state), False))
+    elif len(message.filter) > 16 or not all(isinstance(value, str | int | None) for value in message.filter.values()):
+        state.refuse(peer, message.request, "invalid_query", "a filter holds at most 16 numbers or texts")
+    else:
+        state.out.reads.append(ReadListing(message.name, message.filter, (peer, message.request)))
+
+
+def _executors(state: ShardState) -> list[list[Any]]:
+    now_ns = state.now.elapsed_ns
+    return [
+        [
+            link.name,
+            link.node,
+            link.incarnation,
+            len(link.tasks),
+            ",".join(sorted(link.queues)),
+            sum(link.windows.values()),
+            sum(link.used.values()),
+            max(0, (link.deadline_ns - now_ns) // 1_000_000),
+            link.silent,
+        ]
+        for link in sorted(state.links.by_peer.values(), key=lambda link: (link.node, link.name))
+    ]
+
+
+def listed(state: ShardState, read: ReadListing, rows: list[Any]) -> None:
+    """Goes on when the store has answered."""
+    peer, request = read.context
+    if len(rows) == 1:
+        state.refuse(peer, request, "invalid_query", rows[0])
+        return
+    columns, found, more = rows
+    if read.name in ("jobs", "job"):
+        _lay_over(state, columns, found)
+    elif read.name == "queues":
+        columns, found = [*columns, "running"], _with_running(state, columns, found)
+    elif read.name == "stat":
+        columns, found = _with_memory(state, columns, found)
+    state.send(peer, Listing(state.shard, request, columns, found, more))
+
+
+def _lay_over(state: ShardState, columns: list[str], rows: list[list[Any]]) -> None:
+    """Puts in the states that memory knows and rows do not show yet."""
+    id_at, state_at = columns.index("id"), columns.index("state")
+    for row in rows:
+        job = state.image.jobs.get(row[id_at])
+        if job is not None:
+            row[state_at] = STATES[job.state]
+
+
+def _with_running(state: ShardState, columns: list[str], rows: list[list[Any]]) -> list[list[Any]]:
+    running: dict[str, int] = {}
+    for job in state.image.leases.values():
+        queue = state.image.lanes[job.lane].queue
+        running[queue] = running.get(queue, 0) + 1
+    at = columns.index("queue")
+    return [[*row, running.get(row[at], 0)] for row in rows]
+
+
+def _with_memory(state: ShardState, columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Adds the machine's own figures to the store's."""
+    picture = {name: value for name, value in state.snapshot().items() if name not in ("counts", *columns)}
+    return [*columns, *picture], [[*row, *picture.values()] for row in rows]

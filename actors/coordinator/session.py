@@ -1,0 +1,37 @@
+"""Client sessions as the shard remembers them: the last answers, so that a submit sent twice is taken once.
+
+Decides what a repeated sequence number gets. Rule: docs/design.md, "Submitting twice": the leader keeps the floor and the last W answers.
+"""
+
+from typing import NamedTuple
+
+
+class Taken(NamedTuple):
+    """The answer to one submit: ids first_id.., and [offset, id] of duplicates by key."""
+
+    first_id: int
+    count: int
+    existing: list[list[int]]
+
+
+class Session:
+    """One client's conversation with one shard."""
+
+    __slots__ = ("answers", "floor", "used_ms")
+
+    def __init__(self, stamp_ms: int) -> None:
+        self.floor = 1  # sequences below it were answered, and the client has said that it got the answers
+        self.answers: dict[int, Taken] = {}
+        self.used_ms = stamp_ms
+
+    def take(self, sequence: int, acked_below: int, taken: Taken, window: int, stamp_ms: int) -> None:
+        """Keeps an answer and forgets those that the client has acknowledged or that fall out of the window."""
+        assert sequence not in self.answers, f"sequence {sequence} is taken twice"
+        self.answers[sequence] = taken
+        self.used_ms = stamp_ms
+        floor = max(self.floor, acked_below, sequence - window + 1)
+        while self.floor < floor:
+            self.answers.pop(self.floor, None)
+            self.floor += 1
+            if not self.answers:
+                self.floor = floor

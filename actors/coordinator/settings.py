@@ -1,0 +1,39 @@
+"""What an operator may tune of a shard; the node's settings fill it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long finished jobs are kept: both bounds hold."""
+
+    finished_jobs_max: int = 1_000_000
+    finished_age_ms: int = 7 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSettings:
+    """One shard's settings; the same for all shards of a cluster."""
+
+    cluster: str = ""
+    shards: int = 1
+    tenants: frozenset[str] = frozenset({"default"})
+    leaders: tuple[tuple[int, str], ...] = ()
+    """(shard, endpoint): the cluster map of the hello."""
+    lease_ttl_ms: int = 10_000
+    dedup_window: int = 1024
+    session_ttl_ms: int = 3_600_000
+    key_ttl_ms: int = 86_400_000
+    payload_bytes_max: int = 1024 * 1024
+    batch_jobs_max: int = 1024
+    backlog_jobs_max: int = 10_000_000
+    retry: tuple[Any, ...] = field(default=(3, 1_000, 2.0, 600_000, "full"))
+    """The RetryPolicy row of tasks that announce none."""
+    retention: Retention = Retention()
+    queue_retention: tuple[tuple[str, Retention], ...] = ()
+
+    def __post_init__(self) -> None:
+        assert 1 <= self.shards <= 4096, self.shards
+        assert self.lease_ttl_ms >= 100, self.lease_ttl_ms
+        assert self.dedup_window >= 1, self.dedup_window

@@ -1,0 +1,101 @@
+"""What the parts of one shard's coordinator share during an event: the image, the soft state, and what the event asks for.
+
+Decides nothing itself. Every decision goes through `decide`, which writes the op down and changes the image in one step.
+"""
+
+from typing import Any
+
+from ...broker.wire.errors import ERRORS
+from ...broker.wire.ids import SEQUENCE_BITS
+from ...broker.wire.messages import Message, Refused
+from ..draws import Draws
+from ..effects import Effects, Peer, Send
+from ..entries import Op
+from ..jobs.job import Job
+from ..machine import Now
+from .image import Image
+from .link import Links
+from .settings import ShardSettings
+from .timers import Timers
+from .waiters import Waiters
+
+
+class ShardState:
+    """One shard's memory. `out` and `now` belong to the event being handled, `ops` to the turn's entry."""
+
+    def __init__(self, shard: int, epoch: int, settings: ShardSettings, image: Image, draws: Draws, now: Now) -> None:
+        self.shard = shard
+        self.shard_base = shard << SEQUENCE_BITS
+        self.epoch = epoch
+        self.settings = settings
+        self.image = image
+        self.draws = draws
+        self.links = Links()
+        self.waiters = Waiters()
+        self.timers = Timers(now)
+        self.now = now
+        self.out = Effects()
+        self.ops: list[Op] = []
+        self.applied = image.index
+        self.draining = False
+        self.horizon_ms = 0
+        self.started_ns = now.elapsed_ns
+        self.ready_lanes: set[int] = set()
+        self.refill: set[int] = set()  # lanes with more on disk
+        self.pending_submits: set[tuple[int, int]] = set()
+        self.asked: dict[int, Job] = {}  # running jobs that were asked to stop
+        self.orphans_settled = False  # the leases found at the start have all been claimed or ended
+        self.expiring = True  # some job may have a time by which it must start
+        self.keys_taken = True  # some job may have a key
+        self.pruned_index = 0
+        self.refused: dict[tuple[int, int], tuple[str, str]] = {}
+        self.counts: dict[str, int] = {}
+
+    @property
+    def index(self) -> int:
+        """The index that this turn's entry will have: the fence of leases decided now."""
+        return self.image.index + 1
+
+    def begin(self, now: Now) -> None:
+        """Starts an event. The stamp never goes back, whatever the wall clock does."""
+        self.now = now
+        self.out = Effects()
+        if now.wall_ms > self.image.stamp_ms:
+            self.image.stamp_ms = now.wall_ms
+
+    def log(self, op: Op) -> None:
+        """Writes an op down for this turn's entry."""
+        self.ops.append(op)
+
+    def send(self, peer: Peer, message: Message) -> None:
+        """Sends once all that was decided so far is committed."""
+        self.out.sends.append(Send(peer, message))
+
+    def refuse(self, peer: Peer, request: int, code: str, text: str) -> None:
+        """Refuses at once: a refusal rests on nothing."""
+        assert code in ERRORS, code
+        self.count("refused_" + code)
+        error = ERRORS[code]
+        self.out.urgent.append(Send(peer, Refused(self.shard, request, code, f"{text}; {error.mend}" if text else f"{error.meaning}; {error.mend}")))
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Counts an occurrence, for metrics and the simulator's coverage."""
+        self.counts[name] = self.counts.get(name, 0) + by
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns a small picture for inspection."""
+        image = self.image
+        return {
+            "shard": self.shard,
+            "epoch": self.epoch,
+            "index": image.index,
+            "applied": self.applied,
+            "jobs_in_memory": len(image.jobs),
+            "leases": len(image.leases),
+            "links": len(self.links),
+            "lanes": len(image.lanes),
+            "live": sum(image.queue_live.values()),
+            "finished": image.finished,
+            "sessions": len(image.sessions),
+            "counts": dict(self.counts),
+        }

@@ -1,0 +1,181 @@
+"""Taking jobs: what a Submit gets, and how it stays one submit however often it comes.
+
+Decides who is refused and why, which id a job gets and what a key means. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1 and P7.
+"""
+
+from typing import Any
+
+from ...broker.wire.ids import job_id
+from ...broker.wire.messages import Submit, Submitted
+from ...broker.wire.rows import job_fault
+from ..effects import Peer
+from ..entries import LANES, SUBMIT
+from ..limits import LANES_MAX, UNAPPLIED_MAX
+from ..store import ReadKeys
+from . import placing
+from .state import ShardState
+
+_REFUSED_MAX = 10_000
+
+
+def take(state: ShardState, peer: Peer, message: Submit) -> None:
+    """Takes a submit, repeats the answer to one that was taken, or refuses it."""
+    if _answered(state, peer, message):
+        return
+    fault = _fault(state, message)
+    if fault is not None:
+        _refuse(state, peer, message, *fault)
+        return
+    asked = _unknown_keys(state, message)
+    if asked:
+        state.pending_submits.add((message.session, message.sequence))
+        state.out.reads.append(ReadKeys(asked, (peer, message)))
+        return
+    _decide(state, peer, message, {})
+
+
+def keys_read(state: ShardState, read: ReadKeys, rows: list[list[Any]]) -> None:
+    """Goes on with a submit whose keys have been looked up."""
+    peer, message = read.context
+    state.pending_submits.discard((message.session, message.sequence))
+    _decide(state, peer, message, {(tenant, key): (id, until_ms) for tenant, key, id, until_ms in rows})
+
+
+def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
+    """Deals with a sequence that was seen before."""
+    asked = (message.session, message.sequence)
+    if asked in state.pending_submits:
+        return True
+    if asked in state.refused:
+        state.refuse(peer, message.sequence, *state.refused[asked])
+        return True
+    if not (0 < message.session < 1 << 63 and 0 < message.sequence < 1 << 63):
+        state.refuse(peer, message.sequence, "malformed", "session and sequence are positive 63-bit integers")
+        return True
+    session = state.image.sessions.get(message.session)
+    if session is None:
+        if message.sequence == 1:
+            return False
+        state.refuse(peer, message.sequence, "unknown_session", "")
+        return True
+    taken = session.answers.get(message.sequence)
+    if taken is not None:
+        state.count("submits_repeated")
+        state.send(peer, Submitted(state.shard, message.session, message.sequence, *taken))
+        return True
+    if message.sequence < session.floor:
+        state.refuse(peer, message.sequence, "forgotten", "")
+        return True
+    return False
+
+
+def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
+    """Returns (code, text) of why these jobs are not taken, or None."""
+    settings, image = state.settings, state.image
+    if state.draining:
+        return "draining", ""
+    if len(message.jobs) > settings.batch_jobs_max:
+        return "batch_too_large", f"{len(message.jobs)} jobs in one submit; at most {settings.batch_jobs_max} are taken"
+    if not message.jobs:
+        return "invalid_job", "a submit holds at least one job"
+    if state.index - state.applied > UNAPPLIED_MAX:
+        return "overloaded", f"the shard file is {state.index - state.applied} entries behind (is its lock held?)"
+    asked: dict[str, int] = {}
+    for row in message.jobs:
+        fault = job_fault(row, settings.payload_bytes_max)
+        if fault is not None:
+            return fault
+        if row[0] not in image.tasks:
+            return "unknown_task", f"task {row[0]!r} is not known here"
+        if row[3] not in settings.tenants:
+            return "unknown_tenant", f"tenant {row[3]!r} is not known here"
+        asked[row[2]] = asked.get(row[2], 0) + 1
+    for queue, count in asked.items():
+        if image.queue_live.get(queue, 0) + count > settings.backlog_jobs_max:
+            return "queue_full", f"queue {queue!r} has {image.queue_live.get(queue, 0)} jobs of at most {settings.backlog_jobs_max}"
+    if len(image.lanes) + len(message.jobs) > LANES_MAX:
+        lanes = {(row[3], row[2], row[4], row[0]) for row in message.jobs} - image.lane_of.keys()
+        if len(image.lanes) + len(lanes) > LANES_MAX:
+            return "overloaded", f"the shard has {LANES_MAX} combinations of tenant, queue, priority and task, and takes no new one"
+    return None
+
+
+def _refuse(state: ShardState, peer: Peer, message: Submit, code: str, text: str) -> None:
+    """Refuses for good: the same sequence coming late gets the same answer, so that a definite refusal stays one."""
+    if len(state.refused) >= _REFUSED_MAX:
+        state.refused.pop(next(iter(state.refused)))
+    state.refused[message.session, message.sequence] = (code, text)
+    state.refuse(peer, message.sequence, code, text)
+
+
+def _unknown_keys(state: ShardState, message: Submit) -> list[tuple[str, str]]:
+    """Returns the keys that only the store can tell about."""
+    fresh = state.image.fresh_keys
+    return list(dict.fromkeys((row[3], row[7]) for row in message.jobs if row[7] is not None and (row[3], row[7]) not in fresh))
+
+
+def _lane(state: ShardState, row: list[Any], new_lanes: list[list[Any]], made: dict[tuple[str, str, int, str], int]) -> int:
+    key = (row[3], row[2], row[4], row[0])
+    lane = state.image.lane_of.get(key)
+    if lane is not None:
+        return lane.id
+    id = made.get(key)
+    if id is None:
+        id = made[key] = len(state.image.lanes) + len(new_lanes) + 1
+        new_lanes.append([id, *key])
+    return id
+
+
+def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[str, str], tuple[int, int]]) -> None:
+    """Gives ids, writes the op and answers."""
+    image, stamp_ms = state.image, state.image.stamp_ms
+    first_id = job_id(state.shard, image.next_sequence)
+    new_lanes: list[list[Any]] = []
+    made_lanes: dict[tuple[str, str, int, str], int] = {}
+    rows: list[list[Any]] = []
+    existing: list[list[int]] = []
+    given: dict[tuple[str, str], int] = {}
+    for offset, job in enumerate(message.jobs):
+        _, payload, _, tenant, _, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, trace = job
+        key_until_ms = None
+        if key is not None:
+            holder = given.get((tenant, key)) or _holder(state, stored, (tenant, key))
+            if holder is not None:
+                existing.append([offset, holder])
+                continue
+            given[tenant, key] = first_id + len(rows)
+            state.keys_taken = True
+            key_until_ms = stamp_ms + state.settings.key_ttl_ms
+        due_ms = at_ms if delay_ms is None else stamp_ms + delay_ms if delay_ms else None
+        if due_ms is not None and delay_ms is None and due_ms <= state.now.wall_ms:
+            due_ms = None
+        scheduled_ms = at_ms if at_ms is not None else stamp_ms + (delay_ms or 0)
+        if expires_ms is not None:
+            state.expiring = True
+        expires_at_ms = None if expires_ms is None else stamp_ms + expires_ms
+        lane = _lane(state, job, new_lanes, made_lanes)
+        rows.append([lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_at_ms, trace, key_until_ms])
+    if new_lanes:
+        op = [LANES, new_lanes]
+        state.log(op)
+        image.apply_lanes(op)
+    op = [SUBMIT, message.session, message.sequence, message.acked_below, first_id, rows, existing]
+    state.log(op)
+    made = image.apply_submit(op, state.index)
+    placing.place_fresh(state, made, _delays(message, existing))
+    state.count("jobs_submitted", len(rows))
+    state.send(peer, Submitted(state.shard, message.session, message.sequence, first_id, len(message.jobs), existing))
+
+
+def _holder(state: ShardState, stored: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str]) -> int | None:
+    """Returns the job that holds a key now: by an entry not applied yet, or by the store; None if nobody does."""
+    fresh = state.image.fresh_keys.get(key)
+    id, until_ms = (fresh[0], fresh[2]) if fresh is not None else stored.get(key, (None, 0))
+    return id if id is not None and until_ms > state.image.stamp_ms else None
+
+
+def _delays(message: Submit, existing: list[list[int]]) -> list[int | None]:
+    """Returns the delay in ms of each job that was taken, None where it is due at once or on the calendar."""
+    passed = {offset for offset, _ in existing}
+    return [row[5] for offset, row in enumerate(message.jobs) if offset not in passed]
+

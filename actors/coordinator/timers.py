@@ -1,0 +1,108 @@
+"""When jobs are due: two wheels, one on elapsed time (delays, retries) and one on the wall (calendar times), and what is due within moments.
+
+Decides which clock a due time runs on: a wall-clock step must never fire a delay early, and must move what is due on the calendar. Only jobs within
+the horizon stand here; the due index on disk has the rest. Rule: docs/design.md, "Time".
+"""
+
+import heapq
+from collections.abc import Iterator
+
+from ..jobs.job import Job
+from ..limits import FIRE_JOBS_MAX, LEAD_MS
+from ..machine import Now
+from ..timing.wheel import Wheel
+
+ELAPSED, WALL = 0, 1
+CLOCKS = (ELAPSED, WALL)
+
+Firing = tuple[int, int, int]
+"""(clock, key in that clock's milliseconds, job id)."""
+
+
+def clock_ms(clock: int, now: Now) -> int:
+    """Returns what a clock shows, in whole milliseconds rounded down."""
+    return now.elapsed_ms if clock == ELAPSED else now.wall_ms
+
+
+class Timers:
+    """The wheels, the near jobs (`soon`: due within the lead) and those leased ahead of their time (`ahead`)."""
+
+    def __init__(self, now: Now) -> None:
+        self.wheels = (Wheel(now.elapsed_ms), Wheel(now.wall_ms))
+        self.soon: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+        self.ahead: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+        self.on_elapsed: set[int] = set()
+        self.full = (False, False)  # the last advance came back full: more is due at once
+
+    def add_delay(self, job: Job, delay_ms: int, now: Now) -> None:
+        """Sets a job's timer on elapsed time; rounds up, so that it never fires early."""
+        job.fires_ms = -(-now.elapsed_ns // 1_000_000) + delay_ms
+        self.on_elapsed.add(job.id)
+        self.wheels[ELAPSED].add(job.fires_ms, job.id & ((1 << 40) - 1))
+
+    def add_calendar(self, id: int, due_ms: int) -> None:
+        """Sets a timer on the wall clock."""
+        if id not in self.on_elapsed:
+            self.wheels[WALL].add(due_ms, id & ((1 << 40) - 1))
+
+    def fire(self, now: Now, shard_base: int) -> list[Firing]:
+        """Takes what is due within the lead out of the wheels, at most a bounded number a turn."""
+        fired: list[Firing] = []
+        full: list[bool] = []
+        for clock in CLOCKS:
+            due = self.wheels[clock].advance(clock_ms(clock, now) + LEAD_MS, FIRE_JOBS_MAX)
+            full.append(len(due) == FIRE_JOBS_MAX)
+            for key, sequence in due:
+                id = shard_base | sequence
+                if clock == ELAPSED:
+                    self.on_elapsed.discard(id)
+                elif id in self.on_elapsed:
+                    continue  # a delay that the due index returned as well: its own clock decides
+                fired.append((clock, key, id))
+        self.full = (full[0], full[1])
+        return fired
+
+    def near(self, clock: int, key: int, job: Job) -> None:
+        """Notes that a job is due within the lead."""
+        job.fires_ms = key
+        job.queued = True
+        heapq.heappush(self.soon[clock], (key, job.id))
+
+    def lease_ahead(self, clock: int, job: Job) -> None:
+        """Notes that a job was leased before its time; its Run leaves at the instant."""
+        assert job.fires_ms is not None
+        heapq.heappush(self.ahead[clock], (job.fires_ms, job.id))
+
+    @staticmethod
+    def due(heaps: tuple[list[tuple[int, int]], list[tuple[int, int]]], now: Now) -> Iterator[tuple[int, int]]:
+        """Pops the (key, id) of `soon` or `ahead` whose instant has come."""
+        for clock in CLOCKS:
+            heap, at_ms = heaps[clock], clock_ms(clock, now)
+            while heap and heap[0][0] <= at_ms:
+                yield heapq.heappop(heap)
+
+    def wake_ns(self, now: Now) -> int | None:
+        """Returns the elapsed ns at which something here wants a turn; while anything waits on the wall, at least each second."""
+        best: int | None = None
+        for clock in CLOCKS:
+            if self.full[clock]:
+                return now.elapsed_ns
+            keys = [heap[0][0] for heap in (self.soon[clock], self.ahead[clock]) if heap]
+            next_ms = self.wheels[clock].next_due_ms()
+            if next_ms is not None:
+                keys.append(next_ms - LEAD_MS)
+            if not keys:
+                continue
+            key = min(keys)
+            if clock == ELAPSED:
+                at_ns = key * 1_000_000
+            else:
+                at_ns = now.elapsed_ns + min(max(key - now.wall_ms, 0), 1_000) * 1_000_000
+            best = at_ns if best is None else min(best, at_ns)
+        return best
+
+    def check(self) -> None:
+        """Asserts the wheels' own relations."""
+        for wheel in self.wheels:
+            wheel.check()
+        assert len(self.on_elapsed) <= len(self.wheels[ELAPSED])

@@ -1,0 +1,88 @@
+"""Who hears how a job ended, and what anybody hears who asks.
+
+Decides the answers to Await. An id that nobody knows is not_found, never "pending". Rule: docs/promises.md, P6.
+"""
+
+from typing import Any
+
+from ...broker.wire.messages import Await, Ended
+from ...broker.wire.rows import ids_fault
+from ..effects import Peer, Send
+from ..jobs.job import Job
+from ..jobs.lifecycle import READY, RETRYING, SCHEDULED, STATES
+from ..limits import AWAITED_MAX
+from ..store import ReadJobs
+from .state import ShardState
+
+Row = list[Any]
+
+
+def take(state: ShardState, peer: Peer, message: Await) -> None:
+    """Answers for the jobs that memory knows, and asks the store for the others."""
+    fault = ids_fault(message.ids)
+    if fault is not None:
+        state.refuse(peer, message.request, *fault)
+        return
+    if len(state.waiters) + len(message.ids) > AWAITED_MAX:
+        state.refuse(peer, message.request, "overloaded", f"{AWAITED_MAX} jobs are awaited already")
+        return
+    jobs = state.image.jobs
+    missing = [id for id in message.ids if id not in jobs]
+    if missing:
+        state.out.reads.append(ReadJobs(missing, "await", (peer, message)))
+    else:
+        _answer(state, peer, message, {})
+
+
+def read(state: ShardState, read: ReadJobs, rows: list[Row]) -> None:
+    """Goes on when the store has answered."""
+    peer, message = read.context
+    _answer(state, peer, message, {row[0]: row for row in rows})
+
+
+def _answer(state: ShardState, peer: Peer, message: Await, stored: dict[int, Row]) -> None:
+    told: list[Row] = []
+    for id in message.ids:
+        job = state.image.jobs.get(id)
+        if job is not None:
+            row, live = row_of(job), not job.terminal
+        elif id in stored:
+            row, live = _stored_row(state, stored[id])
+        else:
+            row, live = [id, "not_found", None, None, 0, None], False
+        if live and not message.now:
+            state.waiters.add(id, peer)
+        if message.now or not live:
+            told.append(row)
+    if told:
+        state.send(peer, Ended(state.shard, message.request if message.now else 0, told))
+
+
+def row_of(job: Job) -> Row:
+    """Returns the Ended row of a job in memory."""
+    return [job.id, STATES[job.state], job.result, job.error, job.attempts, job.due_ms]
+
+
+def _stored_row(state: ShardState, row: Row) -> tuple[Row, bool]:
+    """Returns the Ended row of a job that only the store knows, and whether it is live."""
+    if len(row) == 5:  # DONE_COLUMNS
+        id, number, result, error, attempts = row
+        return [id, STATES[number], result, error, attempts, None], False
+    job = Job.from_live(row)
+    if job.state in (SCHEDULED, RETRYING) and job.due_ms is not None and job.due_ms <= state.image.stamp_ms:
+        job.state = READY
+    return row_of(job), True
+
+
+def tell(state: ShardState, job: Job) -> None:
+    """Tells everybody who waits for a job that it has ended; all that one peer hears in an event is one message."""
+    row = row_of(job)
+    for peer in state.waiters.pop(job.id):
+        for send in reversed(state.out.sends):
+            if send.peer == peer and isinstance(send.message, Ended) and send.message.request == 0 and len(send.message.jobs) < 256:
+                send.message.jobs.append(row)
+                break
+        else:
+            state.out.sends.append(Send(peer, Ended(state.shard, 0, [row])))
+
+

@@ -1,0 +1,46 @@
+"""What a machine may ask for: the values that the shells and the simulator obey.
+
+Decides the list; the one place that obeys sends is `turn.py`, the rest is obeyed by the shell that owns the machine.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..broker.wire.messages import Message
+from .entries import Entry
+from .store import Read
+
+Peer = bytes
+"""A connection's address: the routing id that a ROUTER gave it, or a name that the simulator gave it."""
+
+
+class Send:
+    """One message to one peer. `index`: the entry it rests on, None for all that the machine has appended."""
+
+    __slots__ = ("index", "message", "peer")
+
+    def __init__(self, peer: Peer, message: Message, index: int | None = None) -> None:
+        self.peer = peer
+        self.message = message
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"Send({self.peer!r}, {self.message!r})"
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one `handle` asks for.
+
+    `entry` is the turn's one log entry; only the answer to a turn's last event (Wake) has one, and the machine's image holds it already.
+    `sends` leave once what they rest on is committed.
+    `urgent` promises nothing (heartbeats, refusals that change nothing) and leaves at once.
+    `reads` are questions to the store; each answer comes back as one event, before any later news of the store.
+    `acts` are for the machine's own shell (start a child, kill it, ...).
+    """
+
+    entry: Entry | None = None
+    sends: list[Send] = field(default_factory=list[Send])
+    urgent: list[Send] = field(default_factory=list[Send])
+    reads: list[Read] = field(default_factory=list[Read])
+    acts: list[Any] = field(default_factory=list[Any])

@@ -1,0 +1,43 @@
+"""The events that more than one kind of machine takes."""
+
+from typing import Any, NamedTuple
+
+from ..broker.wire.messages import Message
+from .effects import Peer
+from .store import Read
+
+
+class Received(NamedTuple):
+    """A message came from a peer; the codec has read it, its rows are not checked yet."""
+
+    peer: Peer
+    message: Message
+
+
+class PeerGone(NamedTuple):
+    """The transport cannot reach this peer any more (it may still run)."""
+
+    peer: Peer
+
+
+class Wake(NamedTuple):
+    """Time has passed; also the last event of every turn, where a machine settles what the turn's events have left and seals its entry."""
+
+
+class Applied(NamedTuple):
+    """The store holds every entry up to `index`, and `finished` jobs; reads from now on see them."""
+
+    index: int
+    finished: int
+
+
+class Answer(NamedTuple):
+    """The store's answer to one of the machine's reads, true as of entry `applied`."""
+
+    read: Read
+    rows: list[Any]
+    applied: int
+
+
+class Drain(NamedTuple):
+    """The shell was asked to stop in good order."""

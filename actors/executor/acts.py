@@ -1,0 +1,69 @@
+"""What an executor machine asks of its shell besides sends."""
+
+from typing import Any, NamedTuple
+
+
+class SpawnChild(NamedTuple):
+    """Start a runner child of this kind under this number."""
+
+    child: int
+    kind: str
+
+
+class RunOn(NamedTuple):
+    """Give these runs (rows of the runner's RUN frame) to a child."""
+
+    child: int
+    rows: list[list[Any]]
+
+
+class CancelOn(NamedTuple):
+    """Tell a child to end these runs; `interrupt`: signal it too, because it runs sync code."""
+
+    child: int
+    run_ids: list[int]
+    reason: str
+    interrupt: bool
+
+
+class PingChild(NamedTuple):
+    """Ask a child for a sign of life."""
+
+    child: int
+    number: int
+
+
+class StopChild(NamedTuple):
+    """Let a child finish and end."""
+
+    child: int
+
+
+class KillChild(NamedTuple):
+    """Kill a child's process group."""
+
+    child: int
+
+
+class Note(NamedTuple):
+    """Something that an operator should read."""
+
+    level: str
+    text: str
+
+
+class Ready(NamedTuple):
+    """The executor runs jobs from now on."""
+
+
+class Failed(NamedTuple):
+    """The executor cannot start, for this reason."""
+
+    text: str
+
+
+class Exit(NamedTuple):
+    """Everything is handed over: end the process."""
+
+
+Act = SpawnChild | RunOn | CancelOn | PingChild | StopChild | KillChild | Note | Ready | Failed | Exit

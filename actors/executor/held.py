@@ -1,0 +1,28 @@
+"""One run that an executor holds: leased to it, not yet reported."""
+
+from typing import Any
+
+from ..effects import Peer
+
+
+class Held:
+    """A leased job in an executor's memory; `row` is the runner's RUN row."""
+
+    __slots__ = ("arrived_ns", "attempt", "child", "deadline_ns", "ending", "epoch", "id", "index", "kill_ns", "kind", "peer", "row", "run_id", "shard", "timeout_ms")
+
+    def __init__(self, peer: Peer, shard: int, run_id: int, kind: str, timeout_ms: int | None, row: list[Any], arrived_ns: int) -> None:
+        self.peer = peer
+        self.shard = shard
+        self.run_id = run_id
+        self.id: int = row[1]
+        self.attempt: int = row[2]
+        self.epoch: int = row[3]
+        self.index: int = row[4]
+        self.kind = kind
+        self.timeout_ms = timeout_ms
+        self.row = row
+        self.arrived_ns = arrived_ns
+        self.child: int | None = None
+        self.deadline_ns: int | None = None  # set when it starts
+        self.kill_ns: int | None = None  # set when it was told to end: its child dies then
+        self.ending: str | None = None  # why it was told to end: an outcome, or "void" if nobody wants to hear of it

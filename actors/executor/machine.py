@@ -1,0 +1,144 @@
+"""The executor: takes leased jobs, has children run them, reports how they ended.
+
+Decides which child runs what and when a run must end (timeout, cancel, lost lease, drain). It runs no user code and must not know how children are
+started. Rules: docs/design.md, "Execution"; every run is reported exactly once, until it is acknowledged.
+"""
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from ...broker.wire.messages import Goodbye
+from ..effects import Effects, Peer, Send
+from ..events import Drain, PeerGone, Received, Wake
+from ..machine import Now
+from . import acts, conversation, runs
+from .events import ChildDone, ChildEvent, ChildExited, ChildFailed, ChildPong, ChildReady, ChildStuck
+from .settings import ExecutorSettings
+from .state import ExecutorState
+
+Event = Received | PeerGone | Wake | Drain | ChildEvent
+
+
+class ExecutorMachine:
+    """One executor process, as a machine."""
+
+    def __init__(self, settings: ExecutorSettings, coordinators: list[Peer], now: Now) -> None:
+        """Starts with no child and no link.
+
+        Args:
+            settings: what the operator tuned.
+            coordinators: the peers to say hello to.
+            now: both clocks.
+        """
+        self.state = ExecutorState(settings, coordinators, now)
+
+    def handle(self, event: Event, now: Now) -> Effects:
+        """Takes one event; see actors.machine.Machine."""
+        state = self.state
+        state.begin(now)
+        match event:
+            case Received(peer, message):
+                conversation.received(state, peer, message)
+            case ChildDone(child, rows):
+                runs.done(state, child, rows)
+            case Wake():
+                self._settle()
+            case ChildReady(child, tasks):
+                self._child_ready(child, tasks)
+            case ChildFailed(child, text):
+                self._child_failed(child, text)
+            case ChildExited(child, how):
+                runs.child_exited(state, child, how)
+            case ChildStuck(child, run_id, stack):
+                runs.child_stuck(state, child, run_id, stack)
+            case ChildPong(child, _):
+                runs.child_ponged(state, child)
+            case PeerGone(peer):
+                conversation.gone(state, peer)
+            case Drain():
+                self._drain()
+            case _:
+                assert_never(event)
+        return state.out
+
+    def _child_ready(self, number: int, tasks: list[list[Any]]) -> None:
+        state = self.state
+        found = state.pool_of_child(number)
+        if found is None:
+            return
+        pool, child = found
+        child.ready = True
+        child.ponged_ns = state.now.elapsed_ns
+        pool.child_came()
+        if tasks != state.tasks:
+            state.learn(tasks)
+            for link in state.links.values():
+                link.hello_ns = state.now.elapsed_ns
+
+    def _child_failed(self, number: int, text: str) -> None:
+        """A child cannot import the tasks: at the first start that ends the executor, later only that child's restart is put off."""
+        if self.state.tasks is None:
+            self.state.act(acts.Failed(text))
+        else:
+            self.state.act(acts.Note("error", f"runner child {number} cannot import the tasks: {text}"))
+
+    def _drain(self) -> None:
+        state = self.state
+        if state.drain_until_ns is None:
+            state.drain_until_ns = state.now.elapsed_ns + state.settings.drain_timeout_ms * 1_000_000
+            runs.give_back_waiting(state)
+
+    def _settle(self) -> None:
+        """Ends a turn: children, deadlines, hellos and heartbeats, then one message of results a shard."""
+        state = self.state
+        runs.tend(state)
+        conversation.fence(state)
+        conversation.speak(state)
+        if state.drain_until_ns is not None and not state.exited:
+            self._settle_drain(state.drain_until_ns)
+
+    def _settle_drain(self, until_ns: int) -> None:
+        state = self.state
+        if state.now.elapsed_ns >= until_ns:
+            runs.end_all(state, "returned")
+        # When nobody answers any more, the leases tell the coordinator; there is nothing to wait for beyond a grace.
+        deaf_ns = until_ns + (state.settings.kill_grace_ms + 2_000) * 1_000_000
+        settled = not state.held and not any(shard.unacked or shard.results for link in state.links.values() for shard in link.shards.values())
+        if settled or state.now.elapsed_ns >= deaf_ns:
+            for link in state.links.values():
+                state.out.sends.append(Send(link.peer, Goodbye(state.settings.incarnation)))
+            state.exited = True
+            state.act(acts.Exit())
+
+    def wake_at(self) -> int | None:
+        """Returns when it wants a turn, in elapsed ns; see actors.machine.Machine."""
+        state = self.state
+        if state.exited:
+            return None
+        wakes = [*runs.wakes(state), *conversation.wakes(state)]
+        if state.drain_until_ns is not None:
+            wakes.append(max(state.drain_until_ns, state.now.elapsed_ns + 50_000_000))
+        return min(wakes, default=None)
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Returns a small picture; see actors.machine.Machine."""
+        state = self.state
+        return {
+            "name": state.settings.name,
+            "held": len(state.held),
+            "windows": {kind: pool.window(state.now.elapsed_ns) for kind, pool in state.pools.items()},
+            "mean_ms": {kind: round(pool.mean_ms, 3) for kind, pool in state.pools.items()},
+            "unacked": sum(len(shard.unacked) for link in state.links.values() for shard in link.shards.values()),
+        }
+
+    def check(self) -> None:
+        """Asserts every internal relation; see actors.machine.Machine."""
+        state = self.state
+        placed = 0
+        for pool in state.pools.values():
+            pool.check()
+            placed += len(pool.waiting) + sum(len(child.runs) for child in pool.children.values())
+        assert placed == len(state.held), f"{placed} runs placed, {len(state.held)} held"
+        for (id, attempt), held in state.held.items():
+            assert (held.id, held.attempt) == (id, attempt)
+            assert state.by_run[held.run_id] is held

@@ -1,0 +1,148 @@
+"""The runner children of one kind: who is alive, who has room, who runs what.
+
+Decides which child gets a run and how far ahead of free slots jobs are taken. A process child runs one job at a time in order of arrival; an asyncio
+child runs many. Must not know coordinators. Rule: docs/design.md, "Execution".
+"""
+
+import heapq
+from collections import deque
+
+from .acts import Act, RunOn, SpawnChild
+from .held import Held
+from .settings import AHEAD_BELOW_MS, AHEAD_DEPTH_MAX, AHEAD_FACTOR_MAX, CHILD_BACKOFF_MAX_MS, CHILD_BACKOFF_MIN_MS
+
+_MEAN_WEIGHT = 0.05
+_AHEAD_AGAIN_NS = 1_000_000_000
+
+
+class Child:
+    """One runner child and its runs, in the order in which it got them."""
+
+    __slots__ = ("number", "pinged_ns", "ponged_ns", "ready", "runs", "stopping", "stuck_ns", "stuck_run")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ready = False
+        self.stopping = False
+        self.runs: dict[int, Held] = {}
+        self.pinged_ns: int | None = None
+        self.ponged_ns = 0
+        self.stuck_ns: int | None = None
+        self.stuck_run: int | None = None
+
+    def head(self) -> Held | None:
+        """Returns the oldest run: in a process child the one that runs."""
+        return next(iter(self.runs.values()), None)
+
+
+class Pool:
+    """All children of one runner kind, and the runs that wait for one."""
+
+    def __init__(self, kind: str, children: int, slots: int, timeout_default_ms: int) -> None:
+        self.kind = kind
+        self.serial = kind == "process"  # one job at a time a child
+        self.children_max = children
+        self.slots = slots  # a child
+        self.timeout_default_ms = timeout_default_ms
+        self.children: dict[int, Child] = {}
+        self.waiting: deque[Held] = deque()
+        self.deadlines: list[tuple[int, int]] = []  # heap of (deadline ns, run id); a run that has ended stays until then
+        self.mean_ms = AHEAD_BELOW_MS  # of recent runs: nothing is taken ahead before they are known to be short
+        self.ahead_again_ns = 0
+        self.backoff_ms = CHILD_BACKOFF_MIN_MS
+        self.spawn_ns = 0
+
+    def depth(self, now_ns: int) -> int:
+        """Returns how many runs may wait behind each slot: about AHEAD_BELOW_MS of work."""
+        if self.mean_ms >= AHEAD_BELOW_MS or now_ns < self.ahead_again_ns:
+            return 0
+        most = AHEAD_DEPTH_MAX if self.serial else AHEAD_FACTOR_MAX
+        return min(most, int(AHEAD_BELOW_MS / max(self.mean_ms, 0.05)))
+
+    def window(self, now_ns: int) -> int:
+        """Returns how many jobs of this kind the executor holds at the most: its credit."""
+        ready = sum(1 for child in self.children.values() if child.ready and not child.stopping)
+        return ready * self.slots * (1 + self.depth(now_ns))
+
+    def ended(self, duration_ms: int) -> None:
+        """Learns how long a run took."""
+        self.mean_ms += _MEAN_WEIGHT * (duration_ms - self.mean_ms)
+
+    def too_slow(self, now_ns: int) -> None:
+        """Notes that a job had to wait too long: nothing is taken ahead for a while."""
+        self.mean_ms = max(self.mean_ms, AHEAD_BELOW_MS)
+        self.ahead_again_ns = now_ns + _AHEAD_AGAIN_NS
+
+    def spawn(self, next_number: int, now_ns: int, children_max: int) -> list[Act]:
+        """Starts what is missing of `children_max` children, at most as fast as the backoff allows."""
+        acts: list[Act] = []
+        while len(self.children) < children_max and now_ns >= self.spawn_ns:
+            self.children[next_number] = Child(next_number)
+            acts.append(SpawnChild(next_number, self.kind))
+            next_number += 1
+        return acts
+
+    def child_came(self) -> None:
+        """A child is ready: the next failure starts with the shortest backoff again."""
+        self.backoff_ms = CHILD_BACKOFF_MIN_MS
+
+    def child_went(self, now_ns: int, was_ready: bool) -> None:
+        """A child is dead: one that had run is replaced at once, one that never got ready after a growing pause."""
+        if was_ready:
+            self.spawn_ns = now_ns
+            return
+        self.spawn_ns = now_ns + self.backoff_ms * 1_000_000
+        self.backoff_ms = min(self.backoff_ms * 2, CHILD_BACKOFF_MAX_MS)
+
+    def hand_out(self, now_ns: int) -> list[Act]:
+        """Gives waiting runs to children with room, the emptiest child first."""
+        if not self.waiting:
+            return []
+        capacity = self.slots + self.depth(now_ns) if self.serial else self.slots
+        open_children = [child for child in self.children.values() if child.ready and not child.stopping and len(child.runs) < capacity]
+        rows: dict[int, list[list[object]]] = {}
+        while self.waiting and open_children:
+            child = open_children[0] if len(open_children) == 1 else min(open_children, key=_load)
+            held = self.waiting.popleft()
+            if not self.serial or not child.runs:
+                self._started(held, now_ns)
+            held.child = child.number
+            child.runs[held.run_id] = held
+            rows.setdefault(child.number, []).append(held.row)
+            if len(child.runs) >= capacity:
+                open_children.remove(child)
+        return [RunOn(number, batch) for number, batch in rows.items()]
+
+    def _started(self, held: Held, now_ns: int) -> None:
+        timeout_ms = held.timeout_ms or self.timeout_default_ms
+        if timeout_ms:
+            held.deadline_ns = now_ns + timeout_ms * 1_000_000
+            heapq.heappush(self.deadlines, (held.deadline_ns, held.run_id))
+
+    def overdue(self, now_ns: int) -> list[int]:
+        """Returns the ids of runs whose deadline has passed, each once; some may have ended."""
+        found: list[int] = []
+        while self.deadlines and self.deadlines[0][0] <= now_ns:
+            found.append(heapq.heappop(self.deadlines)[1])
+        return found
+
+    def release(self, child: Child, run_id: int, now_ns: int) -> Held | None:
+        """Takes an ended run off its child; in a process child the next one starts."""
+        held = child.runs.pop(run_id, None)
+        if held is not None and self.serial:
+            head = child.head()
+            if head is not None and head.deadline_ns is None:
+                head.arrived_ns = now_ns
+                self._started(head, now_ns)
+        return held
+
+    def check(self) -> None:
+        """Asserts the pool's relations."""
+        for child in self.children.values():
+            for run_id, held in child.runs.items():
+                assert held.run_id == run_id and held.child == child.number, held.run_id
+        assert all(held.child is None for held in self.waiting)
+
+
+def _load(child: Child) -> int:
+    return len(child.runs)

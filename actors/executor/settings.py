@@ -1,0 +1,51 @@
+"""What an operator may tune of an executor, and its fixed habits."""
+
+from dataclasses import dataclass, field
+
+RENEW_EVERY_MS = 1_000
+"""How often the session's lease is renewed, if a tenth of the lease is not shorter."""
+
+RESEND_AFTER_MS = 1_000
+"""A hello or a batch of results that nobody answered is sent again after this."""
+
+WAIT_MAX_MS = 50
+"""A job that has not started this long after it came goes back: another executor may have room."""
+
+AHEAD_BELOW_MS = 20.0
+"""Jobs are taken ahead of free slots only while the runs of that kind take less than this on average."""
+
+AHEAD_DEPTH_MAX = 32
+"""Most runs that wait in one process child behind the one that runs."""
+
+AHEAD_FACTOR_MAX = 4
+"""An asyncio executor holds at most this many times its slots besides those that run."""
+
+STUCK_MS = 10_000
+"""An event loop that has not turned for so long is replaced."""
+
+FENCE_MARGIN_MS = 500
+"""Children of a lease that nobody renewed are dead this long before it ends."""
+
+CHILD_BACKOFF_MIN_MS = 100
+CHILD_BACKOFF_MAX_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """One executor's settings."""
+
+    node: str
+    name: str
+    incarnation: int
+    replaces: list[int] = field(default_factory=list[int])
+    queues: list[str] = field(default_factory=lambda: ["*"])
+    process_slots: int = 2
+    asyncio_slots: int = 100
+    timeout_default_ms: int = 0
+    kill_grace_ms: int = 1_000
+    drain_timeout_ms: int = 30_000
+
+    def __post_init__(self) -> None:
+        assert self.incarnation > 0, self.incarnation
+        assert self.process_slots >= 1 and self.asyncio_slots >= 1
+        assert self.kill_grace_ms >= 0

@@ -1,0 +1,1 @@
+"""Jobs: their life as a table, their record, retries, lanes and leases."""

@@ -1,0 +1,59 @@
+"""Bounds inside the machines, and how they relate. What both ends of a wire must agree on stands in broker/wire/limits.py."""
+
+from ..broker.wire.limits import BATCH_JOBS_MAX
+
+HEADS_MAX = 4096
+"""Jobs of a lane that memory holds; the rest of a backlog stands on disk. At twice this a lane gives back its tail."""
+
+REFILL_JOBS = 2048
+"""Jobs that one refill of a lane reads."""
+
+REFILL_BELOW = 1024
+"""A lane with more on disk is refilled when fewer than this are in memory."""
+
+HORIZON_MS = 600_000
+"""Jobs due later than this are not in the wheel but in the due index."""
+
+HORIZON_STEP_MS = 60_000
+"""The wheel's horizon moves forward when this much of it has passed."""
+
+DUE_READ_JOBS = 10_000
+"""Rows that one read of the due index takes."""
+
+FIRE_JOBS_MAX = 2048
+"""Timers that one turn fires at the most; the rest fire in the next."""
+
+LEAD_MS = 10
+"""A job with a free slot is leased this long before it is due, so that only a hop remains at the instant."""
+
+HOLD_AFTER_MS = 1_000
+"""A lease older than this gets a row."""
+
+LANES_MAX = 10_000
+"""Lanes (tenant, queue, priority, task) that one shard may have."""
+
+TASKS_MAX = 10_000
+"""Tasks that one shard's catalogue may have."""
+
+CRASHES_MAX = 3
+"""A job whose runner died this often, apart from its retries, ends dead."""
+
+UNAPPLIED_MAX = 4096
+"""Entries that the store may be behind before new submits are refused as overloaded."""
+
+AWAITED_MAX = 1_000_000
+"""Jobs that the clients of a shard may await at once."""
+
+PRUNE_JOBS = 2_000
+"""Finished jobs that one PRUNE removes at the most."""
+
+LEASE_SLACK = 1.1
+"""The coordinator ends a silent session this factor later than the executor ends it itself."""
+
+EXPIRE_JOBS = 1_000
+"""Jobs that one turn expires at the most."""
+
+assert REFILL_BELOW < REFILL_JOBS < HEADS_MAX
+assert HORIZON_STEP_MS < HORIZON_MS
+assert BATCH_JOBS_MAX <= HEADS_MAX
+assert LEAD_MS < HOLD_AFTER_MS

@@ -1,0 +1,137 @@
+"""The seam between a shard machine and its rows: what it may ask, what it gets, and what a store must do.
+
+Decides the questions. The SQLite shard file (nodes/storage) and the in-memory twin (chaos) answer them alike and pass one conformance suite.
+Reads are served as of the last applied entry; the machine lays its own unapplied entries over them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from .entries import Entry
+
+LIVE_COLUMNS = (
+    "id",
+    "lane",
+    "payload",
+    "scheduled_ms",
+    "due_ms",
+    "key",
+    "retry",
+    "timeout_ms",
+    "expires_ms",
+    "trace",
+    "state",
+    "attempts",
+    "failures",
+    "crashes",
+    "asked",
+)
+"""A live job's row. `due_ms` None: ready since it was written. `attempts` counts recorded attempts. `asked`: 1 if its run was asked to stop."""
+
+DONE_COLUMNS = ("id", "state", "result", "error", "attempts")
+"""A finished job's row."""
+
+
+class ReadReady(NamedTuple):
+    """The live jobs of a lane with due_ms None and id > after, in order of id, at most `limit`: rows of LIVE_COLUMNS."""
+
+    lane: int
+    after: int
+    limit: int
+
+
+class ReadDue(NamedTuple):
+    """The live jobs with (due_ms, id) > (after_ms, after_id) and due_ms < before_ms, in that order, at most `limit`: rows [due_ms, id]."""
+
+    after_ms: int
+    after_id: int
+    before_ms: int
+    limit: int
+
+
+class ReadJobs(NamedTuple):
+    """What is known of these ids, for the named purpose: rows of LIVE_COLUMNS, or of DONE_COLUMNS if finished; unknown ids have none."""
+
+    ids: list[int]
+    purpose: str
+    context: Any = None
+
+
+class ReadKeys(NamedTuple):
+    """The jobs that hold these (tenant, key): rows [tenant, key, id, until_ms]."""
+
+    keys: list[tuple[str, str]]
+    context: Any = None
+
+
+class ReadExpired(NamedTuple):
+    """Ids of live jobs with expires_ms <= before_ms, in order of expires_ms, at most `limit`: rows [id]."""
+
+    before_ms: int
+    limit: int
+
+
+class ReadListing(NamedTuple):
+    """A listing for people, by name and filter; rows under the columns that the store names: [columns, rows, more]."""
+
+    name: str
+    filter: dict[str, Any]
+    context: Any = None
+
+
+Read = ReadReady | ReadDue | ReadJobs | ReadKeys | ReadExpired | ReadListing
+
+
+class Restored(NamedTuple):
+    """What a machine needs to take over a shard, as of entry `applied`; everything else it reads when it needs it."""
+
+    applied: int
+    stamp_ms: int
+    next_sequence: int
+    """The sequence number of the next job id."""
+    floor: int
+    """From the last HOLD: every lease older than this entry has a row; open ones since then stand in the log alone."""
+    lanes: list[list[Any]]
+    """Rows of LANE_COLUMNS + live count."""
+    executors: list[list[Any]]
+    tasks: list[list[Any]]
+    sessions: list[list[Any]]
+    """Rows [session, sequence, first_id, count, existing, acked_below, stamp_ms], in order of session and sequence."""
+    leases: list[list[Any]]
+    """Rows of HOLD_COLUMNS."""
+    finished: int
+    """How many finished jobs are kept."""
+
+
+class ShardStore(Protocol):
+    """The rows of one shard: the view that the log's entries build."""
+
+    @property
+    def applied(self) -> int:
+        """The index of the last applied entry."""
+        ...
+
+    @property
+    def finished(self) -> int:
+        """How many finished jobs are kept, as of `applied`."""
+        ...
+
+    def apply(self, entries: Sequence[tuple[int, Entry]]) -> bool:
+        """Applies (index, entry) pairs in order, in one transaction with `applied`.
+
+        An index at or below `applied` is passed over, a gap is an assertion. Returns False if the rows are locked by somebody else
+        for now (nothing was applied; try again with the same entries and what has come since).
+        """
+        ...
+
+    def read(self, read: Read) -> list[Any]:
+        """Answers one question as of `applied`. A refused listing raises ValueError with fault and mend."""
+        ...
+
+    def restore(self) -> Restored:
+        """Returns what a new machine starts from."""
+        ...
+
+    def close(self) -> None:
+        """Ends the use of the store."""
+        ...

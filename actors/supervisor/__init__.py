@@ -1,0 +1,1 @@
+"""The supervisor: which process is started, when, after which backoff."""

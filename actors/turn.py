@@ -1,0 +1,151 @@
+"""The one place where a send waits until what it rests on is durable.
+
+Decides the order of a turn: handle all events, append one entry a shard, sync once for all shards, release what has become committed. The real
+loop and the simulator call the same function. It must not know what any event, entry or message means.
+Rule: durable before visible (docs/design.md, "turn").
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .effects import Send
+from .entries import Entry, encode_entry
+from .events import Answer, Applied, Wake
+from .log import ReplicatedLog
+from .machine import Machine, Now
+from .store import Read, ShardStore
+
+
+class Member:
+    """One shard machine with what its past turns have left: sends not released, entries not applied, reads not answered."""
+
+    __slots__ = ("acts", "group", "inbox", "machine", "reads", "store", "unapplied", "waiting")
+
+    def __init__(self, group: int, machine: Machine, store: ShardStore) -> None:
+        self.group = group
+        self.machine = machine
+        self.store = store
+        self.inbox: list[Any] = []
+        self.waiting: deque[tuple[int, list[Send]]] = deque()
+        self.unapplied: deque[tuple[int, Entry]] = deque()
+        self.reads: list[Read] = []
+        self.acts: list[Any] = []
+
+    def has_work(self, now: Now) -> bool:
+        """Says whether a turn would do anything for this member."""
+        if self.inbox:
+            return True
+        wake_ns = self.machine.wake_at()
+        return wake_ns is not None and wake_ns <= now.elapsed_ns
+
+
+def turn(members: Sequence[Member], now: Now, log: ReplicatedLog) -> list[Send]:
+    """Runs one turn and returns the sends that may leave now, in order.
+
+    A failed sync raises, and the process must end: the machines' memory has run ahead of the disk.
+
+    Args:
+        members: the shards of this process; their inboxes are emptied.
+        now: both clocks, read once.
+        log: the engine under all of them.
+    """
+    released: list[Send] = []
+    appended = False
+    for member in members:
+        if member.has_work(now):
+            appended |= _handle(member, now, log, released)
+    if appended:
+        log.sync()
+    for member in members:
+        if member.waiting:
+            _release(member, log.committed(member.group), released)
+    return released
+
+
+def _handle(member: Member, now: Now, log: ReplicatedLog, released: list[Send]) -> bool:
+    """Feeds a member its events; returns whether it appended an entry."""
+    machine, events = member.machine, member.inbox
+    member.inbox = []
+    events.append(Wake())
+    committed = log.committed(member.group)
+    sends: list[Send] = []
+    entry: Entry | None = None
+    for event in events:
+        effects = machine.handle(event, now)
+        assert entry is None, "only the last event of a turn may seal an entry"
+        entry = effects.entry
+        released.extend(effects.urgent)
+        for send in effects.sends:
+            if send.index is not None and send.index <= committed:
+                released.append(send)
+            else:
+                sends.append(send)
+        member.reads.extend(effects.reads)
+        member.acts.extend(effects.acts)
+    if entry is not None:
+        index = log.append(member.group, encode_entry(entry))
+        member.unapplied.append((index, entry))
+    if sends:
+        member.waiting.append((log.last_index(member.group), sends))
+    return entry is not None
+
+
+def _release(member: Member, committed: int, released: list[Send]) -> None:
+    waiting = member.waiting
+    while waiting and waiting[0][0] <= committed:
+        released.extend(waiting.popleft()[1])
+
+
+def catch_up(member: Member, log: ReplicatedLog) -> bool:
+    """Applies what is committed to the member's store; False if the store is locked by somebody else for now.
+
+    Called after the release, so that no answer waits for SQL. The news goes to the member's inbox.
+    """
+    committed = log.committed(member.group)
+    batch: list[tuple[int, Entry]] = []
+    for index, entry in member.unapplied:
+        if index > committed:
+            break
+        batch.append((index, entry))
+    if not batch:
+        return True
+    if not member.store.apply(batch):
+        return False
+    for _ in batch:
+        member.unapplied.popleft()
+    member.inbox.append(Applied(batch[-1][0], member.store.finished))
+    return True
+
+
+def answer_reads(member: Member) -> None:
+    """Answers the member's reads from its store; the answers go to its inbox, behind the news of what was applied."""
+    reads, member.reads = member.reads, []
+    for read in reads:
+        try:
+            rows = member.store.read(read)
+        except ValueError as error:
+            rows = [str(error)]  # a listing that asked for what does not exist
+        member.inbox.append(Answer(read, rows, member.store.applied))
+
+
+def step(machine: Machine, events: Iterable[Any], now: Now) -> tuple[list[Send], list[Any]]:
+    """One turn of a machine without a log (executor, client): its sends rest on nothing that this process must keep.
+
+    Returns:
+        The sends, in order, and the acts for the machine's own shell.
+    """
+    sends: list[Send] = []
+    acts: list[Any] = []
+    for event in (*events, Wake()):
+        effects = machine.handle(event, now)
+        assert effects.entry is None, "a machine without a log sealed an entry"
+        sends.extend(effects.urgent)
+        sends.extend(effects.sends)
+        acts.extend(effects.acts)
+    return sends, acts
+
+
+def lag(members: Mapping[int, Member]) -> int:
+    """Returns the most entries that any member's store is behind."""
+    return max((len(member.unapplied) for member in members.values()), default=0)

@@ -1,0 +1,63 @@
+"""What can go wrong with a task, a job or an argument, as exceptions for people.
+
+They decide only how a fault is named; the text that says fault and mend is written where the fault is found.
+They must not know of the wire: its error codes live in `broker.wire`. Each class also derives from the
+builtin that a Python programmer would expect, so that `except TypeError` keeps working.
+"""
+
+
+class MainspringError(Exception):
+    """The base of every error that Mainspring raises to its user."""
+
+
+class InvalidTask(MainspringError, ValueError):
+    """A task is declared in a way that cannot work, such as on a runner that does not run it."""
+
+
+class UnreachableTask(InvalidTask):
+    """A task has no name under which another process could find it, as in `__main__`."""
+
+
+class InvalidOption(MainspringError, ValueError):
+    """An option of a task or of a submit lies outside what it may be."""
+
+
+class UnserializablePayload(MainspringError, TypeError):
+    """An argument or a result cannot travel as JSON and come back as what it was."""
+
+
+class PayloadTooLarge(MainspringError, ValueError):
+    """The JSON of the arguments or of a result is larger than its bound."""
+
+
+class InvalidPayload(MainspringError, ValueError):
+    """A payload from the wire does not fit the handler: its shape, its arguments or their types."""
+
+
+class TaskImportError(MainspringError, ImportError):
+    """A task module does not import; the text holds the traceback of the user's code."""
+
+
+class DuplicateTask(MainspringError, ValueError):
+    """Two different functions claim the same task name."""
+
+
+class UnknownTask(MainspringError, LookupError):
+    """No task of that name is registered."""
+
+
+class JobInterrupted(BaseException):
+    """Raised inside a running handler to end it.
+
+    Not an `Exception`: a handler's `except Exception` means "this call failed", never "keep running after you
+    were told to stop"; asyncio's `CancelledError` and `KeyboardInterrupt` stand apart for the same reason.
+    Clean up in `finally`, or catch it and raise it again; who swallows it is killed after the grace.
+    """
+
+
+class JobTimeout(JobInterrupted):
+    """The job ran longer than its timeout."""
+
+
+class JobCancelled(JobInterrupted):
+    """The job was cancelled, or the lease under which it ran was lost."""

@@ -1,0 +1,119 @@
+"""The options of one submit: when, under which key, for whom, and what of the task's options it overrides.
+
+It decides which values are allowed and brings them to wire units. It must not know what the coordinator makes
+of them. Instants round up to the millisecond, so that nothing is early.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ..wire.limits import PRIORITY_MAX
+from .exceptions import InvalidOption
+from .limits import KEY_CHARS_MAX, RETRIES_MAX
+from .options import Span, check_int, check_label, span_ms
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """The options of one submit, validated; None means "as the task says".
+
+    Attributes:
+        delay_ms: Milliseconds from the moment of acceptance; excludes `at_ms`.
+        at_ms: UTC milliseconds; excludes `delay_ms`.
+        key: Idempotency key.
+        tenant: The tenant to submit for.
+        queue: Overrides the task's queue.
+        priority: Overrides the task's priority.
+        retries: Overrides the task's retries.
+        timeout_ms: Overrides the task's timeout.
+        expires_ms: Overrides the task's expiry.
+    """
+
+    delay_ms: int | None = None
+    at_ms: int | None = None
+    key: str | None = None
+    tenant: str | None = None
+    queue: str | None = None
+    priority: int | None = None
+    retries: int | None = None
+    timeout_ms: int | None = None
+    expires_ms: int | None = None
+
+
+NO_OPTIONS: Final = SubmitOptions()
+"""What most submits say."""
+
+
+def submit_options(
+    *,
+    delay: Span | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
+    tenant: str | None = None,
+    queue: str | None = None,
+    priority: int | None = None,
+    retries: int | None = None,
+    timeout: Span | None = None,
+    expires: Span | None = None,
+) -> SubmitOptions:
+    """Validates the options of a submit.
+
+    Args:
+        delay: Seconds (or a timedelta) to wait, 0 or more; not together with `at`.
+        at: The instant to run at, with a time zone.
+        key: 1 to 200 characters; a second submit under it gives the first job.
+        tenant: A tenant's name.
+        queue: A queue's name.
+        priority: -100 to 100, higher first.
+        retries: 0 to 1000.
+        timeout: Seconds (or a timedelta), above 0.
+        expires: Seconds (or a timedelta) for which the job may still start, above 0.
+
+    Raises:
+        InvalidOption: Names the option and what it may be.
+    """
+    if delay is not None and at is not None:
+        raise InvalidOption("delay and at are both given; give one of them")
+    return SubmitOptions(
+        delay_ms=None if delay is None else span_ms("delay", delay),
+        at_ms=None if at is None else instant_ms("at", at),
+        key=None if key is None else _check_key(key),
+        tenant=None if tenant is None else check_label("tenant", tenant),
+        queue=None if queue is None else check_label("queue", queue),
+        priority=None if priority is None else check_int("priority", priority, -PRIORITY_MAX, PRIORITY_MAX),
+        retries=None if retries is None else check_int("retries", retries, 0, RETRIES_MAX),
+        timeout_ms=None if timeout is None else span_ms("timeout", timeout, least_ms=1),
+        expires_ms=None if expires is None else span_ms("expires", expires, least_ms=1),
+    )
+
+
+def instant_ms(option: str, instant: object) -> int:
+    """Returns an aware datetime as UTC milliseconds, rounded up.
+
+    Raises:
+        InvalidOption: It is no datetime, has no time zone, or lies before 1970.
+    """
+    if not isinstance(instant, datetime):
+        raise InvalidOption(f"{option} is {instant!r}; give a datetime with a time zone")
+    if instant.utcoffset() is None:
+        raise InvalidOption(
+            f"{option} is {instant.isoformat()}, which has no time zone; "
+            f"give one, as in datetime(…, tzinfo=ZoneInfo('Europe/Paris'))"
+        )
+    ms = -((_EPOCH - instant) // timedelta(milliseconds=1))
+    if ms < 0:
+        raise InvalidOption(f"{option} is {instant.isoformat()}, before 1970; give a later instant")
+    return ms
+
+
+def _check_key(key: object) -> str:
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_CHARS_MAX:
+        raise InvalidOption(f"key is {str(key)[:40]!r}; give text of 1 to {KEY_CHARS_MAX} characters")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise InvalidOption("key holds half a surrogate pair, which is no text; decode it properly") from None
+    return key

@@ -1,0 +1,1 @@
+"""The vocabulary of the protocol, pure: ids, messages, errors and the codec."""

@@ -1,0 +1,34 @@
+"""Bounds of everything that crosses a wire, and how they relate.
+
+Each is a constant because both ends must agree on it; what an operator may tune lives in the node's settings.
+"""
+
+FRAME_BYTES_MAX = 16 * 1024 * 1024
+"""Largest frame a peer may send; a bigger one is refused before it is decoded."""
+
+PAYLOAD_BYTES_MAX = 1024 * 1024
+"""Largest job payload or result, in bytes of UTF-8 JSON."""
+
+BATCH_JOBS_MAX = 1024
+"""Most jobs in one Submit, Run or Finished."""
+
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+"""Senders close a batch at this size, so that several fit a frame."""
+
+NAME_CHARS_MAX = 200
+"""Longest task, queue, tenant, executor or key name."""
+
+ERROR_BYTES_MAX = 16 * 1024
+"""Longest stored error text."""
+
+IDS_MAX = 10_000
+"""Most ids in one Cancel, Await or Status."""
+
+PRIORITY_MAX = 100
+"""Priorities run from -PRIORITY_MAX to PRIORITY_MAX, higher first."""
+
+TIME_MS_MAX = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: no due time lies beyond it."""
+
+assert PAYLOAD_BYTES_MAX + ERROR_BYTES_MAX < BATCH_BYTES_MAX < FRAME_BYTES_MAX
+assert BATCH_JOBS_MAX <= IDS_MAX

@@ -1,0 +1,268 @@
+"""The vocabulary: every message that crosses a wire, declared once.
+
+Decides names, numbers, fields and directions; docs/protocol.md is printed from this file. Knows nothing of sockets or of how a
+message is answered. Messages are msgpack arrays `[version, kind, field, ...]`; rows inside them are flat arrays (see `rows.py`),
+because per-job objects are what a hot path cannot afford. A number once given is never used for anything else.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+PROTOCOL_VERSION = 1
+
+Row = list[Any]
+"""A flat record; its columns are named in `rows.py`."""
+
+
+@dataclass(slots=True)
+class ClientHello:
+    """Client to coordinator: opens or reopens the conversation."""
+
+    KIND: ClassVar[int] = 1
+    client: str
+    cluster: str | None
+
+
+@dataclass(slots=True)
+class ClientWelcome:
+    """Coordinator to client, one a shard: the cluster map and what a client must know to route and refuse early."""
+
+    KIND: ClassVar[int] = 2
+    shard: int
+    epoch: int
+    cluster: str
+    shards: int
+    leaders: list[Row]
+    tasks: list[Row]
+    payload_bytes_max: int
+
+
+@dataclass(slots=True)
+class Submit:
+    """Client to coordinator: take these jobs. The same (session, sequence) is taken once, however often it is sent."""
+
+    KIND: ClassVar[int] = 3
+    shard: int
+    session: int
+    sequence: int
+    acked_below: int
+    jobs: list[Row]
+
+
+@dataclass(slots=True)
+class Submitted:
+    """Coordinator to client: the jobs are durable. Ids run from `first_id`; `existing` lists [offset, id] of keys already taken."""
+
+    KIND: ClassVar[int] = 4
+    shard: int
+    session: int
+    sequence: int
+    first_id: int
+    count: int
+    existing: list[Row]
+
+
+@dataclass(slots=True)
+class Refused:
+    """Coordinator to any peer: not done; `code` is one of errors.py. `request` is the sequence or request number refused."""
+
+    KIND: ClassVar[int] = 5
+    shard: int
+    request: int
+    code: str
+    text: str
+
+
+@dataclass(slots=True)
+class Cancel:
+    """Client to coordinator: end these jobs if they have not ended."""
+
+    KIND: ClassVar[int] = 6
+    shard: int
+    request: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Cancelled:
+    """Coordinator to client: one code an id: cancelled (it will not run), asked (it runs; its executor is told), finished, not_found."""
+
+    KIND: ClassVar[int] = 7
+    shard: int
+    request: int
+    codes: list[Row]
+
+
+@dataclass(slots=True)
+class Await:
+    """Client to coordinator: send Ended for each of these jobs, now or when it ends. `known` rows come at once when `now` is set."""
+
+    KIND: ClassVar[int] = 8
+    shard: int
+    request: int
+    ids: list[int]
+    now: bool
+
+
+@dataclass(slots=True)
+class Ended:
+    """Coordinator to client: jobs' states. Unsolicited for awaited jobs (request 0) or the answer to an Await with `now`."""
+
+    KIND: ClassVar[int] = 9
+    shard: int
+    request: int
+    jobs: list[Row]
+
+
+@dataclass(slots=True)
+class Query:
+    """Client to coordinator: a bounded listing by name; `filter` holds only scalars."""
+
+    KIND: ClassVar[int] = 10
+    shard: int
+    request: int
+    name: str
+    filter: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Listing:
+    """Coordinator to client: the rows of a Query under these column names; `more` says that the limit cut it."""
+
+    KIND: ClassVar[int] = 11
+    shard: int
+    request: int
+    columns: list[str]
+    rows: list[Row]
+    more: bool
+
+
+@dataclass(slots=True)
+class ExecutorHello:
+    """Executor to coordinator: who it is, what it can run, what it still holds. `link` counts its hellos; older Runs are void."""
+
+    KIND: ClassVar[int] = 20
+    node: str
+    name: str
+    incarnation: int
+    replaces: list[int]
+    link: int
+    queues: list[str]
+    tasks: list[Row]
+    held: list[Row]
+    cluster: str | None
+
+
+@dataclass(slots=True)
+class ExecutorWelcome:
+    """Coordinator to executor, one a shard: the link is open under this epoch; `lost` lists [id, attempt] to stop at once."""
+
+    KIND: ClassVar[int] = 21
+    shard: int
+    epoch: int
+    cluster: str
+    shards: int
+    link: int
+    lease_ttl_ms: int
+    lost: list[Row]
+
+
+@dataclass(slots=True)
+class Credit:
+    """Executor to coordinator: how many jobs of each runner kind it will hold from this shard at once, as [kind, window]."""
+
+    KIND: ClassVar[int] = 22
+    shard: int
+    link: int
+    windows: list[Row]
+
+
+@dataclass(slots=True)
+class Run:
+    """Coordinator to executor: run these. Fence of each = (epoch, index). `sequence` counts the Runs of a link, without gaps."""
+
+    KIND: ClassVar[int] = 23
+    shard: int
+    link: int
+    sequence: int
+    epoch: int
+    index: int
+    jobs: list[Row]
+
+
+@dataclass(slots=True)
+class Finished:
+    """Executor to coordinator: how attempts ended; repeated under the same `batch` until acknowledged."""
+
+    KIND: ClassVar[int] = 24
+    shard: int
+    batch: int
+    results: list[Row]
+
+
+@dataclass(slots=True)
+class FinishedAck:
+    """Coordinator to executor: the batch is durable or void; forget it."""
+
+    KIND: ClassVar[int] = 25
+    shard: int
+    batch: int
+
+
+@dataclass(slots=True)
+class Renew:
+    """Executor to coordinator, a heartbeat: renews every lease of the session. `sent_ms` is echoed; `seen` is the last Run sequence."""
+
+    KIND: ClassVar[int] = 26
+    shard: int
+    link: int
+    sent_ms: int
+    seen: int
+
+
+@dataclass(slots=True)
+class Renewed:
+    """Coordinator to executor: leases hold for lease_ttl_ms from `sent_ms` (the executor's own clock)."""
+
+    KIND: ClassVar[int] = 27
+    shard: int
+    link: int
+    epoch: int
+    sent_ms: int
+
+
+@dataclass(slots=True)
+class CancelRun:
+    """Coordinator to executor: stop these [id, attempt] runs."""
+
+    KIND: ClassVar[int] = 28
+    shard: int
+    epoch: int
+    runs: list[Row]
+
+
+@dataclass(slots=True)
+class HelloNeeded:
+    """Coordinator to any peer: it does not know the link or the peer missed something; say hello again."""
+
+    KIND: ClassVar[int] = 29
+    shard: int
+
+
+@dataclass(slots=True)
+class Goodbye:
+    """Executor or client to coordinator: the link ends in good order; an executor holds nothing any more."""
+
+    KIND: ClassVar[int] = 30
+    incarnation: int
+
+
+Message = (
+    ClientHello | ClientWelcome | Submit | Submitted | Refused | Cancel | Cancelled | Await | Ended | Query | Listing
+    | ExecutorHello | ExecutorWelcome | Credit | Run | Finished | FinishedAck | Renew | Renewed | CancelRun | HelloNeeded | Goodbye
+)  # fmt: skip
+
+MESSAGES: tuple[type[Message], ...] = (
+    ClientHello, ClientWelcome, Submit, Submitted, Refused, Cancel, Cancelled, Await, Ended, Query, Listing,
+    ExecutorHello, ExecutorWelcome, Credit, Run, Finished, FinishedAck, Renew, Renewed, CancelRun, HelloNeeded, Goodbye,
+)  # fmt: skip

@@ -1,0 +1,194 @@
+"""The columns of every flat row inside messages, and the checks that hostile ones must pass.
+
+Decides positions and types. Knows nothing of meaning beyond a field's own bounds. Hot code indexes rows by position; everybody
+else imports the column names from here, and docs/protocol.md prints them.
+"""
+
+from typing import Any
+
+from .limits import BATCH_JOBS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
+
+JOB_COLUMNS = (
+    "task",
+    "payload",
+    "queue",
+    "tenant",
+    "priority",
+    "delay_ms",
+    "at_ms",
+    "key",
+    "retry",
+    "timeout_ms",
+    "expires_ms",
+    "trace",
+)
+"""A job as submitted: delay_ms (relative) or at_ms (UTC) or neither; expires_ms is relative to the submit; retry is a RetryPolicy row."""
+
+RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace")
+"""A job as leased to an executor; timeout_ms None means the task's own default."""
+
+RESULT_COLUMNS = (
+    "id",
+    "attempt",
+    "epoch",
+    "index",
+    "outcome",
+    "started_ms",
+    "finished_ms",
+    "result",
+    "error",
+    "error_kind",
+)
+"""How an attempt ended; outcome is a name of lifecycle.OUTCOMES; times are UTC ms of the executor, None if it never started."""
+
+TASK_COLUMNS = ("name", "runner", "queue", "retry", "timeout_ms", "priority")
+"""A task as an executor announces it: runner kind, default queue, RetryPolicy row, default timeout, default priority."""
+
+HELD_COLUMNS = ("shard", "id", "attempt", "epoch", "index")
+"""A lease that an executor still holds at its hello, finished but unacknowledged ones among them."""
+
+ENDED_COLUMNS = ("id", "state", "result", "error", "attempts", "due_ms")
+"""A job's state for its client; state not_found where no such job is known."""
+
+_OPTIONAL_INT = (int, type(None))
+_OPTIONAL_STR = (str, type(None))
+_OPTIONAL_LIST = (list, type(None))
+
+_JOB_TYPES = (
+    str,
+    str,
+    str,
+    str,
+    int,
+    _OPTIONAL_INT,
+    _OPTIONAL_INT,
+    _OPTIONAL_STR,
+    _OPTIONAL_LIST,
+    _OPTIONAL_INT,
+    _OPTIONAL_INT,
+    _OPTIONAL_STR,
+)
+_RESULT_TYPES = (
+    int,
+    int,
+    int,
+    int,
+    str,
+    _OPTIONAL_INT,
+    _OPTIONAL_INT,
+    _OPTIONAL_STR,
+    _OPTIONAL_STR,
+    _OPTIONAL_STR,
+)
+_TASK_TYPES = (str, str, str, list, _OPTIONAL_INT, int)
+_RUN_TYPES = (int, int, str, str, _OPTIONAL_INT, int, str, str, _OPTIONAL_STR)
+_PLAIN_JOB = (
+    str,
+    str,
+    str,
+    str,
+    int,
+    type(None),
+    type(None),
+    type(None),
+    type(None),
+    type(None),
+    type(None),
+    type(None),
+)
+
+assert len(_JOB_TYPES) == len(JOB_COLUMNS) == len(_PLAIN_JOB)
+assert len(_RESULT_TYPES) == len(RESULT_COLUMNS)
+assert len(_TASK_TYPES) == len(TASK_COLUMNS)
+assert len(_RUN_TYPES) == len(RUN_COLUMNS)
+
+
+def job_fault(row: Any, payload_bytes_max: int) -> tuple[str, str] | None:
+    """Returns (code, text) of what is wrong with a submitted job row, or None.
+
+    Args:
+        row: what stood in a Submit, of any shape.
+        payload_bytes_max: the shard's own bound, in bytes of UTF-8.
+    """
+    # The plain job (no options set) is nearly every job, and one comparison of types settles it.
+    if type(row) is not list or tuple(map(type, row)) != _PLAIN_JOB:  # pyright: ignore[reportUnknownArgumentType]  (any shape)
+        fault = shape_fault(row, JOB_COLUMNS, _JOB_TYPES)
+        if fault is not None:
+            return "invalid_job", fault
+        fault = _options_fault(row)
+        if fault is not None:
+            return "invalid_job", fault
+    task, payload, queue, tenant, priority = row[:5]
+    if not (
+        0 < len(task) <= NAME_CHARS_MAX
+        and 0 < len(queue) <= NAME_CHARS_MAX
+        and 0 < len(tenant) <= NAME_CHARS_MAX
+    ):
+        return "invalid_job", f"task, queue and tenant are names of 1 to {NAME_CHARS_MAX} characters"
+    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        return (
+            "invalid_job",
+            f"priority={priority} is out of range; it runs from -{PRIORITY_MAX} to {PRIORITY_MAX}",
+        )
+    size = len(payload)
+    if size * 4 > payload_bytes_max and len(payload.encode("utf-8", "surrogatepass")) > payload_bytes_max:
+        return (
+            "payload_too_large",
+            f"the payload of {task} has {size} characters; at most {payload_bytes_max} bytes are taken",
+        )
+    return None
+
+
+def _options_fault(row: list[Any]) -> str | None:
+    delay_ms, at_ms, key, _retry, timeout_ms, expires_ms, trace = row[5:12]
+    if delay_ms is not None and at_ms is not None:
+        return "delay_ms and at_ms are both set; give one of them"
+    for name, value, low in (
+        ("delay_ms", delay_ms, 0),
+        ("at_ms", at_ms, 0),
+        ("timeout_ms", timeout_ms, 1),
+        ("expires_ms", expires_ms, 1),
+    ):
+        if value is not None and not low <= value <= TIME_MS_MAX:
+            return f"{name}={value} is out of range; it runs from {low} to {TIME_MS_MAX}"
+    for name, text in (("key", key), ("trace", trace)):
+        if text is not None and not 0 < len(text) <= NAME_CHARS_MAX:
+            return f"{name} has {len(text)} characters; it takes 1 to {NAME_CHARS_MAX}"
+    return None
+
+
+def shape_fault(row: Any, columns: tuple[str, ...], types: tuple[Any, ...]) -> str | None:
+    """Returns what is wrong with the shape of one row, or None."""
+    if not isinstance(row, list) or len(row) != len(columns):  # pyright: ignore[reportUnknownArgumentType]  (any shape)
+        return f"a row has the columns {', '.join(columns)}"
+    for name, value, kind in zip(columns, row, types, strict=True):  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return f"{name} has the wrong type {type(value).__name__}"  # pyright: ignore[reportUnknownArgumentType]
+    return None
+
+
+def result_fault(row: Any) -> str | None:
+    """Returns what is wrong with one row of a Finished, or None."""
+    return shape_fault(row, RESULT_COLUMNS, _RESULT_TYPES)
+
+
+def task_fault(row: Any) -> str | None:
+    """Returns what is wrong with one announced task, or None."""
+    return shape_fault(row, TASK_COLUMNS, _TASK_TYPES)
+
+
+def run_fault(row: Any) -> str | None:
+    """Returns what is wrong with one row of a Run, or None."""
+    return shape_fault(row, RUN_COLUMNS, _RUN_TYPES)
+
+
+def ids_fault(ids: list[Any]) -> tuple[str, str] | None:
+    """Returns (code, text) of what is wrong with a list of ids, or None."""
+    if len(ids) > IDS_MAX:
+        return "batch_too_large", f"{len(ids)} ids in one message; at most {IDS_MAX} are taken"
+    if not all(type(id) is int and 0 < id < 1 << 53 for id in ids):
+        return "invalid_query", "an id is a positive integer below 2**53"
+    return None
+
+
+assert BATCH_JOBS_MAX > 0

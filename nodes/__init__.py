@@ -1,0 +1,1 @@
+"""The bodies: settings, processes, storage, runners, supervision and the command line."""

@@ -1,0 +1,14 @@
+"""Decides which pages of docs/ are printed, and by which function.
+
+It must not know what stands on a page. Whoever prints another one adds a line to the table.
+The rule that reference pages are printed from code is the design map's, section 2.
+"""
+
+from collections.abc import Callable
+
+from ..settings import reference
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": reference.page,
+}
+"""Path inside docs/ -> the function that prints the page, ending in a line feed."""

@@ -1,0 +1,50 @@
+"""What a failed attempt says: the traceback of the user's frames, bounded, and the kind of the error.
+
+It decides what of an exception is kept. It must not know of jobs or frames. Frames of Mainspring itself are
+cut from the top, for they help nobody who reads why a handler failed.
+"""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from ...broker.wire.limits import ERROR_BYTES_MAX
+
+_OWN_FOLDER: Final = str(Path(__file__).parents[2]) + "/"
+_OWN_PARTS: Final = ("nodes/", "broker/")
+_HEAD_BYTES: Final = ERROR_BYTES_MAX // 4
+_GAP: Final = "\n[…]\n"
+
+
+def error_text(fault: BaseException) -> str:
+    """Returns an exception's traceback without our own leading frames, at most ERROR_BYTES_MAX of UTF-8."""
+    try:
+        trace = fault.__traceback__
+        while trace is not None and is_own(trace):
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(type(fault), fault, trace))
+    except Exception as broken:  # noqa: BLE001  (an exception may break in its own __str__ or __getattr__)
+        text = f"{error_kind(fault)}: (the traceback cannot be formatted: {error_kind(broken)})"
+    return cap(text.rstrip())
+
+
+def error_kind(fault: BaseException) -> str:
+    """Returns the name of an exception's class, with its module unless it is builtin."""
+    cls = type(fault)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def is_own(trace: TracebackType) -> bool:
+    """Tells whether the topmost frame of a traceback is Mainspring's."""
+    path = trace.tb_frame.f_code.co_filename
+    return path.startswith(_OWN_FOLDER) and path[len(_OWN_FOLDER) :].startswith(_OWN_PARTS)
+
+
+def cap(text: str) -> str:
+    """Returns text without lone surrogates, cut to ERROR_BYTES_MAX: its beginning and its end."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= ERROR_BYTES_MAX:
+        return data.decode()
+    tail_bytes = ERROR_BYTES_MAX - _HEAD_BYTES - len(_GAP.encode())
+    return data[:_HEAD_BYTES].decode(errors="ignore") + _GAP + data[-tail_bytes:].decode(errors="ignore")

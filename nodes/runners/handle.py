@@ -1,0 +1,203 @@
+"""The parent's end of a runner child: start it, talk to it without blocking, stop it, learn how it ended.
+
+It decides nothing about jobs: it moves frames and signals. It must not block, for it lives in the executor's
+loop, and children must be started from the main thread, because the kernel kills them when the starting
+*thread* ends.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+from .frames import Frame, FrameReader
+
+RECEIVE_BYTES: Final = 256 * 1024
+RECEIVES_PER_CALL: Final = 16
+OUTPUT_BYTES_MAX: Final = 32 * 1024 * 1024
+
+
+class ChildHandle:
+    """One runner child.
+
+    Attributes:
+        pid: Its process id, which is also its process group.
+        closed: True once the child's end of the socket is gone; `reap` then tells how it ended.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], sock: socket.socket, output_bytes_max: int = OUTPUT_BYTES_MAX
+    ) -> None:
+        sock.setblocking(False)
+        self.pid: Final = process.pid
+        self.closed = False
+        self._process = process
+        self._sock = sock
+        self._reader = FrameReader()
+        self._output = bytearray()
+        self._output_bytes_max = output_bytes_max
+        self._interrupt_waits = False
+
+    @classmethod
+    def spawn(
+        cls,
+        kind: Literal["process", "asyncio"],
+        tasks: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        output_bytes_max: int = OUTPUT_BYTES_MAX,
+    ) -> "ChildHandle":
+        """Starts a child; its first frame is READY or FAILED.
+
+        Args:
+            kind: Which body it runs.
+            tasks: The task modules that it imports.
+            cwd: Its working directory, which comes first on its `sys.path`; by default this process's.
+            env: Its environment; by default this process's.
+            output_bytes_max: How much may wait here to be sent.
+
+        Raises:
+            OSError: The process cannot be started.
+        """
+        assert threading.current_thread() is threading.main_thread(), (
+            "a child dies with the thread that starts it"
+        )
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            words = {
+                "--fd": theirs.fileno(),
+                "--parent": os.getpid(),
+                "--kind": kind,
+                "--tasks": ",".join(tasks),
+            }
+            try:
+                process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        f"{__package__}.child",
+                        *(str(word) for pair in words.items() for word in pair),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    cwd=cwd,
+                    env=env,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        return cls(process, ours, output_bytes_max)
+
+    def fileno(self) -> int:
+        """Returns the socket's descriptor, to poll; -1 once `close` was called."""
+        return self._sock.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        """Tells whether output waits: poll for writing too, and call `flush` then."""
+        return bool(self._output)
+
+    def send(self, frame: bytes) -> bool:
+        """Sends a packed frame, now or at a later `flush`.
+
+        Returns:
+            False, with nothing sent, if more than the bound would wait.
+        """
+        if len(self._output) + len(frame) > self._output_bytes_max:
+            return False
+        self._output += frame
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Sends what the socket takes; output to a child that is gone is dropped."""
+        while self._output and not self.closed:
+            try:
+                sent = self._sock.send(self._output)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self.closed = True
+                break
+            del self._output[:sent]
+        self._output.clear()
+        if self._interrupt_waits:
+            self._interrupt_waits = False
+            self.interrupt()
+
+    def receive(self) -> list[Frame]:
+        """Returns the frames that have arrived, maybe none; sets `closed` at the end of the stream.
+
+        Raises:
+            FrameError: The child sent what is no frame; kill it.
+        """
+        frames: list[Frame] = []
+        for _ in range(RECEIVES_PER_CALL):
+            if self.closed:
+                break
+            try:
+                data = self._sock.recv(RECEIVE_BYTES)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                data = b""
+            if not data:
+                self.closed = True
+                break
+            frames += self._reader.feed(data)
+            if len(data) < RECEIVE_BYTES:
+                break
+        return frames
+
+    def interrupt(self) -> None:
+        """Sends SIGUSR1, behind everything sent before: the child looks for the CANCEL that names the run."""
+        if self._output:
+            self._interrupt_waits = True
+        elif self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+
+    def kill(self) -> None:
+        """Sends SIGKILL to the child's whole process group; no more than that once it was reaped."""
+        # Until it is reaped the process id cannot be given to anybody else.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def reap(self) -> int | None:
+        """Returns the exit status if the child has ended (negative: killed by that signal), else None.
+
+        What the child has started and left behind in its process group is killed, while its id still holds
+        the group.
+        """
+        if self._process.returncode is None:
+            with suppress(ChildProcessError):
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if ended is None:
+                    return None
+                self.kill()
+        return self._process.poll()
+
+    def close(self) -> None:
+        """Closes the socket, at which a child that idles or runs a loop ends itself."""
+        self.closed = True
+        self._sock.close()
+
+
+def describe_exit(status: int) -> str:
+    """Returns an exit status in words, such as "killed by signal 11 (SIGSEGV)" or "exited with status 3"."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        return f"killed by signal {-status}"
+    return f"killed by signal {-status} ({name})"

@@ -1,0 +1,151 @@
+"""The body of a child that runs one sync job at a time, in its main thread, in the order of arrival.
+
+It decides the order of work and what an interrupt may end. It must not know of deadlines, which the parent
+watches. An interrupt is a CANCEL frame followed by SIGUSR1: the signal alone names no run and could hit the
+next one, so its handler reads the socket and raises only if the job that runs at this moment has been
+cancelled.
+"""
+
+import socket
+import time
+from collections import deque
+from contextvars import copy_context
+from types import FrameType
+from typing import Final
+
+from ...broker.tasks.context import CURRENT, Context
+from ...broker.tasks.exceptions import JobCancelled, JobTimeout, MainspringError
+from ...broker.tasks.registry import Registry
+from . import frames
+from .frames import Frame, FrameReader, Row
+from .leave import leave
+from .outcome import failure, not_started, success
+
+RECEIVE_BYTES: Final = 256 * 1024
+
+
+class ProcessChild:
+    """Runs jobs until STOP; the parent's end of the socket going away ends the process at once."""
+
+    def __init__(self, sock: socket.socket, registry: Registry) -> None:
+        self._sock = sock
+        self._registry = registry
+        self._reader = FrameReader()
+        self._queue: deque[Row] = deque()
+        self._stopping = False
+        # The run that an interrupt may end now; None outside of the user's code.
+        self._armed: int | None = None
+        self._context: Context | None = None
+        self._cancelled: str | None = None
+
+    def run(self) -> None:
+        """Works until STOP, or never comes back."""
+        while True:
+            self._receive(wait=not self._queue and not self._stopping)
+            if self._stopping:
+                self._drop_queue("the child was told to stop")
+                return
+            if self._queue:
+                self._send(self._execute(self._queue.popleft()))
+
+    def on_interrupt(self, _signum: int, _frame: FrameType | None) -> None:
+        """Handles SIGUSR1: raises JobInterrupted in the running job if that is cancelled."""
+        if self._armed is None:
+            # Between jobs the main loop may be in the middle of reading the socket itself.
+            return
+        self._receive(wait=False)
+        reason = self._cancelled
+        if reason is None:
+            return
+        # Once: a second raise could hit the code that records how the first one ended.
+        self._armed = None
+        raise (
+            JobTimeout("the job ran longer than its timeout")
+            if reason == "timeout"
+            else JobCancelled(
+                "the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled"
+            )
+        )
+
+    def _receive(self, *, wait: bool) -> None:
+        """Takes in what has arrived; with `wait` blocks until something has."""
+        while True:
+            try:
+                data = self._sock.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                leave(frames.EXIT_ORPHAN)
+            try:
+                arrived = self._reader.feed(data)
+            except frames.FrameError as fault:
+                leave(frames.EXIT_PROTOCOL, f"runner child: {fault}")
+            for frame in arrived:
+                self._take(frame)
+            # Part of a frame is nothing to come back with, but once there is a whole one nobody need wait.
+            wait = wait and not arrived
+            if not wait and len(data) < RECEIVE_BYTES:
+                return
+
+    def _take(self, frame: Frame) -> None:
+        kind = frame[0]
+        if kind == frames.RUN:
+            self._queue.extend(frame[1])
+        elif kind == frames.CANCEL:
+            self._cancel(frozenset(frame[1]), frame[2])
+        elif kind == frames.PING:
+            self._sock.sendall(frames.pack([frames.PONG, frame[1]]))
+        elif kind == frames.STOP:
+            self._stopping = True
+
+    def _cancel(self, run_ids: frozenset[int], reason: str) -> None:
+        if self._armed is not None and self._armed in run_ids:
+            self._cancelled = reason
+            if self._context is not None:
+                self._context.cancelled = True
+        dropped = [row for row in self._queue if row[0] in run_ids]
+        if dropped:
+            self._queue = deque(row for row in self._queue if row[0] not in run_ids)
+            for row in dropped:
+                self._send(not_started(row[0], reason))
+
+    def _drop_queue(self, why: str) -> None:
+        while self._queue:
+            self._send(not_started(self._queue.popleft()[0], "cancelled", why))
+
+    def _send(self, row: Row) -> None:
+        for frame in frames.pack_rows(frames.DONE, [row]):
+            try:
+                self._sock.sendall(frame)
+            except OSError:
+                leave(frames.EXIT_ORPHAN)
+
+    def _execute(self, row: Row) -> Row:
+        run_id, job_id, attempt, epoch, index, name, payload, _, due_ms, deadline_ms, queue, tenant, trace = (
+            row
+        )
+        started_ms = time.time_ns() // 1_000_000
+        context = Context(
+            job_id, attempt, epoch, index, name, due_ms, deadline_ms, queue, tenant, trace, run_id
+        )
+        try:
+            task = self._registry.get(name)
+            args, kwargs = task.signature.decode(payload, context)
+        except MainspringError as fault:
+            return failure(run_id, started_ms, fault)
+        self._context, self._cancelled = context, None
+        CURRENT.set(context)
+        value: object = None
+        try:
+            try:
+                # A context of its own, so that one job's variables do not meet the next job.
+                variables = copy_context()
+                self._armed = run_id
+                value = variables.run(task.func, *args, **kwargs)
+            finally:
+                self._armed = None
+        except BaseException as fault:  # noqa: BLE001  (whatever a job raises ends the job and not the child)
+            return failure(run_id, started_ms, fault, self._cancelled)
+        return success(run_id, started_ms, value)

@@ -1,0 +1,51 @@
+"""Decides what `mainspring init DIR` writes: a commented settings file and a small module of tasks beside it.
+
+It must not know what the samples say: they are the files of config/, which come with the package.
+The rule that nothing of a user's is ever overwritten is the command's promise.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from .errors import Fault, SettingsError
+
+SAMPLES = {"node.toml": "single-node.toml", "tasks.py": "tasks.py"}
+"""File that is written -> the file of config/ that it is copied from."""
+
+
+def write_samples(directory: Path | str) -> list[Path]:
+    """Writes the samples into a folder, which is made if it is not there.
+
+    Args:
+        directory: The folder.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SettingsError: A file of such a name exists (then nothing is written), or the folder is not writable.
+    """
+    folder = Path(directory)
+    paths = {folder / name: _sample(source) for name, source in SAMPLES.items()}
+    if taken := [path for path in paths if path.exists() or path.is_symlink()]:
+        raise SettingsError(
+            [_fault(path, "exists already: move it away, or name another folder") for path in taken]
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in paths.items():
+            with path.open("xb") as file:  # "x": a file made in the meantime is not overwritten either
+                file.write(content)
+    except OSError as error:
+        text = f"cannot write here ({error.strerror}): name a folder that this user may write to"
+        raise SettingsError([_fault(folder, text)]) from error
+    return list(paths)
+
+
+def _sample(name: str) -> bytes:
+    package = __name__.partition(".")[0]
+    return resources.files(package).joinpath("config", name).read_bytes()
+
+
+def _fault(path: Path, text: str) -> Fault:
+    return Fault(str(path), None, None, "", None, text)

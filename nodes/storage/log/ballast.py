@@ -1,0 +1,46 @@
+"""Room that is kept aside for the day the disk is full.
+
+Decides its size: enough to let the finishes of running jobs through once more. It does not know who may use
+the room.
+"""
+
+from pathlib import Path
+
+from .files import Files
+
+BALLAST_BYTES = 4 * 1024 * 1024
+
+
+class Ballast:
+    """The file `ballast`; where there is no room for it, the log works without."""
+
+    NAME = "ballast"
+
+    def __init__(self, directory: Path, files: Files) -> None:
+        self._path = directory / self.NAME
+        self._files = files
+
+    @property
+    def held(self) -> bool:
+        """Tells whether there is room to release."""
+        return self._path.exists()
+
+    def restore(self) -> bool:
+        """Takes the room again; returns False if there is none."""
+        if self.held:
+            return True
+        try:
+            self._files.allocate(self._path, BALLAST_BYTES)
+        except OSError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> bool:
+        """Gives the room back; returns False if there was none."""
+        held = self.held
+        try:
+            self._files.remove(self._path)
+        except OSError:
+            return False
+        return held

@@ -1,0 +1,77 @@
+"""Answers what a shard machine may ask, from the rows.
+
+Decides which statement answers which question. Must not know listings for people (listings.py). Rule: actors/store.py.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from ....actors.store import (
+    DONE_COLUMNS,
+    LIVE_COLUMNS,
+    Read,
+    ReadDue,
+    ReadExpired,
+    ReadJobs,
+    ReadKeys,
+    ReadListing,
+    ReadReady,
+)
+from .batch import pack, unpack
+from .listings import listing
+
+_LIVE = f"SELECT {', '.join(LIVE_COLUMNS)} FROM jobs"
+_READY = f"{_LIVE} WHERE lane = ? AND due_ms IS NULL AND id > ? ORDER BY id LIMIT ?"
+_DUE = (
+    "SELECT due_ms, id FROM jobs WHERE due_ms IS NOT NULL AND (due_ms, id) > (?, ?) AND due_ms < ?"
+    " ORDER BY due_ms, id LIMIT ?"
+)
+_BY_ID = f"{_LIVE} WHERE id IN (SELECT value FROM json_each(?))"
+_DONE_BY_ID = (
+    f"SELECT {', '.join(DONE_COLUMNS)} FROM finished WHERE id IN (SELECT value FROM json_each(?))"
+)
+_KEY = "SELECT tenant, key, id, until_ms FROM keys WHERE tenant = ? AND key = ?"
+_EXPIRED = (
+    "SELECT id FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ? ORDER BY expires_ms, id LIMIT ?"
+)
+
+_RETRY = LIVE_COLUMNS.index("retry")
+
+
+def answer(database: apsw.Connection, path: Path, read: Read) -> list[Any]:
+    """Answers one question as of the last applied entry.
+
+    Raises:
+        ValueError: a listing that does not exist, or a filter that it does not have.
+    """
+    match read:
+        case ReadReady(lane, after, limit):
+            return _live(database.execute(_READY, (lane, after, limit)))
+        case ReadDue(after_ms, after_id, before_ms, limit):
+            return [list(row) for row in database.execute(_DUE, (after_ms, after_id, before_ms, limit))]
+        case ReadJobs(ids):
+            return _jobs(database, ids)
+        case ReadKeys(keys):
+            return [list(row) for row in database.executemany(_KEY, keys)]
+        case ReadExpired(before_ms, limit):
+            return [list(row) for row in database.execute(_EXPIRED, (before_ms, limit))]
+        case ReadListing(name, chosen):
+            return listing(database, path, name, chosen)
+
+
+def _jobs(database: apsw.Connection, ids: list[int]) -> list[Any]:
+    text = (pack(ids),)
+    found: dict[int, list[Any]] = {row[0]: row for row in _live(database.execute(_BY_ID, text))}
+    if len(found) < len(ids):
+        found.update((row[0], list(row)) for row in database.execute(_DONE_BY_ID, text))
+    return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+
+def _live(cursor: apsw.Cursor) -> list[list[Any]]:
+    rows = [list(row) for row in cursor]
+    for row in rows:
+        if row[_RETRY] is not None:
+            row[_RETRY] = unpack(row[_RETRY])
+    return rows

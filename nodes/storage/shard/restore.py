@@ -1,0 +1,51 @@
+"""What a machine takes over from a shard file.
+
+Decides which rows those are: never `jobs`, never history, so a restart costs the same whatever stands there. Rule: actors/store.py, Restored.
+"""
+
+import apsw
+
+from ....actors.entries import EXECUTOR_COLUMNS, LANE_COLUMNS
+from ....actors.store import Restored
+from ....broker.wire.rows import TASK_COLUMNS
+from .apply import Meta
+from .batch import unpack
+
+_LANES = f"SELECT {', '.join(LANE_COLUMNS)}, scheduled + ready + retrying FROM lanes ORDER BY lane"
+_EXECUTORS = f"SELECT {', '.join(EXECUTOR_COLUMNS)} FROM executors ORDER BY executor"
+_TASKS = f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks ORDER BY name"
+_SESSIONS = (
+    "SELECT session, sequence, first_id, count, existing, acked_below, stamp_ms FROM sessions"
+    " ORDER BY session, sequence"
+)
+_LEASES = "SELECT id, attempt, epoch, entry, executor, incarnation, leased_ms FROM leases ORDER BY id"
+_TENANTS = "SELECT lane, tenant FROM lanes"
+
+_RETRY = TASK_COLUMNS.index("retry")
+
+
+def restore(database: apsw.Connection, meta: Meta) -> Restored:
+    """Returns what a new machine starts from, as of `meta`."""
+    tasks = [list(row) for row in database.execute(_TASKS)]
+    for row in tasks:
+        row[_RETRY] = unpack(row[_RETRY])
+    sessions = [list(row) for row in database.execute(_SESSIONS)]
+    for row in sessions:
+        row[4] = unpack(row[4]) or []
+    return Restored(
+        applied=meta.applied,
+        stamp_ms=meta.stamp_ms,
+        next_sequence=meta.next_sequence,
+        floor=meta.floor,
+        lanes=[list(row) for row in database.execute(_LANES)],
+        executors=[list(row) for row in database.execute(_EXECUTORS)],
+        tasks=tasks,
+        sessions=sessions,
+        leases=[list(row) for row in database.execute(_LEASES)],
+        finished=meta.finished,
+    )
+
+
+def read_tenants(database: apsw.Connection) -> dict[int, str]:
+    """Returns lane -> tenant."""
+    return dict(database.execute(_TENANTS))

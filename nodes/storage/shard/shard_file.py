@@ -1,0 +1,229 @@
+"""The shard file itself: opened, written in transactions, checkpointed, closed.
+
+Decides transactions, locks and durability. Must not know what ops mean or how rows are read. Rule: docs/shard-file.md, "Durability".
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+
+from ....actors.entries import Entry
+from ....actors.store import Read, Restored
+from . import reads, restore
+from .apply import read_meta, write
+from .migration import check_header, migrate, needs_migration
+
+BUSY_TIMEOUT_MS = 5
+"""How long a transaction waits for somebody else's lock: the loop has better things to do than to wait."""
+
+CACHE_KIB = 16 * 1024
+WAL_BYTES_KEPT = 64 * 1024 * 1024
+
+_STATEMENTS_CACHED = 100
+_COUNT_SCHEMA = "SELECT count(*) FROM sqlite_schema"
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint did."""
+
+    log: int
+    """Frames (pages) in the WAL."""
+    checkpointed: int
+    """Frames of them that are in the database file."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole WAL is in the database file; a reader that holds an old snapshot prevents it."""
+        return self.log == self.checkpointed
+
+
+def shard_file_name(tenant: str, shard: int) -> str:
+    """Returns the name of a shard's file: `tasks_default_shard_0.db`."""
+    return f"tasks_{tenant}_shard_{shard}.db"
+
+
+class ShardFile:
+    """A `ShardStore` over one SQLite file.
+
+    It is the file's only writer, and the only one that should checkpoint it. Any other process may read the file with any SQLite of 3.38 or
+    later; this process must not open it with another SQLite library than apsw's.
+
+    Args:
+        path: the file; made if it is missing, migrated if it is old.
+        vfs: name of an apsw VFS, for tests that inject disk faults.
+        checkpoint_pages: a commit that leaves at least so many pages in the WAL checkpoints it.
+        fsync: makes a file descriptor's content durable or raises; tests put a failing disk here.
+
+    Raises:
+        ShardFileError: the file is not a shard, is newer than this program, or cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        vfs: str | None = None,
+        checkpoint_pages: int = 4000,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        assert checkpoint_pages > 0, checkpoint_pages
+        self.path = Path(path)
+        self._fsync = fsync
+        self._checkpoint_pages = checkpoint_pages
+        self._checkpoint_at = checkpoint_pages
+        self._wal_pages = 0
+        self._database = self._open(vfs)
+        self._meta = read_meta(self._database)
+        self._tenants = restore.read_tenants(self._database)
+        self._durable = 0
+        # For fsync alone. It stays open, because closing any descriptor of the database file drops the locks that SQLite holds on it.
+        self._descriptor = os.open(self.path, os.O_RDONLY)
+
+    def _open(self, vfs: str | None) -> apsw.Connection:
+        check_header(self.path)
+        database = _connect(self.path, vfs)
+        try:
+            identity = database.pragma("application_id"), database.pragma("user_version")
+            old = needs_migration(self.path, *identity, tables=database.execute(_COUNT_SCHEMA).get)
+        except BaseException:
+            database.close()
+            raise
+        if old:
+            database.close()
+            migrate(self.path)
+            database = _connect(self.path, vfs)
+        for name, value in (
+            ("journal_mode", "WAL"),
+            ("synchronous", "NORMAL"),
+            ("wal_autocheckpoint", 0),
+            ("journal_size_limit", WAL_BYTES_KEPT),
+            ("cache_size", -CACHE_KIB),
+            ("temp_store", "MEMORY"),
+        ):
+            database.pragma(name, value)
+        database.set_wal_hook(self._committed)
+        return database
+
+    def _committed(self, _database: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def applied(self) -> int:
+        """The index of the last applied entry."""
+        return self._meta.applied
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last applied entry."""
+        return self._meta.epoch
+
+    def apply(self, entries: Sequence[tuple[int, Entry]]) -> bool:
+        """Applies entries in one transaction, as `ShardStore.apply` says.
+
+        Returns:
+            False if somebody else holds a lock: nothing was written, and nothing is lost if the same entries come again.
+
+        Raises:
+            apsw.FullError: the disk is full; nothing was written.
+            apsw.IOError: the disk failed; the process must end.
+        """
+        new = [pair for pair in entries if pair[0] > self._meta.applied]
+        if not new:
+            return True
+        database = self._database
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            return False
+        try:
+            meta = write(database, self._meta, self._tenants, new)
+            database.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, apsw.BusyError):
+                return False
+            raise
+        self._meta = meta
+        if self._wal_pages >= self._checkpoint_at:
+            self.checkpoint()
+        return True
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        self._tenants = restore.read_tenants(self._database)
+
+    def read(self, read: Read) -> list[Any]:
+        """Answers one question as of `applied`, as `ShardStore.read` says."""
+        return reads.answer(self._database, self.path, read)
+
+    def restore(self) -> Restored:
+        """Returns what a new machine starts from."""
+        return restore.restore(self._database, self._meta)
+
+    def checkpoint(self) -> Checkpoint:
+        """Copies what it can of the WAL into the database file, without waiting for readers.
+
+        `complete` in the answer means that all of it was copied and fsynced, and the WAL starts again with the next commit.
+        """
+        try:
+            done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
+        except apsw.BusyError:
+            done = Checkpoint(self._wal_pages, 0)
+        # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance later is early enough.
+        self._checkpoint_at = max(self._checkpoint_pages, done.log + self._checkpoint_pages // 4)
+        if done.complete:
+            self._checkpoint_at = self._checkpoint_pages
+            self._durable = self._meta.applied
+        return done
+
+    def durable_applied(self) -> int:
+        """The index up to which entries are known to survive a power loss in this file: the log may drop them."""
+        return self._durable
+
+    def make_durable(self) -> int:
+        """Makes everything applied survive a power loss, and returns `durable_applied`.
+
+        It fsyncs the WAL and the database file rather than trust a checkpoint: a reader may keep a checkpoint from copying, and another process's
+        checkpoint may have copied without fsync.
+
+        Raises:
+            OSError: the fsync failed; the process must end, and nobody may try it again.
+        """
+        applied = self._meta.applied
+        if applied > self._durable:
+            if self._wal_path.exists():
+                wal = os.open(self._wal_path, os.O_RDONLY)
+                try:
+                    self._fsync(wal)
+                finally:
+                    os.close(wal)
+            self._fsync(self._descriptor)
+            self._durable = applied
+        return self._durable
+
+    @property
+    def _wal_path(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def wal_bytes(self) -> int:
+        """The size of the WAL file; it stays large while a reader pins it."""
+        try:
+            return self._wal_path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def close(self) -> None:
+        """Ends the use of the file; the last one to close it checkpoints and removes the WAL."""
+        self._database.close()
+        os.close(self._descriptor)
+
+
+def _connect(path: Path, vfs: str | None) -> apsw.Connection:
+    database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
+    database.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return database

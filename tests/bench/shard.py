@@ -1,0 +1,132 @@
+"""Measures the write path of a shard file: `python tests/bench/shard.py [jobs] [--profile]`.
+
+Prints jobs a second, written and committed, for a submit and a finish of each job in batches of 256 a entry and 8 entries a transaction: ended within
+the transaction that takes them, ended later, and each half alone; then what a checkpoint-free pass costs, and the bytes a job leaves behind.
+"""
+
+import cProfile
+import gc
+import pstats
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from mainspring.actors.entries import EXECUTORS, FINISH, LANES, LEASE, SUBMIT, Entry, Op
+from mainspring.actors.jobs.lifecycle import OUTCOME_SUCCEEDED, SUCCEEDED
+from mainspring.nodes.storage.shard.shard_file import ShardFile
+
+BATCH = 256
+ENTRIES_A_TRANSACTION = 8
+PAYLOAD = '{"args":["someone@example.org","welcome"],"kwargs":{"n":17}}'
+START_MS = 1_700_000_000_000
+assert len(PAYLOAD.encode()) == 60
+
+
+def submit(number: int, now_ms: int) -> list[Op]:
+    """The ops that take and lease batch `number`."""
+    first = number * BATCH + 1
+    rows = [[1, PAYLOAD, now_ms, None, None, None, None, None, None, None] for _ in range(BATCH)]
+    ids = list(range(first, first + BATCH))
+    return [[SUBMIT, 1, number + 1, number, first, rows, []], [LEASE, 1, 1, ids, [1] * BATCH]]
+
+
+def finish(number: int, now_ms: int) -> list[Op]:
+    """The op that ends batch `number`."""
+    first = number * BATCH + 1
+    rows = [
+        [
+            id,
+            1,
+            OUTCOME_SUCCEEDED,
+            SUCCEEDED,
+            now_ms - 5,
+            now_ms - 3,
+            now_ms - 2,
+            "null",
+            None,
+            None,
+            None,
+            0,
+            0,
+        ]
+        for id in range(first, first + BATCH)
+    ]
+    return [[FINISH, 1, rows]]
+
+
+def history(batches: int, lag: int) -> list[Entry]:
+    """Entries that take a batch each and end the one taken `lag` entries before."""
+    built: list[Entry] = []
+    for turn in range(batches + lag):
+        now_ms = START_MS + turn * 10
+        ops: list[Op] = finish(turn - lag, now_ms) if turn >= lag else []
+        if turn < batches:
+            ops += submit(turn, now_ms)
+        built.append(Entry(1, now_ms, ops))
+    return built
+
+
+def run(store: ShardFile, built: list[Entry]) -> float:
+    """Applies the entries and returns the seconds that it took."""
+    numbered = list(enumerate(built, store.applied + 1))
+    gc.collect()
+    gc.freeze()
+    started = perf_counter()
+    for at in range(0, len(numbered), ENTRIES_A_TRANSACTION):
+        assert store.apply(numbered[at : at + ENTRIES_A_TRANSACTION])
+    return perf_counter() - started
+
+
+def new_store(folder: Path, name: str) -> ShardFile:
+    """Makes a shard with one lane and one executor."""
+    store = ShardFile(folder / name)
+    lane: Op = [LANES, [[1, "default", "mail", 0, "shop.mail.send_email"]]]
+    assert store.apply([(1, Entry(1, START_MS, [lane, [EXECUTORS, [[1, "node-1", "executor-1"]]]]))])
+    return store
+
+
+def main(jobs: int, profile: bool) -> None:
+    """Prints the table."""
+    batches = jobs // BATCH
+    jobs = batches * BATCH
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print(
+            f"{jobs} jobs, {BATCH} an entry, {ENTRIES_A_TRANSACTION} entries a transaction, payload {len(PAYLOAD)} bytes"
+        )
+        for what, lag in (
+            ("ended within the batch (lag 1)", 1),
+            ("half of them (lag 4)", 4),
+            ("ended later (lag 16)", 16),
+        ):
+            store = new_store(folder, f"lag{lag}.db")
+            built = history(batches, lag)
+            if profile:
+                profiler = cProfile.Profile()
+                profiler.enable()
+            took = run(store, built)
+            if profile:
+                profiler.disable()
+                pstats.Stats(profiler).sort_stats("tottime").print_stats(12)
+            store.checkpoint()
+            print(
+                f"{what:<32} {jobs / took:>9,.0f} jobs/s   {(folder / f'lag{lag}.db').stat().st_size / jobs:>6.0f} bytes a job"
+            )
+            store.close()
+        store = new_store(folder, "halves.db")
+        taken = [
+            Entry(1, START_MS + turn, submit(turn, START_MS + turn)) for turn in range(batches)
+        ]
+        ended = [
+            Entry(1, START_MS + batches + turn, finish(turn, START_MS + batches + turn))
+            for turn in range(batches)
+        ]
+        for what, built in (("submit alone", taken), ("finish alone", ended)):
+            print(f"{what:<32} {jobs / run(store, built):>9,.0f} jobs/s")
+        store.close()
+
+
+if __name__ == "__main__":
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    main(int(words[0]) if words else 200_000, "--profile" in sys.argv)

@@ -1,0 +1,248 @@
+"""One suite for every `ShardStore`: the SQLite shard file and its in-memory twin."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from histories import Command, Model, commands, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mainspring.actors.entries import EXECUTORS, FINISH, LANES, SUBMIT, Entry, Op
+from mainspring.actors.jobs.lifecycle import OUTCOME_SUCCEEDED, STATES, SUCCEEDED
+from mainspring.actors.store import (
+    ReadDue,
+    ReadExpired,
+    ReadJobs,
+    ReadKeys,
+    ReadListing,
+    ReadReady,
+    ShardStore,
+)
+from mainspring.chaos.memory_store import MemoryStore
+from mainspring.nodes.storage.shard.shard_file import ShardFile
+
+Make = Callable[[], ShardStore]
+"""Makes an empty store."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """Gives paths of empty shard files; copies are quicker to make than files."""
+    folder = tmp_path_factory.mktemp("shards")
+    ShardFile(folder / "empty.db").close()
+    numbers = count()
+
+    def new() -> Path:
+        return Path(shutil.copy(folder / "empty.db", folder / f"tasks_default_shard_{next(numbers)}.db"))
+
+    yield new
+
+
+@pytest.fixture(params=["memory", "file"])
+def make(request: pytest.FixtureRequest, files: Callable[[], Path]) -> Make:
+    """Makes stores of one kind."""
+    return MemoryStore if request.param == "memory" else lambda: ShardFile(files())
+
+
+def picture(store: ShardStore, model: Model) -> dict[str, Any]:
+    """Every answer that a store can give about a history."""
+    ids = [*model.ids, model.ids[-1] + 5] if model.ids else [1]
+    answers: dict[str, Any] = {"applied": store.applied, "restored": store.restore()}
+    for lane, _, _ in model.lanes:
+        for after, limit in ((0, 1000), (ids[len(ids) // 2], 3)):
+            answers[f"ready {lane} {after}"] = store.read(ReadReady(lane, after, limit))
+    for after_ms, after_id, before_ms, limit in ((0, 0, 1 << 40, 1000), (1500, ids[0], 2500, 4)):
+        answers[f"due {after_ms}"] = store.read(ReadDue(after_ms, after_id, before_ms, limit))
+    answers["jobs"] = store.read(ReadJobs([*reversed(ids), ids[0]], "test"))
+    answers["keys"] = store.read(ReadKeys([*sorted(model.keys), ("default", "none")]))
+    for before_ms, limit in ((1 << 40, 1000), (1400, 2)):
+        answers[f"expired {before_ms}"] = store.read(ReadExpired(before_ms, limit))
+    filters: list[dict[str, Any]] = [{}, {"limit": 2}, {"after_id": ids[-1], "limit": 3}, {"queue": "mail"}]
+    filters += [{"task": "task-1", "tenant": "default"}, *({"state": state} for state in STATES.values())]
+    filters.append({"state": "dead", "queue": "mail", "limit": 1})
+    answers["listings"] = [store.read(ReadListing("jobs", chosen)) for chosen in filters]
+    for id in ids[:: max(1, len(ids) // 10)]:
+        answers[f"job {id}"] = store.read(ReadListing("job", {"id": id}))
+        answers[f"executions {id}"] = store.read(ReadListing("executions", {"job_id": id, "limit": 2}))
+    for name in ("queues", "executors", "tasks"):
+        answers[name] = store.read(ReadListing(name, {}))
+    # What only a file has to tell is left out.
+    rows = store.read(ReadListing("stat", {}))[1]
+    answers["stat"] = [row for row in rows if not row[0].startswith("file.")]
+    return answers
+
+
+def numbered(model: Model) -> list[tuple[int, Entry]]:
+    """The entries of a history with their indexes."""
+    return list(enumerate(model.entries, 1))
+
+
+@given(commands(), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 5), st.data())
+@settings(max_examples=120)
+def test_file_and_memory_agree_whatever_the_batches(
+    files: Callable[[], Path], chosen: list[Command], sizes: list[int], again: int, data: st.DataObject
+) -> None:
+    """Both stores answer alike, in any batching, when entries come again, and after the file was opened again."""
+    model = written(chosen)
+    log = numbered(model)
+    memory = MemoryStore()
+    for pair in log:
+        assert memory.apply([pair])
+    path = files()
+    store = ShardFile(path, checkpoint_pages=data.draw(st.sampled_from((1, 20, 4000))))
+    at, turn = 0, 0
+    while at < len(log):
+        size = sizes[turn % len(sizes)]
+        assert store.apply(log[max(0, at - again) : at + size])
+        at, turn = at + size, turn + 1
+        if turn % 7 == 0:
+            store.close()
+            store = ShardFile(path)
+    expected = picture(memory, model)
+    assert picture(store, model) == expected
+    store.close()
+    store = ShardFile(path)
+    assert picture(store, model) == expected
+    store.close()
+    path.unlink()
+
+
+@given(commands(60), st.integers(0, 1 << 16))
+@settings(max_examples=60)
+def test_memory_reverts_to_any_applied_point(chosen: list[Command], number: int) -> None:
+    """A crash of the twin leaves exactly the rows of the point that it goes back to, and the log brings the rest again."""
+    model = written(chosen)
+    log = numbered(model)
+    durable, back = sorted((number % (len(log) + 1), number // 7 % (len(log) + 1)))
+    store, plain = MemoryStore(), MemoryStore()
+    assert store.apply(log[:durable])
+    assert store.make_durable() == store.durable_applied() == durable
+    assert store.apply(log)
+    other = store.clone()
+    store.revert(back)
+    assert plain.apply(log[:back])
+    assert picture(store, model) == picture(plain, model)
+    assert other.applied == len(log)
+    assert store.apply(log)
+    assert picture(store, model) == picture(other, model)
+    store.revert()
+    assert store.applied == durable
+
+
+def a_lane(stamp_ms: int = 1000) -> Entry:
+    """The first entry: a lane and an executor."""
+    return Entry(
+        1, stamp_ms, [[LANES, [[1, "default", "mail", 0, "send"]]], [EXECUTORS, [[1, "node", "executor"]]]]
+    )
+
+
+def a_submit(first_id: int = 1, count: int = 1, sequence: int = 1) -> Op:
+    """An op that takes plain jobs."""
+    rows = [[1, "{}", 1000, None, None, None, None, None, None, None] for _ in range(count)]
+    return [SUBMIT, 1, sequence, 0, first_id, rows, []]
+
+
+def a_finish(*ids: int) -> Op:
+    """An op that ends jobs well at their first attempt."""
+    rows = [[id, 1, OUTCOME_SUCCEEDED, SUCCEEDED, 1, 2, 3, None, None, None, None, 0, 0] for id in ids]
+    return [FINISH, 1, rows]
+
+
+def test_new_store(make: Make) -> None:
+    """A new store has applied nothing and gives the first id."""
+    store = make()
+    assert store.applied == 0
+    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0)
+    assert store.apply([])
+    store.close()
+
+
+def test_gap_is_an_assertion(make: Make) -> None:
+    """An entry that does not follow the last one is a fault in the program, and nothing of it is applied."""
+    store = make()
+    assert store.apply([(1, a_lane())])
+    with pytest.raises(AssertionError, match="entry 3 does not follow entry 1"):
+        store.apply([(3, Entry(1, 1000, []))])
+    assert store.applied == 1
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("op", "text"),
+    [
+        (a_finish(1), "job 1"),
+        ([7, [1]], "job 1"),
+        ([9, [1]], "job 1"),
+    ],
+    ids=["finish", "cancel", "expire"],
+)
+def test_end_of_a_job_that_is_not_live(make: Make, op: Op, text: str) -> None:
+    """A job ends once; another end is a fault in the program."""
+    store = make()
+    assert store.apply([(1, a_lane()), (2, Entry(1, 1000, [a_submit(), a_finish(1)]))])
+    with pytest.raises(AssertionError, match=text):
+        store.apply([(3, Entry(1, 1000, [op]))])
+    store.close()
+
+
+def test_id_given_twice(make: Make) -> None:
+    """An id is given once, even if its job has long ended."""
+    store = make()
+    assert store.apply([(1, a_lane()), (2, Entry(1, 1000, [a_submit(), a_finish(1)]))])
+    with pytest.raises(AssertionError, match="given twice"):
+        store.apply([(3, Entry(1, 1000, [a_submit(sequence=2)]))])
+    store.close()
+
+
+def test_stamp_that_goes_back(make: Make) -> None:
+    """Stamps of entries never go back: retention and replay rest on that."""
+    store = make()
+    assert store.apply([(1, a_lane(2000))])
+    with pytest.raises(AssertionError, match="goes back"):
+        store.apply([(2, Entry(1, 1999, []))])
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "text"),
+    [
+        ("nothing", {}, "there is no listing 'nothing'; there are jobs, job,"),
+        ("jobs", {"colour": "red"}, "has no filter 'colour'; its filters: state, queue, task, tenant, after_id, limit"),
+        ("jobs", {"limit": 1001}, "limit=1001 is out of range; it runs from 1 to 1000"),
+        ("jobs", {"limit": 0}, "limit=0 is out of range"),
+        ("jobs", {"limit": True}, "limit=True has the wrong type; limit is of type int"),
+        ("jobs", {"after_id": -1}, "after_id=-1 is out of range"),
+        ("jobs", {"state": "lost"}, "state='lost' does not exist; states are scheduled, ready,"),
+        ("job", {}, "the listing job needs id; give it"),
+        ("executions", {"limit": 3}, "the listing executions needs job_id; give it"),
+        ("queues", {"queue": "mail"}, "has no filter 'queue'; its filters: none"),
+    ],
+)  # fmt: skip
+def test_refused_listings(make: Make, name: str, chosen: dict[str, Any], text: str) -> None:
+    """A listing that does not exist is refused with what there is."""
+    store = make()
+    with pytest.raises(ValueError, match="^") as refused:
+        store.read(ReadListing(name, chosen))
+    assert text in str(refused.value)
+    store.close()
+
+
+def test_listing_of_jobs_pages(make: Make) -> None:
+    """Pages by after_id give every job once, newest first, live and finished mixed."""
+    store = make()
+    finished = [id for id in range(1, 26) if id % 3]
+    assert store.apply([(1, a_lane()), (2, Entry(1, 1000, [a_submit(count=25), a_finish(*finished)]))])
+    seen: list[int] = []
+    after = 1 << 50
+    for _ in range(9):
+        _, rows, more = store.read(ReadListing("jobs", {"after_id": after, "limit": 4}))
+        seen += [row[0] for row in rows]
+        if not more:
+            break
+        after = seen[-1]
+    assert seen == list(range(25, 0, -1))
+    store.close()

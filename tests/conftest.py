@@ -1,0 +1,36 @@
+"""What every run shares: how the root is collected, what integration tests are, how chance is seeded."""
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+INTEGRATION = Path(__file__).parent / "integration"
+
+# The same examples in every run: a failure repeats, and no run depends on an earlier one.
+hypothesis.settings.register_profile("mainspring", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("mainspring")
+
+
+class RootIsNoTestPackage:
+    """Keeps pytest from importing the root __init__.py again, under the name of the checkout's folder."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Collects the root as a plain folder, although it has an __init__.py."""
+        if path == parent.config.rootpath:
+            return pytest.Dir.from_parent(parent, path=path)
+        return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the hook for all folders; as a hook of this file it would be asked about tests/ alone."""
+    config.pluginmanager.register(RootIsNoTestPackage())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what lies in tests/integration, and keeps it in one worker, so that timings stay true."""
+    for item in items:
+        if INTEGRATION in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+            item.add_marker(pytest.mark.xdist_group("integration"))
