@@ -112,7 +112,7 @@ class ShardStore(Protocol):
         ...
 
     @property
-    def finished(self) -> int:
+    def finished_count(self) -> int:
         """How many finished jobs are kept, as of `applied`."""
         ...
 

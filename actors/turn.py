@@ -7,7 +7,7 @@ Rule: durable before visible (docs/design.md, "turn").
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .effects import Send
 from .entries import Entry, encode_entry
@@ -17,12 +17,15 @@ from .machine import Machine, Now
 from .store import Read, ShardStore
 
 
-class Member:
+M = TypeVar("M", bound=Machine)
+
+
+class Member(Generic[M]):
     """One shard machine with what its past turns have left: sends not released, entries not applied, reads not answered."""
 
     __slots__ = ("acts", "group", "inbox", "machine", "reads", "store", "unapplied", "waiting")
 
-    def __init__(self, group: int, machine: Machine, store: ShardStore) -> None:
+    def __init__(self, group: int, machine: M, store: ShardStore) -> None:
         self.group = group
         self.machine = machine
         self.store = store
@@ -40,7 +43,7 @@ class Member:
         return wake_ns is not None and wake_ns <= now.elapsed_ns
 
 
-def turn(members: Sequence[Member], now: Now, log: ReplicatedLog) -> list[Send]:
+def turn(members: Sequence[Member[Any]], now: Now, log: ReplicatedLog) -> list[Send]:
     """Runs one turn and returns the sends that may leave now, in order.
 
     A failed sync raises, and the process must end: the machines' memory has run ahead of the disk.
@@ -63,7 +66,7 @@ def turn(members: Sequence[Member], now: Now, log: ReplicatedLog) -> list[Send]:
     return released
 
 
-def _handle(member: Member, now: Now, log: ReplicatedLog, released: list[Send]) -> bool:
+def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Send]) -> bool:
     """Feeds a member its events; returns whether it appended an entry."""
     machine, events = member.machine, member.inbox
     member.inbox = []
@@ -91,13 +94,13 @@ def _handle(member: Member, now: Now, log: ReplicatedLog, released: list[Send]) 
     return entry is not None
 
 
-def _release(member: Member, committed: int, released: list[Send]) -> None:
+def _release(member: Member[Any], committed: int, released: list[Send]) -> None:
     waiting = member.waiting
     while waiting and waiting[0][0] <= committed:
         released.extend(waiting.popleft()[1])
 
 
-def catch_up(member: Member, log: ReplicatedLog) -> bool:
+def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
     """Applies what is committed to the member's store; False if the store is locked by somebody else for now.
 
     Called after the release, so that no answer waits for SQL. The news goes to the member's inbox.
@@ -114,11 +117,11 @@ def catch_up(member: Member, log: ReplicatedLog) -> bool:
         return False
     for _ in batch:
         member.unapplied.popleft()
-    member.inbox.append(Applied(batch[-1][0], member.store.finished))
+    member.inbox.append(Applied(batch[-1][0], member.store.finished_count))
     return True
 
 
-def answer_reads(member: Member) -> None:
+def answer_reads(member: Member[Any]) -> None:
     """Answers the member's reads from its store; the answers go to its inbox, behind the news of what was applied."""
     reads, member.reads = member.reads, []
     for read in reads:
@@ -146,6 +149,6 @@ def step(machine: Machine, events: Iterable[Any], now: Now) -> tuple[list[Send],
     return sends, acts
 
 
-def lag(members: Mapping[int, Member]) -> int:
+def lag(members: Mapping[int, Member[Any]]) -> int:
     """Returns the most entries that any member's store is behind."""
     return max((len(member.unapplied) for member in members.values()), default=0)

@@ -94,9 +94,7 @@ class MemoryLog:
         if not self._waiting:
             return
         if self._full:
-            raise DiskFull(
-                f"no room: {len(self._waiting)} entries wait in memory; free some space and sync again"
-            )
+            raise DiskFull(f"no room: {len(self._waiting)} entries wait in memory; free some space and sync again")
         if self._failing:
             self._failed = True
             raise LogFailed("a commit failed (made to fail); end the process and start it again")

@@ -81,9 +81,7 @@ class MemoryRows:
     def clone(self) -> "MemoryRows":
         """Returns rows that change apart from these."""
         other = MemoryRows.__new__(MemoryRows)
-        other.__dict__ = {
-            name: value if isinstance(value, int) else copy(value) for name, value in vars(self).items()
-        }
+        other.__dict__ = {name: value if isinstance(value, int) else copy(value) for name, value in vars(self).items()}
         return other
 
     def apply(self, index: int, entry: Entry) -> None:
@@ -172,9 +170,7 @@ class MemoryRows:
             ended = dict(zip(entries.FINISH_COLUMNS, row, strict=True))
             job = self._take(ended["id"])
             known = self.executions.get(job.id, ())
-            assert all(one["attempt"] != ended["attempt"] for one in known), (
-                f"job {job.id}: an attempt ends twice"
-            )
+            assert all(one["attempt"] != ended["attempt"] for one in known), f"job {job.id}: an attempt ends twice"
             self.executions[job.id] = (*known, ended | {"executor": executor, "lane": job.lane})
             self.leases.pop(job.id, None)
             if ended["state"] in TERMINAL:
@@ -280,6 +276,11 @@ class MemoryStore:
         self._rows = MemoryRows()
         self._durable = self._rows.clone()
         self._since: list[tuple[int, Entry]] = []
+
+    @property
+    def finished_count(self) -> int:
+        """How many finished jobs are kept, as of `applied`."""
+        return len(self._rows.finished)
 
     @property
     def applied(self) -> int:

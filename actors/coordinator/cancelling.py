@@ -23,9 +23,9 @@ def take(state: ShardState, peer: Peer, message: Cancel) -> None:
     if fault is not None:
         state.refuse(peer, message.request, *fault)
         return
-    missing = [id for id in message.ids if id not in state.image.jobs]
-    if missing:
-        state.out.reads.append(ReadJobs(missing, "cancel", (peer, message)))
+    if any(id not in state.image.jobs for id in message.ids):
+        # All of them are read: one that memory knows now may have left it when the answer comes.
+        state.out.reads.append(ReadJobs(message.ids, "cancel", (peer, message)))
     else:
         _cancel(state, peer, message)
 

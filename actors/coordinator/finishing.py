@@ -87,7 +87,7 @@ def row_for(
         state.count("jobs_dead")
     state.count(_ATTEMPTS[outcome])
     return [
-        job.id, job.attempts, job.lane, outcome, next_state, job.scheduled_ms, started_ms, finished_ms, result, error, kind, due_ms, failures, crashes,
+        job.id, job.attempts, outcome, next_state, job.scheduled_ms, started_ms, finished_ms, result, error, kind, due_ms, failures, crashes,
     ]  # fmt: skip
 
 
@@ -99,7 +99,9 @@ def policy_of(state: ShardState, job: Job) -> RetryPolicy:
     row = job.retry
     if row is None:
         task = state.image.tasks.get(state.image.lanes[job.lane].task)
-        row = task[3] if task is not None else list(state.settings.retry)
+        if task is None:
+            return state.settings.retry
+        row = task[3]
     return RetryPolicy.from_row(row)
 
 

@@ -137,7 +137,7 @@ class Image:
     def apply_finish(self, op: Op, index: int) -> None:
         """Attempts ended; jobs that live on are not placed in lanes or timers yet."""
         touched, leases = self.touched, self.leases
-        for id, attempt, _lane, _outcome, state, _scheduled, _started, _finished, result, error, _kind, due_ms, failures, crashes in op[2]:
+        for id, attempt, _outcome, state, _scheduled, _started, _finished, result, error, _kind, due_ms, failures, crashes in op[2]:
             job = leases.pop(id)
             assert job.attempts == attempt, job
             assert job.state == RUNNING, job

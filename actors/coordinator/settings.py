@@ -1,7 +1,8 @@
 """What an operator may tune of a shard; the node's settings fill it."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+
+from ..jobs.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class ShardSettings:
     payload_bytes_max: int = 1024 * 1024
     batch_jobs_max: int = 1024
     backlog_jobs_max: int = 10_000_000
-    retry: tuple[Any, ...] = field(default=(3, 1_000, 2.0, 600_000, "full"))
-    """The RetryPolicy row of tasks that announce none."""
+    retry: RetryPolicy = RetryPolicy()
+    """The policy of jobs whose task is not in the catalogue any more."""
     retention: Retention = Retention()
     queue_retention: tuple[tuple[str, Retention], ...] = ()
 

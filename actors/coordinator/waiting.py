@@ -27,9 +27,9 @@ def take(state: ShardState, peer: Peer, message: Await) -> None:
         state.refuse(peer, message.request, "overloaded", f"{AWAITED_MAX} jobs are awaited already")
         return
     jobs = state.image.jobs
-    missing = [id for id in message.ids if id not in jobs]
-    if missing:
-        state.out.reads.append(ReadJobs(missing, "await", (peer, message)))
+    if any(id not in jobs for id in message.ids):
+        # All of them are read: one that memory knows now may have left it when the answer comes.
+        state.out.reads.append(ReadJobs(message.ids, "await", (peer, message)))
     else:
         _answer(state, peer, message, {})
 

@@ -72,9 +72,7 @@ class RetryPolicy:
         if not isinstance(row, (list, tuple)):
             raise ValueError(f"retry row is a {type(row).__name__}; give a list of {', '.join(ROW_FIELDS)}")
         if len(row) != len(ROW_FIELDS):
-            raise ValueError(
-                f"retry row has {len(row)} fields; give {len(ROW_FIELDS)}: {', '.join(ROW_FIELDS)}"
-            )
+            raise ValueError(f"retry row has {len(row)} fields; give {len(ROW_FIELDS)}: {', '.join(ROW_FIELDS)}")
         numbers: list[int] = []
         for name, value in zip(ROW_FIELDS, row, strict=True):
             if not isinstance(value, int) or isinstance(value, bool):
@@ -137,9 +135,7 @@ def _check_factor(value: object) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise ValueError(f"retry factor is {value!r:.40}; give a number from 1.0 to {FACTOR_MAX}")
     if not 1.0 <= value <= FACTOR_MAX:
-        raise ValueError(
-            f"retry factor {value!r:.40} is out of bounds; give a number from 1.0 to {FACTOR_MAX}"
-        )
+        raise ValueError(f"retry factor {value!r:.40} is out of bounds; give a number from 1.0 to {FACTOR_MAX}")
     near = round(value * FACTOR_UNITS) / FACTOR_UNITS
     if value != near:
         raise ValueError(f"retry factor {value!r} has more than three decimals; give {near}")

@@ -54,9 +54,7 @@ class Wheel:
         """
         self._live = 0
         self._coarse: dict[int, Bucket] = {}
-        self._numbers: list[
-            int
-        ] = []  # heap of coarse bucket numbers; those of dropped buckets linger a little
+        self._numbers: list[int] = []  # heap of coarse bucket numbers; those of dropped buckets linger a little
         self._slots: list[Bucket | None] = [None] * SLOTS
         self._used = 0  # bit n is set while slot n holds a bucket
         self._runs = Merge()  # keys count from the start of the open bucket
@@ -248,7 +246,6 @@ class Wheel:
         number = now_ms >> BUCKET_BITS
         following = self._next_number()
         assert following is None or following > number, "a bucket that has begun was not opened"
-        self._near.clear()
         self._enter(number)
         self._open_slots(now_ms)
 
@@ -288,9 +285,7 @@ class Wheel:
 
     def check(self) -> None:
         """Asserts every relation between the levels."""
-        assert all(number > self._number for number in self._coarse), (
-            "a coarse bucket lies before the open one"
-        )
+        assert all(number > self._number for number in self._coarse), "a coarse bucket lies before the open one"
         assert set(self._coarse) <= set(self._numbers), "each coarse bucket must be found through the heap"
         assert len(self._numbers) <= 2 * len(self._coarse) + SLOTS + 1, "numbers of dropped buckets piled up"
         for slot, bucket in enumerate(self._slots):

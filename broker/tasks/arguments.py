@@ -113,13 +113,10 @@ def encode_result(value: object, bytes_max: int = PAYLOAD_BYTES_MAX) -> str | No
         raise
     except (TypeError, ValueError, RecursionError, Unfit) as fault:
         _walk(value, "the result", 0, True)
-        raise UnserializablePayload(
-            f"the result cannot travel as JSON: {fault}; return plain values"
-        ) from None
+        raise UnserializablePayload(f"the result cannot travel as JSON: {fault}; return plain values") from None
     if size > bytes_max:
         raise PayloadTooLarge(
-            f"the result takes {size} bytes, more than {bytes_max}; "
-            f"store the data elsewhere and return a reference"
+            f"the result takes {size} bytes, more than {bytes_max}; store the data elsewhere and return a reference"
         )
     return text
 
@@ -206,9 +203,7 @@ def _walk(value: object, path: str, depth: int, rich: bool) -> None:
             ) from None
     elif isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            raise UnserializablePayload(
-                f"{path} is {value}, which JSON has no word for; pass None or text instead"
-            )
+            raise UnserializablePayload(f"{path} is {value}, which JSON has no word for; pass None or text instead")
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(cast("list[object]", value)):
             _walk(item, f"{path}[{index}]", depth + 1, rich)
@@ -216,8 +211,7 @@ def _walk(value: object, path: str, depth: int, rich: bool) -> None:
         for key, item in cast("dict[object, object]", value).items():
             if not isinstance(key, str):
                 raise UnserializablePayload(
-                    f"{path} has the key {key!r}, but JSON keys are text and it would come back changed; "
-                    f"use str keys"
+                    f"{path} has the key {key!r}, but JSON keys are text and it would come back changed; use str keys"
                 )
             _walk(key, f"a key of {path}", depth, rich)
             _walk(item, f"{path}[{key!r}]", depth + 1, rich)
@@ -234,9 +228,7 @@ def _walk_rich(value: object, path: str, depth: int) -> None:
     try:
         inner = _enrich(value)
     except Unfit as fault:
-        raise UnserializablePayload(
-            f"{path}{fault.where} {fault.text}, which cannot travel; use {SUPPORTED}"
-        ) from None
+        raise UnserializablePayload(f"{path}{fault.where} {fault.text}, which cannot travel; use {SUPPORTED}") from None
     if dataclasses.is_dataclass(value):
         for name, item in cast("dict[str, object]", inner).items():
             _walk(item, f"{path}.{name}", depth + 1, True)
@@ -246,10 +238,6 @@ def _walk_rich(value: object, path: str, depth: int) -> None:
 
 # Built once: `json.dumps` with options makes an encoder at every call. Text is kept as it is, for people read
 # it in SQL.
-_STRICT: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_refuse
-).encode
-_ENRICH: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_enrich
-).encode
+_STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_refuse).encode
+_ENRICH: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_enrich).encode
 _DECODE: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode

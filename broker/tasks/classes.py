@@ -45,9 +45,7 @@ class EnumConverter:
         try:
             return self._cls(value)
         except ValueError:
-            raise Unfit(
-                f"is {value!r}, no value of {quoted_type(self._cls)}; send one of its values"
-            ) from None
+            raise Unfit(f"is {value!r}, no value of {quoted_type(self._cls)}; send one of its values") from None
 
 
 class ModelConverter:
@@ -60,9 +58,7 @@ class ModelConverter:
         """Returns the JSON value."""
         if type(value) is not self._cls:
             # A subclass would come back as its base, without the fields it adds.
-            raise Unfit(
-                f"is {quoted_type(type(value))} where {quoted_type(self._cls)} is annotated; pass just that"
-            )
+            raise Unfit(f"is {quoted_type(type(value))} where {quoted_type(self._cls)} is annotated; pass just that")
         return dump_model(value)
 
     def decode(self, value: object) -> object:
@@ -102,9 +98,7 @@ class DataclassConverter:
     def encode(self, value: object) -> object:
         """Returns the JSON value."""
         if type(value) is not self._cls:
-            raise Unfit(
-                f"is {quoted_type(type(value))} where {quoted_type(self._cls)} is annotated; pass just that"
-            )
+            raise Unfit(f"is {quoted_type(type(value))} where {quoted_type(self._cls)} is annotated; pass just that")
         result: dict[str, object] = {}
         for name, converter in self._fields.items():
             item = getattr(value, name)

@@ -23,27 +23,13 @@ from .containers import (
 )
 from .scalars import SCALARS, Converter
 
-_PLAIN_TYPES: Final[frozenset[object]] = frozenset(
-    {
-        Any,
-        object,
-        int,
-        str,
-        float,
-        bool,
-        None,
-        type(None),
-        list,
-        dict,
-        abc.Sequence,
-        abc.Mapping,
-        abc.Iterable,
-    }
-)
 _LIST_ORIGINS: Final[frozenset[object]] = frozenset(
     {list, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection}
 )
 _DICT_ORIGINS: Final[frozenset[object]] = frozenset({dict, abc.Mapping, abc.MutableMapping})
+_PLAIN_TYPES: Final = (
+    frozenset[object]({Any, object, int, str, float, bool, None, type(None)}) | _LIST_ORIGINS | _DICT_ORIGINS
+)
 
 
 class Hints:
@@ -58,24 +44,24 @@ class Hints:
         """Returns how to convert values annotated `hint`, or None where JSON needs no conversion."""
         if isinstance(hint, typing.NewType):
             return self.converter(hint.__supertype__)
-        if hint in _PLAIN_TYPES or isinstance(hint, typing.TypeVar):
-            return None
         origin = typing.get_origin(hint)
         if origin is not None:
             return self._generic(hint, origin, typing.get_args(hint))
+        if hint in _PLAIN_TYPES or isinstance(hint, typing.TypeVar):
+            return None
         if isinstance(hint, type):
             return self._class(cast("type[Any]", hint))
         return Refused(hint)
 
     def _generic(self, hint: object, origin: object, args: tuple[Any, ...]) -> Converter | None:
         if origin is typing.Literal:
-            return (
-                None if all(isinstance(arg, (str, int, bool, type(None))) for arg in args) else Refused(hint)
-            )
+            return None if all(isinstance(arg, (str, int, bool, type(None))) for arg in args) else Refused(hint)
         if origin is typing.Annotated:
             return self.converter(args[0])
         if origin is typing.Union or origin is types.UnionType:
             return self._union(hint, args)
+        if not args:
+            return self.converter(origin)
         if origin in _LIST_ORIGINS:
             item = self.converter(args[0])
             return None if item is None else ListConverter(item)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from .definition import Task
 from .exceptions import DuplicateTask, TaskImportError, UnknownTask
-from .task import Task
 
 AnyTask: TypeAlias = Task[..., Any]
 
@@ -39,8 +39,7 @@ class Registry:
             known = found.setdefault(task.name, task)
             if known is not task:
                 raise DuplicateTask(
-                    f"two tasks are named {task.name}: {known.place} and {task.place}; "
-                    f"give one of them another name"
+                    f"two tasks are named {task.name}: {known.place} and {task.place}; give one of them another name"
                 )
             # Inspected now, so that a bad annotation stops the start and not the first job.
             _ = task.signature
@@ -96,8 +95,7 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as fault:
         if fault.name is not None and (name == fault.name or name.startswith(fault.name + ".")):
             raise TaskImportError(
-                f"task module {name!r} is not found; "
-                f"correct the name in `tasks`, or start where it can be imported"
+                f"task module {name!r} is not found; correct the name in `tasks`, or start where it can be imported"
             ) from None
         raise _import_error(name, fault) from fault
     except (KeyboardInterrupt, MemoryError):
@@ -111,12 +109,8 @@ def _import_error(name: str, fault: BaseException) -> TaskImportError:
     own = {__file__, importlib.__file__}
     trace = traceback.TracebackException.from_exception(fault)
     kept = [
-        frame
-        for frame in trace.stack
-        if frame.filename not in own and "importlib._bootstrap" not in frame.filename
+        frame for frame in trace.stack if frame.filename not in own and "importlib._bootstrap" not in frame.filename
     ]
     trace.stack = traceback.StackSummary.from_list(kept)
     text = "".join(trace.format()).rstrip()
-    return TaskImportError(
-        f"task module {name!r} does not import; mend the error below and start again\n{text}"
-    )
+    return TaskImportError(f"task module {name!r} does not import; mend the error below and start again\n{text}")

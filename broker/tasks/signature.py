@@ -57,7 +57,7 @@ class Signature:
         kept: list[inspect.Parameter] = []
         for parameter in inspect.signature(func).parameters.values():
             hint = _resolve(func, parameter.name, where)
-            if hint is Context:
+            if hint is Context or Context in typing.get_args(hint):
                 self._take_context(parameter, len(kept))
                 continue
             kept.append(parameter.replace(annotation=inspect.Parameter.empty))
@@ -82,9 +82,7 @@ class Signature:
         if self.context_name is not None:
             raise InvalidTask(f"{self.where} takes two contexts; keep one parameter annotated Context")
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            raise InvalidTask(
-                f"{self.where} takes contexts by the handful; annotate a single parameter Context"
-            )
+            raise InvalidTask(f"{self.where} takes contexts by the handful; annotate a single parameter Context")
         self.context_name = parameter.name
         if parameter.kind in _POSITIONAL:
             self.context_index = place

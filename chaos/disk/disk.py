@@ -29,9 +29,7 @@ class Loss(Enum):
 
 
 class Event(NamedTuple):
-    """Something that happened on the disk: create, write, truncate, sync, rename, remove or
-    sync_directory.
-    """
+    """Something that happened: create, write, truncate, sync, rename, remove or sync_directory."""
 
     kind: str
     path: Path

@@ -53,6 +53,8 @@ class DiskVfsFile(apsw.VFSFile):
     """An open database, WAL or journal."""
 
     def __init__(self, disk: Disk, path: Path, name: Any, flags: list[int]) -> None:
+        if path.exists() and disk.content(path) is None:
+            disk.adopt()  # made by somebody who does not go through this VFS
         found = disk.content(path)
         if found is None and flags[0] & apsw.SQLITE_OPEN_CREATE:
             _raise(disk.fault("create", path))
@@ -67,7 +69,7 @@ class DiskVfsFile(apsw.VFSFile):
         written = bytes(data)
         grows_bytes = max(0, offset + len(written) - self._content.size)
         _raise(self._disk.fault("write", self._path, grows_bytes))
-        super().xWrite(data, offset)
+        super().xWrite(written, offset)  # pyright: ignore[reportUnknownMemberType] - apsw names a type of Python 3.12
         self._disk.write(self._path, self._content, offset, written)
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802 - the name is apsw's
@@ -76,7 +78,7 @@ class DiskVfsFile(apsw.VFSFile):
         super().xTruncate(newsize)
         self._disk.truncate(self._path, self._content, newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802 - the name is apsw's
+    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - the name and the arguments are apsw's
         """Makes the bytes safe, in the model alone: the real disk is not kept waiting."""
         _raise(self._disk.fault("sync", self._path))
         self._disk.sync(self._path, self._content)

@@ -176,9 +176,7 @@ class AsyncioChild:
                 trace,
             ) = row
             started_ms = time.time_ns() // 1_000_000
-            context = Context(
-                job_id, attempt, epoch, index, name, due_ms, deadline_ms, queue, tenant, trace, run_id
-            )
+            context = Context(job_id, attempt, epoch, index, name, due_ms, deadline_ms, queue, tenant, trace, run_id)
             me.job = context
             CURRENT.set(context)
             variables = copy_context()

@@ -1,11 +1,10 @@
-"""The entry of a runner child: `-m mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b`.
+"""The entry of a runner child: `-m mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q`.
 
 It decides in which order a child binds itself to its parent, loads the tasks and begins. It must not run a
 job itself. It asks the kernel to die with its parent before anything else, then checks that the parent was
 not gone already.
 """
 
-import ctypes
 import os
 import signal
 import socket
@@ -13,8 +12,8 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..processes.death import die_with_parent
 from . import frames
-from .leave import leave
 
 if TYPE_CHECKING:
     from ...broker.tasks.registry import Registry
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from .process_child import ProcessChild
 
 KINDS: Final = ("process", "asyncio")
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Arguments(NamedTuple):
@@ -32,6 +30,7 @@ class Arguments(NamedTuple):
     parent: int
     kind: str
     tasks: list[str]
+    paths: list[str]
 
 
 def parse(words: list[str]) -> Arguments:
@@ -41,18 +40,13 @@ def parse(words: list[str]) -> Arguments:
         ValueError: A pair is unknown, missing or malformed.
     """
     pairs = dict(zip(words[::2], words[1::2], strict=True))
-    if pairs.keys() != {"--fd", "--parent", "--kind", "--tasks"} or pairs["--kind"] not in KINDS:
-        raise ValueError(f"arguments are {' '.join(words)!r}; give --fd N --parent PID --kind K --tasks a,b")
+    if pairs.keys() != {"--fd", "--parent", "--kind", "--tasks", "--paths"} or pairs["--kind"] not in KINDS:
+        raise ValueError(
+            f"arguments are {' '.join(words)!r}; give --fd N --parent PID --kind K --tasks a,b --paths p:q"
+        )
     tasks = [name for name in pairs["--tasks"].split(",") if name]
-    return Arguments(int(pairs["--fd"]), int(pairs["--parent"]), pairs["--kind"], tasks)
-
-
-def die_with_parent(parent: int) -> None:
-    """Asks the kernel for SIGKILL when the parent's thread ends, and leaves if that has happened already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        leave(frames.EXIT_ORPHAN)
+    paths = [path for path in pairs["--paths"].split(os.pathsep) if path]
+    return Arguments(int(pairs["--fd"]), int(pairs["--parent"]), pairs["--kind"], tasks, paths)
 
 
 def main() -> int:
@@ -64,7 +58,7 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         # A job that is killed must not take along the lines that it printed.
         stream.reconfigure(line_buffering=True)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  (a TextIOWrapper)
-    _put_cwd_first()
+    _put_first(arguments.paths)
 
     # Imported only now: everything above must hold before the user's modules are touched.
     from ...broker.tasks.exceptions import MainspringError
@@ -100,17 +94,24 @@ def _nothing(_signum: int, _frame: FrameType | None) -> None: ...
 
 
 def _settle_signals() -> None:
-    # Handlers that do nothing, rather than SIG_IGN: what a job executes would inherit the latter, and could
-    # then not be terminated. Forked children keep handlers, so they get the default back.
+    # Handlers that do nothing, rather than SIG_IGN: what a job executes would inherit the latter, and could then not
+    # be terminated. A forked child keeps handlers, so it gets the defaults back, before any signal can reach it.
     settled = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     for number in settled:
         signal.signal(number, _nothing)
 
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, settled)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, settled)
+
     def restore() -> None:
         for number in settled:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        unblock()
 
-    os.register_at_fork(after_in_child=restore)
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=restore)
 
 
 def _adopt(fd: int) -> socket.socket:
@@ -122,10 +123,10 @@ def _adopt(fd: int) -> socket.socket:
     return sock
 
 
-def _put_cwd_first() -> None:
-    cwd = os.getcwd()  # noqa: PTH109  (pathlib is imported by nothing else here)
-    if sys.path[:1] != [cwd]:
-        sys.path[:] = [cwd, *(path for path in sys.path if path not in ("", cwd))]
+def _put_first(paths: list[str]) -> None:
+    """Puts the working directory and then these folders before everything else on `sys.path`."""
+    first = list(dict.fromkeys([os.getcwd(), *paths]))  # noqa: PTH109  (pathlib is imported by nothing else here)
+    sys.path[:] = [*first, *(path for path in sys.path if path not in ("", *first))]
 
 
 if __name__ == "__main__":

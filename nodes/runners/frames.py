@@ -90,9 +90,7 @@ def pack(frame: Frame) -> bytes:
     """
     body: bytes = _MSGPACK.packb(frame)
     if len(body) > FRAME_BYTES_MAX:
-        raise FrameError(
-            f"the frame has {len(body)} bytes, more than {FRAME_BYTES_MAX}; send fewer rows in one"
-        )
+        raise FrameError(f"the frame has {len(body)} bytes, more than {FRAME_BYTES_MAX}; send fewer rows in one")
     return _LENGTH.pack(len(body)) + body
 
 

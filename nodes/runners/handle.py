@@ -52,6 +52,8 @@ class ChildHandle:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        import_paths: Sequence[str] = (),
+        keep_fds: Sequence[int] = (),
         output_bytes_max: int = OUTPUT_BYTES_MAX,
     ) -> "ChildHandle":
         """Starts a child; its first frame is READY or FAILED.
@@ -61,14 +63,14 @@ class ChildHandle:
             tasks: The task modules that it imports.
             cwd: Its working directory, which comes first on its `sys.path`; by default this process's.
             env: Its environment; by default this process's.
+            import_paths: Folders that come on its `sys.path` right after the working directory.
+            keep_fds: Descriptors that it holds open for as long as it lives.
             output_bytes_max: How much may wait here to be sent.
 
         Raises:
             OSError: The process cannot be started.
         """
-        assert threading.current_thread() is threading.main_thread(), (
-            "a child dies with the thread that starts it"
-        )
+        assert threading.current_thread() is threading.main_thread(), "a child dies with the thread that starts it"
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             words = {
@@ -76,6 +78,7 @@ class ChildHandle:
                 "--parent": os.getpid(),
                 "--kind": kind,
                 "--tasks": ",".join(tasks),
+                "--paths": os.pathsep.join(import_paths),
             }
             try:
                 process = subprocess.Popen(
@@ -86,7 +89,7 @@ class ChildHandle:
                         *(str(word) for pair in words.items() for word in pair),
                     ],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), *keep_fds),
                     start_new_session=True,
                     cwd=cwd,
                     env=env,
@@ -158,7 +161,11 @@ class ChildHandle:
         return frames
 
     def interrupt(self) -> None:
-        """Sends SIGUSR1, behind everything sent before: the child looks for the CANCEL that names the run."""
+        """Sends SIGUSR1, behind everything sent before: the child looks for the CANCEL that names the run.
+
+        Send it again every 100 ms or so until the run is answered: a signal that arrives in the instant before a
+        system call blocks is seen by Python only when that call returns. Repeats do no harm.
+        """
         if self._output:
             self._interrupt_waits = True
         elif self._process.returncode is None:

@@ -19,9 +19,7 @@ _POLL_MS = 1000
 class Outlet:
     """Sends bytes over a non-blocking socket, in order."""
 
-    def __init__(
-        self, sock: socket.socket, loop: asyncio.AbstractEventLoop, on_drained: Callable[[], None]
-    ) -> None:
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, on_drained: Callable[[], None]) -> None:
         self._sock = sock
         self._loop = loop
         self._on_drained = on_drained

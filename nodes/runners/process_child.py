@@ -62,9 +62,7 @@ class ProcessChild:
         raise (
             JobTimeout("the job ran longer than its timeout")
             if reason == "timeout"
-            else JobCancelled(
-                "the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled"
-            )
+            else JobCancelled("the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled")
         )
 
     def _receive(self, *, wait: bool) -> None:
@@ -123,13 +121,9 @@ class ProcessChild:
                 leave(frames.EXIT_ORPHAN)
 
     def _execute(self, row: Row) -> Row:
-        run_id, job_id, attempt, epoch, index, name, payload, _, due_ms, deadline_ms, queue, tenant, trace = (
-            row
-        )
+        run_id, job_id, attempt, epoch, index, name, payload, _, due_ms, deadline_ms, queue, tenant, trace = row
         started_ms = time.time_ns() // 1_000_000
-        context = Context(
-            job_id, attempt, epoch, index, name, due_ms, deadline_ms, queue, tenant, trace, run_id
-        )
+        context = Context(job_id, attempt, epoch, index, name, due_ms, deadline_ms, queue, tenant, trace, run_id)
         try:
             task = self._registry.get(name)
             args, kwargs = task.signature.decode(payload, context)

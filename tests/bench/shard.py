@@ -115,12 +115,9 @@ def main(jobs: int, profile: bool) -> None:
             )
             store.close()
         store = new_store(folder, "halves.db")
-        taken = [
-            Entry(1, START_MS + turn, submit(turn, START_MS + turn)) for turn in range(batches)
-        ]
+        taken = [Entry(1, START_MS + turn, submit(turn, START_MS + turn)) for turn in range(batches)]
         ended = [
-            Entry(1, START_MS + batches + turn, finish(turn, START_MS + batches + turn))
-            for turn in range(batches)
+            Entry(1, START_MS + batches + turn, finish(turn, START_MS + batches + turn)) for turn in range(batches)
         ]
         for what, built in (("submit alone", taken), ("finish alone", ended)):
             print(f"{what:<32} {jobs / run(store, built):>9,.0f} jobs/s")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mainspring.actors.entries import EXECUTORS, FINISH, LANES, SUBMIT, Entry, Op
 from mainspring.actors.jobs.lifecycle import OUTCOME_SUCCEEDED, STATES, SUCCEEDED
 from mainspring.actors.store import (
+    LIVE_COLUMNS,
     ReadDue,
     ReadExpired,
     ReadJobs,
@@ -24,6 +25,8 @@ from mainspring.actors.store import (
 )
 from mainspring.chaos.memory_store import MemoryStore
 from mainspring.nodes.storage.shard.shard_file import ShardFile
+
+EXPIRES = LIVE_COLUMNS.index("expires_ms")
 
 Make = Callable[[], ShardStore]
 """Makes an empty store."""
@@ -55,12 +58,15 @@ def picture(store: ShardStore, model: Model) -> dict[str, Any]:
     for lane, _, _ in model.lanes:
         for after, limit in ((0, 1000), (ids[len(ids) // 2], 3)):
             answers[f"ready {lane} {after}"] = store.read(ReadReady(lane, after, limit))
-    for after_ms, after_id, before_ms, limit in ((0, 0, 1 << 40, 1000), (1500, ids[0], 2500, 4)):
-        answers[f"due {after_ms}"] = store.read(ReadDue(after_ms, after_id, before_ms, limit))
+    due = answers["due"] = store.read(ReadDue(0, 0, 1 << 40, 1000))
+    for at in range(0, len(due), 3):
+        # From a row to another, neither included.
+        answers[f"due {at}"] = store.read(ReadDue(*due[at], due[(at * 5 + 4) % len(due)][0], 1 + at % 4))
     answers["jobs"] = store.read(ReadJobs([*reversed(ids), ids[0]], "test"))
     answers["keys"] = store.read(ReadKeys([*sorted(model.keys), ("default", "none")]))
-    for before_ms, limit in ((1 << 40, 1000), (1400, 2)):
-        answers[f"expired {before_ms}"] = store.read(ReadExpired(before_ms, limit))
+    expires = sorted({row[EXPIRES] for row in answers["jobs"] if len(row) == len(LIVE_COLUMNS) and row[EXPIRES]})
+    for before_ms in (1 << 40, *expires[::3]):
+        answers[f"expired {before_ms}"] = store.read(ReadExpired(before_ms, 1 + before_ms % 10))
     filters: list[dict[str, Any]] = [{}, {"limit": 2}, {"after_id": ids[-1], "limit": 3}, {"queue": "mail"}]
     filters += [{"task": "task-1", "tenant": "default"}, *({"state": state} for state in STATES.values())]
     filters.append({"state": "dead", "queue": "mail", "limit": 1})
@@ -135,9 +141,7 @@ def test_memory_reverts_to_any_applied_point(chosen: list[Command], number: int)
 
 def a_lane(stamp_ms: int = 1000) -> Entry:
     """The first entry: a lane and an executor."""
-    return Entry(
-        1, stamp_ms, [[LANES, [[1, "default", "mail", 0, "send"]]], [EXECUTORS, [[1, "node", "executor"]]]]
-    )
+    return Entry(1, stamp_ms, [[LANES, [[1, "default", "mail", 0, "send"]]], [EXECUTORS, [[1, "node", "executor"]]]])
 
 
 def a_submit(first_id: int = 1, count: int = 1, sequence: int = 1) -> Op:

@@ -38,7 +38,7 @@ class Model:
         self.running: dict[int, tuple[int, int]] = {}
         self.held: set[int] = set()
         self.ids: list[int] = []
-        self.keys: set[tuple[str, str]] = set()
+        self.keys: dict[tuple[str, str], int] = {}
 
     @property
     def index(self) -> int:
@@ -97,7 +97,8 @@ def submit(model: Model, a: int, b: int) -> None:
     """Takes some jobs, some with every option."""
     if not model.lanes:
         new_lane(model, a, b)
-    session = sorted(model.sessions)[a % len(model.sessions)] if model.sessions and a % 4 else None
+    open_sessions = sorted(model.sessions)
+    session = open_sessions[a % len(open_sessions)] if len(open_sessions) > 1 and a % 9 else None
     if session is None:
         model.sessions_made += 1
         session = model.sessions_made
@@ -111,8 +112,9 @@ def submit(model: Model, a: int, b: int) -> None:
         lane, tenant, _ = model.lanes[seed % len(model.lanes)]
         due_ms = model.stamp_ms + seed % 900 if seed % 3 == 0 else None
         key = f"key-{seed % 5}" if seed % 4 == 0 else None
-        if key is not None:
-            model.keys.add((tenant, key))
+        until_ms = None if key is None else model.stamp_ms + seed % 700
+        if key is not None and until_ms is not None:
+            model.keys[tenant, key] = until_ms
         rows.append(
             [
                 lane,
@@ -124,7 +126,7 @@ def submit(model: Model, a: int, b: int) -> None:
                 seed if seed % 5 == 0 else None,
                 model.stamp_ms + seed % 500 if seed % 6 == 0 else None,
                 "00-trace" if seed % 8 == 0 else None,
-                None if key is None else model.stamp_ms + seed % 700,
+                until_ms,
             ]
         )
         id = first_id + offset
@@ -132,6 +134,7 @@ def submit(model: Model, a: int, b: int) -> None:
         model.attempts[id], model.due[id] = 0, due_ms
     model.sequence += len(rows)
     existing = [[len(rows), model.ids[0]]] if b % 5 == 0 and model.ids else []
+    first_id = first_id if rows else 0
     model.ops.append([entries.SUBMIT, session, sequence, acked_below, first_id, rows, existing])
 
 
@@ -222,8 +225,7 @@ def hold(model: Model, a: int, b: int) -> None:
     ids = _some(sorted(model.running.keys() - model.held), a, b % 4)
     model.held.update(ids)
     rows = [
-        [id, model.running[id][1], model.epoch, model.index, model.running[id][0], 99, model.stamp_ms]
-        for id in ids
+        [id, model.running[id][1], model.epoch, model.index, model.running[id][0], 99, model.stamp_ms] for id in ids
     ]
     model.ops.append([entries.HOLD, model.index, rows])
 
@@ -246,7 +248,8 @@ def prune(model: Model, a: int, b: int) -> None:
 
 def end_keys(model: Model, a: int, b: int) -> None:
     """Drops old idempotency keys."""
-    model.ops.append([entries.KEYS_END, model.stamp_ms - a % 500 + b % 100])
+    ends = sorted(model.keys.values()) or [0]
+    model.ops.append([entries.KEYS_END, ends[a % len(ends)] + b % 3 - 1])
 
 
 STEPS: tuple[Callable[[Model, int, int], None], ...] = (

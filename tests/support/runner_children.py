@@ -10,6 +10,7 @@ from mainspring.nodes.runners import frames
 from mainspring.nodes.runners.handle import ChildHandle
 
 BOUND_SECONDS = 30
+NAG_SECONDS = 0.1
 
 
 class Child:
@@ -18,6 +19,7 @@ class Child:
     def __init__(self, handle: ChildHandle) -> None:
         self.handle = handle
         self._unread: list[frames.Frame] = []
+        self._interrupting = False
 
     def next_frame(self) -> frames.Frame:
         """Waits for one frame; fails the test when none comes."""
@@ -25,7 +27,10 @@ class Child:
         while not self._unread:
             assert not self.handle.closed, f"the child went away: {self.handle.reap()}"
             writers = [self.handle] if self.handle.wants_write else []
-            ready, _, _ = select.select([self.handle], writers, [], deadline - time.monotonic())
+            assert time.monotonic() < deadline, "no frame comes"
+            ready, _, _ = select.select([self.handle], writers, [], NAG_SECONDS)
+            if self._interrupting:
+                self.handle.interrupt()
             self.handle.flush()
             if ready:
                 self._unread += self.handle.receive()
@@ -40,6 +45,7 @@ class Child:
         """Sends a CANCEL and the signal behind it."""
         assert self.handle.send(frames.pack([frames.CANCEL, list(run_ids), reason]))
         self.handle.interrupt()
+        self._interrupting = True
 
     def results(self, count: int) -> dict[int, frames.Row]:
         """Waits for `count` results and returns them by run id, in their order."""
@@ -84,12 +90,9 @@ def wait_for_exit(pid: int) -> None:
 
 def a_run(run_id: int, task: str, payload: str = "[[],{}]", *, attempt: int = 1) -> frames.Row:
     """A run row with plain values for what the test does not care about."""
-    return [run_id, 1000 + run_id, attempt, 3, 40 + run_id, task, payload, None, 1_700_000_000_000] + [
-        1_700_000_060_000,
-        "default",
-        "acme",
-        None,
-    ]
+    fence, due_ms = (3, 40 + run_id), 1_700_000_000_000
+    context = (due_ms, due_ms + 60_000, "default", "acme", None)
+    return [run_id, 1000 + run_id, attempt, *fence, task, payload, None, *context]
 
 
 def wait_for_file(path: Path) -> None:

@@ -16,9 +16,10 @@ class Ballast:
 
     NAME = "ballast"
 
-    def __init__(self, directory: Path, files: Files) -> None:
+    def __init__(self, directory: Path, files: Files, size_bytes: int) -> None:
         self._path = directory / self.NAME
         self._files = files
+        self._size_bytes = size_bytes
 
     @property
     def held(self) -> bool:
@@ -27,10 +28,10 @@ class Ballast:
 
     def restore(self) -> bool:
         """Takes the room again; returns False if there is none."""
-        if self.held:
+        if self.held or self._size_bytes == 0:
             return True
         try:
-            self._files.allocate(self._path, BALLAST_BYTES)
+            self._files.allocate(self._path, self._size_bytes)
         except OSError:
             self.release()
             return False

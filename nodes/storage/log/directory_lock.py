@@ -13,7 +13,7 @@ from .errors import DataDirectoryInUse
 
 
 class DirectoryLock:
-    """Holds a directory until `release`.
+    """Holds a directory until `close`.
 
     Raises:
         DataDirectoryInUse: somebody else holds it.
@@ -25,7 +25,7 @@ class DirectoryLock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            self.release()
+            self.close()
             raise DataDirectoryInUse(
                 f"the data directory {directory} is in use by process {holder}; "
                 "stop that process, or give this node a directory of its own"
@@ -33,7 +33,7 @@ class DirectoryLock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Lets others in; once is enough."""
         if self._fd >= 0:
             os.close(self._fd)

@@ -7,21 +7,19 @@ may have dropped the pages, and only a new start reads what is really there.
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
 import apsw
 
 from ....actors.log import LogDamaged, Record
-from .ballast import Ballast
-from .directory_lock import DirectoryLock
+from .ballast import BALLAST_BYTES, Ballast
 from .errors import DiskFull, LogFailed
 from .files import Files, OsFiles
-from .hard_state import HardState
-from .segment import CHECKPOINT_PAGES, MEND, Row, Synchronous, make_row
-from .segment_chain import SegmentChain, segment_numbers
-from .synced_file import INTERVAL_NS, Synced, SyncedFile
+from .log_files import LogFiles
+from .segment import CHECKPOINT_PAGES, Row, Synchronous, make_row
+from .synced_file import INTERVAL_NS, Synced
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -53,6 +51,8 @@ class LocalLog:
         synchronous: "full" for promises; "off" for data that may vanish with the power.
         fsync_observer: told the nanoseconds that each commit took.
         elapsed_ns: a clock that does not step; it spaces the notes in the side file.
+        checkpoint_pages: the WAL goes home when it has grown to so many pages (of 4 KiB).
+        ballast_bytes: room kept for a full disk, 0 for none.
         vfs: name of the SQLite VFS, None for the system's.
         files: plain files, for tests that cut the power.
 
@@ -71,81 +71,25 @@ class LocalLog:
         synchronous: Synchronous = "full",
         fsync_observer: Callable[[int], None] | None = None,
         elapsed_ns: Callable[[], int] = time.monotonic_ns,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+        ballast_bytes: int = BALLAST_BYTES,
         vfs: str | None = None,
         files: Files | None = None,
     ) -> None:
+        assert segment_bytes > 0, "a segment holds something"
+        assert checkpoint_pages > 0, "a checkpoint copies something"
         files = files or OsFiles()
         self._directory = directory
         self._observer = fsync_observer
         self._elapsed_ns = elapsed_ns
+        self._checkpoint_pages = checkpoint_pages
         self._failure: str | None = None
         self._closed = False
         self._pending: list[Row] = []
-        self._groups: dict[int, _Group] = {}
-        if not directory.exists():
-            directory.mkdir(parents=True, mode=0o700)
-            files.sync_directory(directory.parent)
-        self._lock = DirectoryLock(directory)
-        self._hard_state: HardState | None = None
-        self._synced: SyncedFile | None = None
-        self._chain: SegmentChain | None = None
-        try:
-            self._open(files, segment_bytes, synchronous, vfs)
-        except BaseException as error:
-            self._release()
-            if isinstance(error, apsw.FullError):
-                raise DiskFull(
-                    f"no room for the log in {directory}; free some space and start again"
-                ) from error
-            if isinstance(error, apsw.Error | OSError):
-                raise LogFailed(
-                    f"the log in {directory} cannot be opened ({error}); check the disk"
-                ) from error
-            raise
-        self._ballast = Ballast(directory, files)
+        self._files = LogFiles(directory, files, segment_bytes=segment_bytes, synchronous=synchronous, vfs=vfs)
+        self._groups = {group: _Group(*tail) for group, tail in self._files.chain.tails().items()}
+        self._ballast = Ballast(directory, files, ballast_bytes)
         self._ballast.restore()
-
-    def _open(self, files: Files, segment_bytes: int, synchronous: Synchronous, vfs: str | None) -> None:
-        directory = self._directory
-        known = bool(segment_numbers(directory))
-        if not (directory / HardState.NAME).exists():
-            if known:
-                raise LogDamaged(
-                    f"{directory / HardState.NAME} is missing, so epochs could be given twice; {MEND}"
-                )
-            HardState.create(directory, files)
-        if not (directory / SyncedFile.NAME).exists():
-            SyncedFile.create(directory, files)
-        files.sync_directory(directory)
-        self._hard_state = HardState(directory, files)
-        self._synced = SyncedFile(directory, files)
-        if not known and not (self._hard_state.empty and not self._synced.noted):
-            raise LogDamaged(f"{directory} has lost all segments of its log; {MEND}")
-        self._chain = SegmentChain(
-            directory, files, segment_bytes=segment_bytes, vfs=vfs, synchronous=synchronous
-        )
-        for group, tail in self._chain.tails().items():
-            self._groups[group] = _Group(*tail)
-        self._check_synced()
-
-    def _check_synced(self) -> None:
-        assert self._synced is not None
-        for group, (index, crc) in sorted(self._synced.noted.items()):
-            found = self._groups.get(group)
-            last = 0 if found is None else found.last
-            if last < index:
-                raise LogDamaged(
-                    f"the log of group {group} in {self._directory} ends at entry {last}, but entries "
-                    f"{last + 1} to {index} had been acknowledged: they are lost; {MEND}. To go on without "
-                    "them, knowing that acknowledged jobs are gone, move the file "
-                    f"{SyncedFile.NAME!r} out of the directory"
-                )
-            assert found is not None
-            if last == index and found.synced_crc != crc:
-                raise LogDamaged(
-                    f"entry {index} of group {group} in {self._directory} is not the one that was "
-                    f"acknowledged; {MEND}"
-                )
 
     def campaign(self, group: int) -> int:
         """Becomes the group's writer and returns its epoch, durable and greater than any before.
@@ -154,11 +98,10 @@ class LocalLog:
             LogFailed: the disk failed; the process must end.
         """
         self._check_usable()
-        assert self._hard_state is not None
         state = self._group(group)
-        epoch = max(self._hard_state.epoch(group), state.last_epoch) + 1
+        epoch = max(self._files.hard_state.epoch(group), state.last_epoch) + 1
         with self._disk("the epoch could not be written"):
-            self._hard_state.raise_epoch(group, epoch)
+            self._files.hard_state.raise_epoch(group, epoch)
         state.epoch = epoch
         return epoch
 
@@ -170,8 +113,7 @@ class LocalLog:
     def first_index(self, group: int) -> int:
         """Returns the index of the first entry still kept; last_index + 1 if none is."""
         self._check_usable()
-        assert self._chain is not None
-        return self._chain.first(group)
+        return self._files.chain.first(group)
 
     def append(self, group: int, blob: bytes) -> int:
         """Adds an entry behind the last one and returns its index. Nothing is durable before `sync`.
@@ -199,13 +141,12 @@ class LocalLog:
         self._check_usable()
         if not self._pending:
             return
-        segments = self._chain
-        assert segments is not None
+        segments = self._files.chain
         started_ns = self._elapsed_ns()
         with self._disk("a commit failed"):
             if segments.full:
                 segments.roll()
-            elif segments.active.wal_pages >= 2 * CHECKPOINT_PAGES:
+            elif segments.active.wal_pages >= 2 * self._checkpoint_pages:
                 segments.active.checkpoint()
             segments.write(self._pending)
         now_ns = self._elapsed_ns()
@@ -216,8 +157,7 @@ class LocalLog:
             assert index == state.synced + 1, "entries become durable in order"
             state.synced, state.synced_crc = index, crc
         self._pending = []
-        assert self._synced is not None
-        if self._synced.due(now_ns - INTERVAL_NS):
+        if self._files.synced.due(now_ns - INTERVAL_NS):
             # `maintain` writes the note sooner; this is for callers that do not maintain.
             self._note(now_ns)
 
@@ -233,16 +173,15 @@ class LocalLog:
             LogDamaged: an entry is missing or its checksum is wrong.
         """
         self._check_usable()
-        assert self._chain is not None
         state = self._group(group)
-        kept = self._chain.first(group)
+        kept = self._files.chain.first(group)
         if first < kept or last > state.last:
             raise LogDamaged(
                 f"entries {first} to {last} of group {group} are needed, but the log in {self._directory} "
                 f"holds {kept} to {state.last}; restore the shard from a backup that is no older than the log"
             )
         waiting = [row for row in self._pending if row[0] == group and first <= row[1] <= last]
-        durable = self._chain.read(group, first, min(last, state.synced))
+        durable = self._files.chain.read(group, first, min(last, state.synced))
         return (Record(index, epoch, blob) for _, index, epoch, _, _, blob in chain(durable, waiting))
 
     def truncate(self, group: int, below: int) -> None:
@@ -252,13 +191,12 @@ class LocalLog:
             LogFailed: the disk failed; the process must end.
         """
         self._check_usable()
-        assert self._chain is not None
         state = self._group(group)
         assert below <= state.synced + 1, "an entry that is not durable cannot have been used"
         state.floor = max(state.floor, below)
         self._note(self._elapsed_ns())
         with self._disk("a segment could not be deleted"):
-            dropped = self._chain.drop({group: state.floor for group, state in self._groups.items()})
+            dropped = self._files.chain.drop({group: state.floor for group, state in self._groups.items()})
         if dropped:
             self._ballast.restore()
 
@@ -271,22 +209,18 @@ class LocalLog:
             LogFailed: the disk failed; the process must end.
         """
         self._check_usable()
-        segments = self._chain
-        assert segments is not None
-        assert self._synced is not None
+        segments = self._files.chain
         now_ns = self._elapsed_ns()
-        if self._synced.due(now_ns):
+        if self._files.synced.due(now_ns):
             self._note(now_ns)
-        try:
-            with self._disk("upkeep failed"):
-                if segments.sealing:
-                    segments.seal_one()
-                elif segments.full:
-                    segments.roll()
-                elif segments.active.wal_pages >= CHECKPOINT_PAGES:
-                    segments.active.checkpoint()
-        except DiskFull:
-            return  # nothing is lost by waiting; the next commit that finds no room says so
+        # Without room nothing is lost by waiting; the next commit that finds none says so.
+        with suppress(DiskFull), self._disk("upkeep failed"):
+            if segments.sealing:
+                segments.seal_one()
+            elif segments.full:
+                segments.roll()
+            elif segments.active.wal_pages >= self._checkpoint_pages:
+                segments.active.checkpoint()
 
     def release_ballast(self) -> bool:
         """Gives back the room that was kept for a full disk. Returns False if it is gone already."""
@@ -304,36 +238,18 @@ class LocalLog:
         try:
             if self._failure is None:
                 self._note(self._elapsed_ns())
-                self._seal_all()
+                with suppress(DiskFull), self._disk("the last checkpoint failed"):
+                    self._files.chain.seal_all()  # if there is no room, the next start brings the WAL home
         finally:
-            self._release()
-
-    def _seal_all(self) -> None:
-        assert self._chain is not None
-        try:
-            with self._disk("the last checkpoint failed"):
-                while self._chain.sealing:
-                    self._chain.seal_one()
-                self._chain.active.seal()
-        except DiskFull:
-            return  # the WAL holds everything; the next start brings it home
-
-    def _release(self) -> None:
-        self._closed = True
-        self._pending = []
-        for part in (self._hard_state, self._synced):
-            if part is not None:
-                part.close()
-        if self._chain is not None:
-            self._chain.close(checkpoint=False)
-        self._lock.release()
+            self._closed = True
+            self._pending = []
+            self._files.close()
 
     def _note(self, now_ns: int) -> None:
-        assert self._synced is not None
         groups = self._groups.items()
         synced = {group: Synced(state.synced, state.synced_crc) for group, state in groups if state.synced}
         with self._disk("the side file could not be written"):
-            self._synced.write(synced, now_ns)
+            self._files.synced.write(synced, now_ns)
 
     def _group(self, group: int) -> _Group:
         state = self._groups.get(group)
@@ -363,7 +279,5 @@ class LocalLog:
 
     def _check_usable(self) -> None:
         if self._failure is not None:
-            raise LogFailed(
-                f"the log has failed before ({self._failure}); end the process and start it again"
-            )
+            raise LogFailed(f"the log has failed before ({self._failure}); end the process and start it again")
         assert not self._closed, "the log is closed"

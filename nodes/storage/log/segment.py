@@ -28,6 +28,9 @@ CHECKPOINT_PAGES = 512
 faster.
 """
 
+EMPTY_BYTES = 5 * 4096
+"""A new segment: header, two tables, an index; it counts as nothing."""
+
 MEND = "do not start this node on these files; restore the data directory from a replica or a backup"
 
 Synchronous = Literal["full", "off"]
@@ -76,12 +79,11 @@ def check_row(row: Row, path: Path) -> Row:
         LogDamaged: it is not.
     """
     group, index, epoch, version, crc, blob = row
-    if type(blob) is not bytes or _crc(group, index, epoch, version, blob) != crc:
+    numbers = all(type(value) is int and value >= 0 for value in row[:5])
+    if not numbers or type(blob) is not bytes or _crc(group, index, epoch, version, blob) != crc:
         raise LogDamaged(f"entry {index} of group {group} in {path} has a wrong checksum; {MEND}")
     if version > ROW_VERSION:
-        raise LogFailed(
-            f"entry {index} of group {group} in {path} has row version {version}; upgrade mainspring"
-        )
+        raise LogFailed(f"entry {index} of group {group} in {path} has row version {version}; upgrade mainspring")
     return row
 
 
@@ -115,11 +117,11 @@ class Segment:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             mode = connection.execute("PRAGMA journal_mode = WAL").get
             connection.wal_autocheckpoint(0)
+            # A checkpoint on close would sync again after a failed sync, and would not say whether it failed.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.set_wal_hook(self._count_pages)
             if mode != "wal":
-                raise LogFailed(
-                    f"{self.path} cannot be written in WAL mode; put the data directory on a local disk"
-                )
+                raise LogFailed(f"{self.path} cannot be written in WAL mode; put the data directory on a local disk")
             self._writable = True
             self._load(connection)
 
@@ -135,32 +137,32 @@ class Segment:
             self._load(self._connection)
 
     def _load(self, connection: Any) -> None:
-        stated = connection.execute("PRAGMA user_version").get
-        if stated != FORMAT:
-            raise LogFailed(
-                f"{self.path} has format {stated}, this program reads {FORMAT}; "
-                "start the version of mainspring that wrote it"
-            )
-        size: int = connection.execute(
-            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-        ).get
-        self.bytes = size
+        stated: int = connection.execute("PRAGMA user_version").get
+        if stated > FORMAT:
+            raise LogFailed(f"{self.path} has format {stated}, this program reads {FORMAT}; upgrade mainspring")
+        if stated < FORMAT:
+            raise LogDamaged(f"{self.path} has lost its header; {MEND}")
+        size: int = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").get
+        self.bytes = max(0, size - EMPTY_BYTES)
         rows: list[Any] = connection.execute("SELECT grp, idx, term, crc FROM base").fetchall()
+        self._check_numbers(rows)
         self.bases = {group: Tail(index, epoch, crc) for group, index, epoch, crc in rows}
         self.spans = {}
         rows = connection.execute("SELECT grp, count(*), min(idx), max(idx) FROM log GROUP BY grp").fetchall()
+        self._check_numbers(rows)
         for group, count, first, last in rows:
             if count != last - first + 1:
                 raise LogDamaged(
-                    f"{self.path} holds {count} entries of group {group} where {first} to {last} should be; "
-                    f"{MEND}"
+                    f"{self.path} holds {count} entries of group {group} where {first} to {last} should be; {MEND}"
                 )
-            found = connection.execute(
-                "SELECT term, crc FROM log WHERE grp = ? AND idx = ?", (group, last)
-            ).fetchone()
+            found = connection.execute("SELECT term, crc FROM log WHERE grp = ? AND idx = ?", (group, last)).fetchone()
             if found is None:
                 raise LogDamaged(f"{self.path} has lost entry {last} of group {group}; {MEND}")
             self.spans[group] = Span(first, Tail(last, *found))
+
+    def _check_numbers(self, rows: list[Any]) -> None:
+        if not all(type(value) is int and value >= 0 for row in rows for value in row):
+            raise LogDamaged(f"{self.path} holds values where numbers should be; {MEND}")
 
     def write(self, rows: list[Row]) -> None:
         """Adds rows in one commit, durable when it returns.
@@ -225,13 +227,12 @@ class Segment:
         connection = self._connection
         assert connection is not None
         connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)  # lets SQLite remove the empty WAL
         self.close()
 
-    def close(self, *, checkpoint: bool = True) -> None:
-        """Closes the file; without a checkpoint nothing more is written, as it must be after a failure."""
+    def close(self) -> None:
+        """Closes the file and writes nothing more; what is in the WAL stays there for the next start."""
         if self._connection is not None:
-            if not checkpoint:
-                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             self._connection.close()
             self._connection = None
         self._writable = False
@@ -262,9 +263,7 @@ def segment_number(path: Path) -> int:
     return int(path.stem.removeprefix("log-"))
 
 
-def create_segment(
-    directory: Path, number: int, bases: dict[int, Tail], files: Files, vfs: str | None
-) -> None:
+def create_segment(directory: Path, number: int, bases: dict[int, Tail], files: Files, vfs: str | None) -> None:
     """Makes an empty segment, durable, under its name: it exists whole or not at all.
 
     Raises:

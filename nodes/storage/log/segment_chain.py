@@ -5,6 +5,7 @@ only as numbers that are handed in. Each step of a roll and of a drop leaves fil
 accepts, wherever it is cut short.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from .segment import (
     segment_number,
     segment_path,
 )
+
+_NAME = re.compile(r"log-[0-9]{8,}\.db")
 
 READ_ROWS = 64
 """Rows fetched at once; no statement stays open while the caller works on them."""
@@ -53,7 +56,7 @@ class SegmentChain:
         try:
             self._open_all()
         except BaseException:
-            self.close(checkpoint=False)
+            self.close()
             raise
 
     def _open_all(self) -> None:
@@ -128,6 +131,8 @@ class SegmentChain:
 
     def roll(self) -> None:
         """Begins a new segment. Raises as `create_segment`; the old one then goes on."""
+        while self._unsealed:
+            self.seal_one()  # nobody does the upkeep
         before = self.active
         create_segment(self._directory, before.number + 1, self.tails(), self._files, self._vfs)
         segment = Segment(segment_path(self._directory, before.number + 1), self._vfs, self._synchronous)
@@ -151,7 +156,7 @@ class SegmentChain:
             oldest = self.segments[0]
             if any(span.tail.last >= floors.get(group, 0) for group, span in oldest.spans.items()):
                 break
-            oldest.close(checkpoint=False)
+            oldest.close()
             remove_segment_files(oldest.path, self._files)
             self.segments.pop(0)
             if oldest in self._unsealed:
@@ -159,15 +164,21 @@ class SegmentChain:
             dropped += 1
         return dropped
 
-    def close(self, *, checkpoint: bool = True) -> None:
-        """Closes every file; without a checkpoint nothing more is written, as it must be after a failure."""
+    def seal_all(self) -> None:
+        """Brings every WAL home; afterwards only `close` is of use. Raises as `Segment.checkpoint`."""
+        while self._unsealed:
+            self.seal_one()
+        self.active.seal()
+
+    def close(self) -> None:
+        """Closes every file and writes nothing more, as it must be after a failure."""
         for segment in self.segments:
-            segment.close(checkpoint=checkpoint)
+            segment.close()
 
 
 def segment_numbers(directory: Path) -> list[int]:
     """Returns the numbers of the segments in a directory, in order."""
-    return sorted(segment_number(path) for path in directory.glob("log-[0-9]*.db"))
+    return sorted(segment_number(path) for path in directory.glob("log-*.db") if _NAME.fullmatch(path.name))
 
 
 def check_joints(segments: list[Segment]) -> None:
@@ -194,8 +205,7 @@ def check_joints(segments: list[Segment]) -> None:
             expected = 1 if base is None else base.last + 1
             if span.first != expected:
                 raise LogDamaged(
-                    f"{segment.path} begins with entry {span.first} of group {group}, "
-                    f"not with {expected}; {MEND}"
+                    f"{segment.path} begins with entry {span.first} of group {group}, not with {expected}; {MEND}"
                 )
             tails[group] = span.tail
         number += 1

@@ -58,8 +58,7 @@ class SlotFile:
 
 def _pack(sequence: int, value: bytes) -> bytes:
     assert len(value) <= VALUE_BYTES_MAX, "a slot holds one page"
-    crc = zlib.crc32(value, sequence & 0xFFFFFFFF)
-    slot = _HEADER.pack(_MAGIC, sequence, len(value), crc) + value
+    slot = _HEADER.pack(_MAGIC, sequence, len(value), _crc(sequence, value)) + value
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
@@ -70,6 +69,11 @@ def _unpack(slot: bytes) -> tuple[int, bytes] | None:
     if magic != _MAGIC or length > VALUE_BYTES_MAX:
         return None
     value = slot[_HEADER.size : _HEADER.size + length]
-    if zlib.crc32(value, sequence & 0xFFFFFFFF) != crc:
+    if _crc(sequence, value) != crc:
         return None
     return sequence, value
+
+
+def _crc(sequence: int, value: bytes) -> int:
+    # The magic is in it as well: without it the checksum of an empty value under sequence 0 would be that of zeros.
+    return zlib.crc32(value, zlib.crc32(_MAGIC + sequence.to_bytes(8, "big") + len(value).to_bytes(2, "big")))

@@ -45,9 +45,7 @@ _INSERT_FINISHED = _insert("finished", FINISHED_COLUMNS)
 _INSERT_EXECUTION = _insert("executions", EXECUTIONS_COLUMNS)
 _ANY_LEASE = "SELECT EXISTS (SELECT 1 FROM leases)"
 _DELETE_LEASES = "DELETE FROM leases WHERE id IN (SELECT value FROM json_each(?))"
-_WRITE_LEASE = _insert(
-    "leases", ("id", "attempt", "epoch", "entry", "executor", "incarnation", "leased_ms"), "REPLACE"
-)
+_WRITE_LEASE = _insert("leases", ("id", "attempt", "epoch", "entry", "executor", "incarnation", "leased_ms"), "REPLACE")
 _INSERT_LANE = _insert("lanes", ("lane", "tenant", "queue", "priority", "task"))
 _COUNT_LANE = f"UPDATE lanes SET {', '.join(f'{STATES[n]} = {STATES[n]} + ?' for n in _COUNTED)} WHERE lane = ?"
 _WRITE_EXECUTOR = _insert("executors", ("executor", "node", "name"), "REPLACE")
@@ -98,9 +96,7 @@ def write(
     return meta
 
 
-def _write_run(
-    database: apsw.Connection, meta: Meta, tenants: dict[int, str], run: list[tuple[Op, int]]
-) -> Meta:
+def _write_run(database: apsw.Connection, meta: Meta, tenants: dict[int, str], run: list[tuple[Op, int]]) -> Meta:
     stored: dict[int, JobRow] = {}
     ids = live_ids(op for op, _ in run)
     if ids:
@@ -159,9 +155,7 @@ def _write_jobs(database: apsw.Connection, batch: Batch) -> None:
 
 def count_lanes(database: apsw.Connection, by_lane: dict[int, dict[int, int]]) -> None:
     """Adds to the counters of lanes: lane -> state -> how many jobs more."""
-    database.executemany(
-        _COUNT_LANE, [(*(more.get(n, 0) for n in _COUNTED), lane) for lane, more in by_lane.items()]
-    )
+    database.executemany(_COUNT_LANE, [(*(more.get(n, 0) for n in _COUNTED), lane) for lane, more in by_lane.items()])
 
 
 def _write_leases(database: apsw.Connection, batch: Batch) -> None:

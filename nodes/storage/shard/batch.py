@@ -107,9 +107,7 @@ class Batch:
         if rows:
             assert {row[0] for row in rows} <= tenants.keys(), "a job stands in a lane that no entry brought"
             sequence_first = sequence_of(first_id)
-            assert sequence_first >= self.next_sequence, (
-                f"id {first_id} is given twice; {self.next_sequence} is next"
-            )
+            assert sequence_first >= self.next_sequence, f"id {first_id} is given twice; {self.next_sequence} is next"
             self.next_sequence = sequence_first + len(rows)
         if acked_below > self.acked.get(session, 0):
             self.acked[session] = acked_below
@@ -130,7 +128,21 @@ class Batch:
         executor, rows = op[1], op[2]
         live = self.live
         execute, finish = self.executions.append, self.finished.append
-        for id, attempt, outcome, state, due, started_ms, ended_ms, result, error, kind, due_ms, failures, crashes in rows:
+        for (
+            id,
+            attempt,
+            outcome,
+            state,
+            due,
+            started_ms,
+            ended_ms,
+            result,
+            error,
+            kind,
+            due_ms,
+            failures,
+            crashes,
+        ) in rows:
             job = live.get(id)
             assert job is not None, f"job {id} ends and is not live"
             execute((id, attempt, job[1], outcome, executor, due, started_ms, ended_ms, kind, error))
@@ -155,7 +167,9 @@ class Batch:
         for id in ids:
             job = self.live.pop(id, None)
             assert job is not None, f"job {id} ends and is not live"
-            self.finished.append((id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:15], None, job[15], None))
+            self.finished.append(
+                (id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:15], None, job[15], None)
+            )
         self._end_leases(ids)
 
     def _end_leases(self, ids: list[int]) -> None:

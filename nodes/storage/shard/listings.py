@@ -75,9 +75,7 @@ def _jobs(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) -> Ans
     if named:
         positions = {"tenant": 1, "queue": 2, "task": 3}
         wanted = [
-            lane
-            for lane, row in lanes.items()
-            if all(row[positions[key]] == value for key, value in named.items())
+            lane for lane, row in lanes.items() if all(row[positions[key]] == value for key, value in named.items())
         ]
         # The plus sign keeps SQLite from an index that would have to be sorted by id afterwards.
         conditions += " AND +lane IN (SELECT value FROM json_each(?))"

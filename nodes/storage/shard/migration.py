@@ -4,7 +4,6 @@ Decides whether a file is ours, new, old or too new. sqlite-utils (over the stan
 before the writer opens it: two SQLite libraries in one process would drop each other's locks. Rule: docs/shard-file.md.
 """
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def check_header(path: Path) -> None:
 
 
 def migrate(path: Path) -> None:
-    """Brings the file to SCHEMA_VERSION in one transaction, and makes its name durable. No other connection of this process may be open."""
+    """Brings the file to SCHEMA_VERSION in one transaction. No other connection of this process may be open."""
     from sqlite_utils import Database  # 95 ms, and only a new or old file needs it
 
     connection = sqlite3.connect(path, isolation_level=None)
@@ -87,13 +86,3 @@ def migrate(path: Path) -> None:
         connection.execute("COMMIT")
     finally:
         connection.close()
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,13 +29,9 @@ _DUE = (
     " ORDER BY due_ms, id LIMIT ?"
 )
 _BY_ID = f"{_LIVE} WHERE id IN (SELECT value FROM json_each(?))"
-_DONE_BY_ID = (
-    f"SELECT {', '.join(DONE_COLUMNS)} FROM finished WHERE id IN (SELECT value FROM json_each(?))"
-)
+_DONE_BY_ID = f"SELECT {', '.join(DONE_COLUMNS)} FROM finished WHERE id IN (SELECT value FROM json_each(?))"
 _KEY = "SELECT tenant, key, id, until_ms FROM keys WHERE tenant = ? AND key = ?"
-_EXPIRED = (
-    "SELECT id FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ? ORDER BY expires_ms, id LIMIT ?"
-)
+_EXPIRED = "SELECT id FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ? ORDER BY expires_ms, id LIMIT ?"
 
 _RETRY = LIVE_COLUMNS.index("retry")
 

@@ -15,9 +15,7 @@ from .batch import pack
 
 _LANES = "SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0"
 _LANES_OF_QUEUE = _LANES + " AND queue = ?"
-_OLDEST = (
-    "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
-)
+_OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
 _DELETE_FINISHED = "DELETE FROM finished WHERE id IN (SELECT value FROM json_each(?))"
 _DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"
 _END_KEYS = "DELETE FROM keys WHERE until_ms < ?"
@@ -52,8 +50,7 @@ def prune(
     gone = [
         row
         for _, row in takewhile(
-            lambda item: item[0] < surplus
-            or (finished_before_ms is not None and item[1][0] < finished_before_ms),
+            lambda item: item[0] < surplus or (finished_before_ms is not None and item[1][0] < finished_before_ms),
             enumerate(ordered),
         )
     ]

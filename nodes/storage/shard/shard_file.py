@@ -3,8 +3,7 @@
 Decides transactions, locks and durability. Must not know what ops mean or how rows are read. Rule: docs/shard-file.md, "Durability".
 """
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import apsw
 
 from ....actors.entries import Entry
 from ....actors.store import Read, Restored
+from ..log.files import Files, OsFiles
 from . import reads, restore
 from .apply import read_meta, write
 from .migration import check_header, migrate, needs_migration
@@ -55,7 +55,7 @@ class ShardFile:
         path: the file; made if it is missing, migrated if it is old.
         vfs: name of an apsw VFS, for tests that inject disk faults.
         checkpoint_pages: a commit that leaves at least so many pages in the WAL checkpoints it.
-        fsync: makes a file descriptor's content durable or raises; tests put a failing disk here.
+        files: what makes plain files durable; tests put a disk here that fails.
 
     Raises:
         ShardFileError: the file is not a shard, is newer than this program, or cannot be read.
@@ -67,11 +67,11 @@ class ShardFile:
         *,
         vfs: str | None = None,
         checkpoint_pages: int = 4000,
-        fsync: Callable[[int], None] = os.fsync,
+        files: Files | None = None,
     ) -> None:
         assert checkpoint_pages > 0, checkpoint_pages
         self.path = Path(path)
-        self._fsync = fsync
+        self._files = OsFiles() if files is None else files
         self._checkpoint_pages = checkpoint_pages
         self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
@@ -79,8 +79,8 @@ class ShardFile:
         self._meta = read_meta(self._database)
         self._tenants = restore.read_tenants(self._database)
         self._durable = 0
-        # For fsync alone. It stays open, because closing any descriptor of the database file drops the locks that SQLite holds on it.
-        self._descriptor = os.open(self.path, os.O_RDONLY)
+        # For fsync alone. It stays open while SQLite is: closing any descriptor of a database file drops the locks that SQLite holds on it.
+        self._plain = self._files.open(self.path)
 
     def _open(self, vfs: str | None) -> apsw.Connection:
         check_header(self.path)
@@ -94,6 +94,7 @@ class ShardFile:
         if old:
             database.close()
             migrate(self.path)
+            self._files.sync_directory(self.path.parent)
             database = _connect(self.path, vfs)
         for name, value in (
             ("journal_mode", "WAL"),
@@ -115,6 +116,11 @@ class ShardFile:
     def applied(self) -> int:
         """The index of the last applied entry."""
         return self._meta.applied
+
+    @property
+    def finished_count(self) -> int:
+        """How many finished jobs are kept, as of `applied`."""
+        return self._meta.finished
 
     @property
     def epoch(self) -> int:
@@ -197,12 +203,8 @@ class ShardFile:
         applied = self._meta.applied
         if applied > self._durable:
             if self._wal_path.exists():
-                wal = os.open(self._wal_path, os.O_RDONLY)
-                try:
-                    self._fsync(wal)
-                finally:
-                    os.close(wal)
-            self._fsync(self._descriptor)
+                self._files.sync(self._wal_path)
+            self._plain.sync()
             self._durable = applied
         return self._durable
 
@@ -220,7 +222,7 @@ class ShardFile:
     def close(self) -> None:
         """Ends the use of the file; the last one to close it checkpoints and removes the WAL."""
         self._database.close()
-        os.close(self._descriptor)
+        self._plain.close()
 
 
 def _connect(path: Path, vfs: str | None) -> apsw.Connection:

@@ -34,9 +34,7 @@ def test_any_attempt_has_a_delay_within_bounds(policy: RetryPolicy, attempt: int
 
 
 @given(policies(), ATTEMPTS, DRAWS, DRAWS)
-def test_a_delay_grows_with_attempt_and_draw(
-    policy: RetryPolicy, attempt: int, one: float, other: float
-) -> None:
+def test_a_delay_grows_with_attempt_and_draw(policy: RetryPolicy, attempt: int, one: float, other: float) -> None:
     """A later attempt must never wait less for the same draw, nor a higher draw for the same attempt."""
     assert delay_ms(policy, attempt, one) <= delay_ms(policy, attempt + 1, one)
     low, high = sorted((one, other))

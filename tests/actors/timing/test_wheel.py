@@ -171,7 +171,7 @@ def test_a_timer_fires_on_its_millisecond() -> None:
     wheel = Wheel(START_MS)
     for delay_ms in (3, 49, 50, 999, 1024, 70_000):
         due_ms = START_MS + delay_ms
-        wheel.add(due_ms, delay_ms)
+        wheel.add(due_ms, 0)
         wakes: list[int] = []
         while (wake_ms := wheel.next_due_ms()) is not None and wake_ms < due_ms:
             assert wheel.advance(wake_ms, 10) == []
@@ -179,7 +179,7 @@ def test_a_timer_fires_on_its_millisecond() -> None:
         assert len(wakes) <= 2
         assert wheel.advance(due_ms - 1, 10) == []
         assert wheel.next_due_ms() == due_ms
-        assert wheel.advance(due_ms, 10) == [(due_ms, delay_ms)]
+        assert wheel.advance(due_ms, 10) == [(due_ms, 0)]
 
 
 def test_a_jump_of_a_year_does_not_walk_the_empty_buckets() -> None:
@@ -235,6 +235,21 @@ def test_tombstones_do_not_pile_up(delay_ms: int) -> None:
     assert len(wheel) == 1
     assert (sizes["key_bytes"] or 0) <= 8 * 100
     assert (sizes["near"] or 0) <= 100
+
+
+@pytest.mark.parametrize("open_ms", [0, 5000])
+def test_the_last_cancel_leaves_nothing(open_ms: int) -> None:
+    """Once every timer is cancelled, waiting or opened, no tombstone may be left at any level."""
+    wheel = Wheel(START_MS)
+    timers = [(START_MS + 5000 + 300 * item, item) for item in range(10)] * 2
+    for timer in timers:
+        wheel.add(*timer)
+    assert wheel.advance(START_MS + open_ms, 10) == timers[:1] * 2 * (open_ms // 5000)
+    wheel.add(START_MS, 1)
+    for timer in [*timers[1:10], *timers[11:], (START_MS, 1)]:
+        assert wheel.cancel(*timer)
+    assert all(wheel.cancel(*timer) for timer in timers[:1] * 2) == (open_ms == 0)
+    assert wheel.snapshot() == EMPTY
 
 
 def test_numbers_of_dropped_buckets_do_not_pile_up() -> None:

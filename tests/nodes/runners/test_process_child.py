@@ -180,8 +180,7 @@ def test_a_running_job_is_interrupted_and_may_clean_up(spawn: SpawnChild, tmp_pa
 def test_a_signal_without_a_cancel_hits_nobody(spawn: SpawnChild, tmp_path: Path) -> None:
     """SIGUSR1 names no run: one that comes late, for a run that has ended, leaves the next one alone."""
     source = (
-        "import pathlib\n@task\ndef hold() -> str:\n"
-        "    pathlib.Path('holds').touch()\n    return open('go').read()\n"
+        "import pathlib\n@task\ndef hold() -> str:\n    pathlib.Path('holds').touch()\n    return open('go').read()\n"
     )
     os.mkfifo(tmp_path / "go")
     child = spawn("process", source)
@@ -284,8 +283,7 @@ def test_what_a_job_starts_can_be_terminated(spawn: SpawnChild) -> None:
 def test_stop_finishes_the_running_job_and_answers_the_queued_ones(spawn: SpawnChild, tmp_path: Path) -> None:
     """STOP during a job: that one is finished and answered, the queued one is not started, the status is 0."""
     source = (
-        "import pathlib\n@task\ndef hold() -> str:\n"
-        "    pathlib.Path('holds').touch()\n    return open('go').read()\n"
+        "import pathlib\n@task\ndef hold() -> str:\n    pathlib.Path('holds').touch()\n    return open('go').read()\n"
     )
     os.mkfifo(tmp_path / "go")
     child = spawn("process", source)

@@ -1,0 +1,55 @@
+"""What a shell may tune of a client session, and the bounds of what it holds.
+
+Decides defaults and how they relate. Must not know where the shell has them from.
+"""
+
+from dataclasses import dataclass
+
+from ..effects import Peer
+
+MS = 1_000_000
+SECOND = 1_000 * MS
+
+SEQUENCES_IN_FLIGHT = 8
+"""Submits of one shard that await their answers at once; what comes meanwhile is merged, so a small window batches by itself."""
+
+REQUESTS_MAX = 100_000
+"""Calls of one client that may be open at once."""
+
+JOBS_QUEUED_MAX = 2_000_000
+"""Jobs that one client may hold before the shard has taken them."""
+
+IDS_AWAITED_MAX = 1_000_000
+"""Jobs whose end one client may await at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """One client session's settings.
+
+    Attributes:
+        peers: The connections of the shell, as it names them; a hello goes to each.
+        cluster: The cluster that must be at the other end, or None for any.
+        hello_ns: How soon a hello without answer is repeated, at first.
+        resend_ns: How soon a message without answer is repeated, at first.
+        resend_max_ns: The longest such wait, after doublings.
+        await_again_ns: How soon awaited jobs are asked for again, at first: the news of an end may have been lost.
+        await_again_max_ns: The longest such wait, while nothing at all is heard.
+        session_idle_ns: A session unused for so long is not used again: the shard may have forgotten it.
+    """
+
+    peers: tuple[Peer, ...]
+    cluster: str | None = None
+    hello_ns: int = 250 * MS
+    resend_ns: int = 500 * MS
+    resend_max_ns: int = 5 * SECOND
+    await_again_ns: int = 2 * SECOND
+    await_again_max_ns: int = 15 * SECOND
+    session_idle_ns: int = 600 * SECOND
+
+    def __post_init__(self) -> None:
+        assert self.peers, "a client without a peer can reach nobody"
+        assert 0 < self.hello_ns <= self.resend_max_ns, self
+        assert 0 < self.resend_ns <= self.resend_max_ns, self
+        assert 0 < self.await_again_ns <= self.await_again_max_ns, self
+        assert self.session_idle_ns > self.resend_max_ns, self

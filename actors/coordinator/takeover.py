@@ -1,0 +1,49 @@
+"""How a coordinator takes over a shard: the same steps for a real process and for the simulator.
+
+Decides the order: become the log's writer, bring the store up to the log's end, find the open leases, build the machine. With a quorum of one every
+entry in the log is committed. It must not know which engine or store it works on.
+"""
+
+from ..draws import Draws
+from ..entries import Entry, decode_entry
+from ..log import ReplicatedLog
+from ..machine import Now
+from ..store import ReadJobs, ShardStore
+from ..turn import Member
+from .recovery import open_leases
+from .settings import ShardSettings
+from .shard import ShardMachine
+
+_APPLY_ENTRIES = 256
+
+
+def take_over(shard: int, log: ReplicatedLog, store: ShardStore, settings: ShardSettings, draws: Draws, now: Now) -> Member[ShardMachine]:
+    """Returns the shard's machine as a member of turns; its group in the log is shard + 1 (group 0 is the cluster's own).
+
+    Raises:
+        LogDamaged: the log cannot be read, or has lost entries that the store still needs.
+        BlockingIOError: somebody else holds the store's lock.
+    """
+    group = shard + 1
+    epoch = log.campaign(group)
+    last = log.last_index(group)
+    batch: list[tuple[int, Entry]] = []
+    for record in log.read(group, store.applied + 1, last):
+        batch.append((record.index, decode_entry(record.blob)))
+        if len(batch) == _APPLY_ENTRIES:
+            _apply(store, batch)
+            batch = []
+    _apply(store, batch)
+    assert store.applied == last, f"the store is at entry {store.applied}, the log ends at {last}"
+    restored = store.restore()
+    first = max(restored.floor, log.first_index(group))
+    entries = ((record.index, decode_entry(record.blob)) for record in log.read(group, first, last))
+    leases = open_leases(restored, entries)
+    leased = store.read(ReadJobs([row[0] for row in leases], "take_over")) if leases else []
+    machine = ShardMachine(shard, epoch, settings, restored, leases, leased, draws, now)
+    return Member(group, machine, store)
+
+
+def _apply(store: ShardStore, batch: list[tuple[int, Entry]]) -> None:
+    if batch and not store.apply(batch):
+        raise BlockingIOError("the shard file is locked by another process; end it (a shell with an open transaction?) and start again")

@@ -1,0 +1,1 @@
+"""How frames travel: ROUTER and DEALER endpoints, discovery, and the clients."""

@@ -1,0 +1,110 @@
+"""The coordinator process: opens log and shard files, takes the shards over, and runs the loop.
+
+Started by the supervisor as `python -m mainspring.nodes.processes.coordinator` with a CoordinatorPlan on standard input. Exit status 0 after a stop in good
+order, 3 if it cannot start (the reason is on the status descriptor); anything else is a crash, and it is started again.
+"""
+
+import gc
+import logging
+import secrets
+import sys
+from pathlib import Path
+
+import apsw
+import zmq
+
+from ...actors.coordinator.settings import Retention, ShardSettings
+from ...actors.coordinator.takeover import take_over
+from ...actors.draws import Draws
+from ...actors.log import LogDamaged
+from ...broker.net.router import Router
+from ...broker.wire.limits import FRAME_BYTES_MAX
+from ..clock import read_clocks
+from ..log import configure_log
+from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
+from ..storage.log.local_log import LocalLog
+from ..storage.shard.migration import ShardFileError
+from ..storage.shard.shard_file import ShardFile, shard_file_name
+from .coordinator_loop import CoordinatorLoop, Shard
+from .death import die_with_parent
+from .identity import load_identity
+from .plan import CoordinatorPlan
+from .signals import StopSignal
+from .status import EXIT_FAILED, report_failed, report_ready
+
+log = logging.getLogger("mainspring.coordinator")
+
+
+def main() -> int:
+    """Runs the process; returns its exit status."""
+    die_with_parent()
+    plan = CoordinatorPlan.from_json(sys.stdin.readline())
+    configure_log(plan.log_level, plan.log_format, "coordinator")
+    try:
+        loop, engine, router, context = _open(plan)
+    except (OSError, ValueError, apsw.Error, DataDirectoryInUse, DiskFull, LogFailed, LogDamaged, ShardFileError) as error:
+        report_failed(plan.status_fd, str(error))
+        log.error("coordinator cannot start error=%s", error)
+        return EXIT_FAILED
+    # What lives now lives for good; a collection need not look at it again, and garbage here is rare.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    log.info("coordinator serves endpoints=%s shards=%d", ",".join(plan.endpoints), plan.shards)
+    report_ready(plan.status_fd)
+    loop.run()
+    router.close()
+    context.term()
+    for shard in loop.shards.values():
+        shard.file.close()
+    engine.close()
+    log.info("coordinator stopped")
+    return 0
+
+
+def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq.Context[zmq.Socket[bytes]]]:
+    """Opens everything and takes over the shards."""
+    data_dir = Path(plan.data_dir)
+    engine = LocalLog(
+        data_dir / "log",
+        segment_bytes=plan.segment_bytes,
+        synchronous="full" if plan.synchronous == "full" else "normal",
+    )
+    settings = shard_settings(plan, load_identity(data_dir).cluster)
+    shards: dict[int, Shard] = {}
+    for number in range(plan.shards):
+        file = ShardFile(data_dir / shard_file_name(plan.tenants[0], number), checkpoint_pages=plan.checkpoint_pages)
+        member = take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks())
+        shards[number] = Shard(member, file)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    for endpoint in plan.endpoints:
+        if endpoint.startswith("ipc://"):
+            Path(endpoint.removeprefix("ipc://")).unlink(
+                missing_ok=True
+            )  # left by a process that was killed; the log's lock says that we are alone
+    router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
+    loop = CoordinatorLoop(shards, engine, router, StopSignal(), plan.truncate_every_ms)
+    return loop, engine, router, context
+
+
+def shard_settings(plan: CoordinatorPlan, cluster: str) -> ShardSettings:
+    """Returns what the shards need of the plan."""
+    return ShardSettings(
+        cluster=cluster,
+        shards=plan.shards,
+        tenants=frozenset(plan.tenants),
+        leaders=tuple((number, plan.endpoints[0]) for number in range(plan.shards)),
+        lease_ttl_ms=plan.lease_ttl_ms,
+        dedup_window=plan.dedup_window,
+        session_ttl_ms=plan.session_ttl_ms,
+        key_ttl_ms=plan.key_ttl_ms,
+        payload_bytes_max=plan.payload_bytes_max,
+        batch_jobs_max=plan.batch_jobs_max,
+        backlog_jobs_max=plan.backlog_jobs_max,
+        retention=Retention(plan.finished_jobs_max, plan.finished_age_ms),
+        queue_retention=tuple((queue, Retention(jobs_max, age_ms)) for queue, jobs_max, age_ms in plan.queue_retention),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

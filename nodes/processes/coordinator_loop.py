@@ -1,0 +1,197 @@
+"""The coordinator's loop: receive without blocking until nothing is left, one bounded turn, apply, sleep until the next wake.
+
+Decides when rows are applied (when idle, or when too far behind) and when the log may be truncated. What a turn is, actors/turn.py decides.
+Rule: docs/design.md, "Time" (the loop is a plain one) and "Storage" (truncation).
+"""
+
+import logging
+import select
+from collections.abc import Mapping, Sequence
+
+from ...actors.coordinator.shard import ShardMachine
+from ...actors.effects import Send
+from ...actors.events import Drain, PeerGone, Received
+from ...actors.machine import Now
+from ...actors.turn import Member, answer_reads, catch_up, turn
+from ...broker.net.router import Router
+from ...broker.wire.codec import WireError, decode, encode
+from ...broker.wire.errors import ERRORS
+from ...broker.wire.messages import Refused
+from ..clock import read_clocks
+from ..storage.log.local_log import LocalLog
+from ..storage.shard.shard_file import ShardFile
+from .signals import StopSignal
+
+log = logging.getLogger("mainspring.coordinator")
+
+FRAMES_A_TURN = 2_000
+"""Most frames that one turn takes in."""
+
+UNAPPLIED_BUSY_MAX = 64
+"""While input waits, rows are applied only when so many entries are behind: one transaction for many is cheaper."""
+
+LOCKED_RETRY_NS = 20_000_000
+"""How long to wait before applying again when somebody holds a shard file's lock."""
+
+LOCKED_NOTE_NS = 2_000_000_000
+
+
+class Shard:
+    """One shard of this process: its member of the turn, and its file."""
+
+    __slots__ = ("file", "member")
+
+    def __init__(self, member: Member[ShardMachine], file: ShardFile) -> None:
+        self.member = member
+        self.file = file
+
+
+class CoordinatorLoop:
+    """All shards of one process around one ROUTER and one log."""
+
+    def __init__(
+        self, shards: Mapping[int, Shard], engine: LocalLog, router: Router, stop: StopSignal, truncate_every_ms: int
+    ) -> None:
+        """Prepares the loop.
+
+        Args:
+            shards: by shard number.
+            engine: the log under all of them.
+            router: bound.
+            stop: becomes readable when a signal has come.
+            truncate_every_ms: how often the log may be truncated.
+        """
+        self.shards = shards
+        self.members = [shard.member for shard in shards.values()]
+        self.engine = engine
+        self.router = router
+        self.stop = stop
+        self.truncate_every_ns = truncate_every_ms * 1_000_000
+        self.frames_malformed = 0
+        self._truncate_ns = 0
+        self._retry_ns = 0
+        self._locked_since_ns: int | None = None
+
+    def run(self) -> None:
+        """Serves until somebody asks to stop, then finishes the turn that is under way and applies everything."""
+        now = read_clocks()
+        self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
+        while True:
+            self._receive()
+            now = read_clocks()
+            stopping = self.stop.asked
+            if stopping:
+                for member in self.members:
+                    member.inbox.append(Drain())
+            self._send(turn(self.members, now, self.engine))
+            busy = self.router.readable()
+            if not busy or max(len(member.unapplied) for member in self.members) >= UNAPPLIED_BUSY_MAX:
+                self._apply(now)
+            for member in self.members:
+                if member.reads:
+                    answer_reads(member)
+            if stopping:
+                break
+            if not busy:
+                self._tend(now)
+                self._sleep()
+        for member in self.members:
+            catch_up(member, self.engine)
+
+    def _receive(self) -> None:
+        for peer, frame in self.router.receive(FRAMES_A_TURN):
+            try:
+                message = decode(frame)
+            except WireError as error:
+                self._refuse(peer, error)
+                continue
+            shard = getattr(message, "shard", None)
+            if shard is None:  # a hello or a goodbye is for every shard
+                for member in self.members:
+                    member.inbox.append(Received(peer, message))
+            elif shard in self.shards:
+                self.shards[shard].member.inbox.append(Received(peer, message))
+            else:
+                request = getattr(message, "request", getattr(message, "sequence", 0))
+                self._send(
+                    [
+                        Send(
+                            peer,
+                            Refused(
+                                shard & 0xFFF,
+                                request,
+                                "not_here",
+                                f"shard {shard} is not served here; {ERRORS['not_here'].mend}",
+                            ),
+                        )
+                    ]
+                )
+
+    def _refuse(self, peer: bytes, error: WireError) -> None:
+        self.frames_malformed += 1
+        if self.frames_malformed < 10 or self.frames_malformed % 1000 == 0:
+            log.warning("frame refused code=%s count=%d text=%s", error.code, self.frames_malformed, error)
+        self._send([Send(peer, Refused(0, 0, error.code, f"{error}; {ERRORS[error.code].mend}"))])
+
+    def _send(self, sends: Sequence[Send]) -> None:
+        """Lets released sends leave: all that one peer gets in a turn is one multipart."""
+        if not sends:
+            return
+        by_peer: dict[bytes, list[bytes]] = {}
+        for send in sends:
+            by_peer.setdefault(send.peer, []).append(encode(send.message))
+        for peer, frames in by_peer.items():
+            if not self.router.send(peer, frames):
+                self._gone(peer)
+
+    def _gone(self, peer: bytes) -> None:
+        for member in self.members:
+            member.inbox.append(PeerGone(peer))
+
+    def _apply(self, now: Now) -> None:
+        """Applies committed entries to the shard files; a locked file is tried again later, and said."""
+        if now.elapsed_ns < self._retry_ns:
+            return
+        applied = [catch_up(member, self.engine) for member in self.members]
+        if all(applied):
+            if self._locked_since_ns is not None and now.elapsed_ns - self._locked_since_ns > LOCKED_NOTE_NS:
+                log.info("shard file free again after_ms=%d", (now.elapsed_ns - self._locked_since_ns) // 1_000_000)
+            self._locked_since_ns = None
+            self._retry_ns = 0
+            return
+        self._retry_ns = now.elapsed_ns + LOCKED_RETRY_NS
+        if self._locked_since_ns is None:
+            self._locked_since_ns = now.elapsed_ns
+            log.warning(
+                "a shard file is locked by another process; nothing is lost, its rows will follow when the lock goes"
+            )
+
+    def _tend(self, now: Now) -> None:
+        """Does what an idle moment allows: peers' outboxes, the log's segments, and truncation."""
+        for peer in self.router.flush():
+            self._gone(peer)
+        self.engine.maintain()
+        if now.elapsed_ns >= self._truncate_ns:
+            self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
+            for shard in self.shards.values():
+                durable = shard.file.make_durable()
+                # Never past a lease that has no row: a restart finds those in the log alone.
+                self.engine.truncate(shard.member.group, min(durable + 1, shard.member.machine.housekeeping.floor))
+
+    def _sleep(self) -> None:
+        """Waits for a frame, a signal, or the earliest wake of any machine."""
+        if any(member.inbox or member.unapplied for member in self.members):
+            wake_ns: int | None = self._retry_ns or 0
+        else:
+            wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
+            wake_ns = min([*wakes, self._truncate_ns])
+        if self.stop.asked or any(member.inbox for member in self.members) or self.router.readable():
+            return
+        wait_ns = wake_ns - read_clocks().elapsed_ns
+        if self.router.waiting:
+            wait_ns = min(wait_ns, 10_000_000)
+        if wait_ns > 0:
+            # select() takes fractions of a millisecond, which poll() does not.
+            ready, _, _ = select.select([self.router.fd, self.stop.fd], [], [], wait_ns / 1e9)
+            if self.stop.fd in ready:
+                self.stop.drain()

@@ -1,0 +1,70 @@
+"""The executor process: connects to its coordinators, starts runner children, and runs the loop.
+
+Started by the supervisor as `python -m mainspring.nodes.processes.executor` with an ExecutorPlan on standard input. Exit status 0 after a drain, 3 if its
+tasks do not import; anything else is a crash, and it is started again.
+"""
+
+import gc
+import sys
+
+import zmq
+
+from ...actors.effects import Peer
+from ...actors.executor.machine import ExecutorMachine
+from ...actors.executor.settings import ExecutorSettings
+from ...broker.wire.limits import FRAME_BYTES_MAX
+from ..clock import read_clocks
+from ..log import configure_log
+from .death import die_with_parent
+from .executor_loop import ExecutorLoop
+from .plan import ExecutorPlan
+from .signals import StopSignal
+
+
+def main() -> int:
+    """Runs the process; returns its exit status."""
+    die_with_parent()
+    plan = ExecutorPlan.from_json(sys.stdin.readline())
+    configure_log(plan.log_level, plan.log_format, plan.name)
+    settings = ExecutorSettings(
+        plan.node,
+        plan.name,
+        plan.incarnation,
+        plan.replaces,
+        plan.queues,
+        plan.process_slots,
+        plan.asyncio_slots,
+        plan.timeout_default_ms,
+        plan.kill_grace_ms,
+        plan.drain_timeout_ms,
+    )
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    sockets: dict[Peer, zmq.Socket[bytes]] = {endpoint.encode(): _connect(context, endpoint) for endpoint in plan.endpoints}
+    machine = ExecutorMachine(settings, list(sockets), read_clocks())
+    loop = ExecutorLoop(machine, plan, sockets, StopSignal())
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    status = loop.run()
+    for socket in sockets.values():
+        socket.close()
+    context.term()
+    return status
+
+
+def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 500)  # the last results and the goodbye
+    socket.setsockopt(zmq.SNDHWM, 10_000)
+    socket.setsockopt(zmq.RCVHWM, 10_000)
+    socket.setsockopt(zmq.RECONNECT_IVL, 20)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 100)
+    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX + 1024)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
+    socket.connect(endpoint)
+    return socket
+
+
+if __name__ == "__main__":
+    sys.exit(main())

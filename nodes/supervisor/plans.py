@@ -1,0 +1,129 @@
+"""What the supervisor tells each process, out of the node's settings.
+
+Decides how settings become plans: units, endpoints, and how long a process may take to stop. It must not know how
+a process is started. The settings' meaning is the models' own.
+"""
+
+from collections.abc import Sequence
+
+from ...actors.supervisor.settings import Kind, ProcessSpec, SupervisorSettings
+from ..processes.plan import CoordinatorPlan, ExecutorPlan
+from ..settings.models import ExecutorSection, NodeSettings
+from .errors import NodeError
+
+COORDINATOR = "coordinator"
+STOP_MARGIN_MS = 5_000
+"""A process that is about to end by itself, its own timeouts over, gets this much more before it is killed."""
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def plan_coordinator(settings: NodeSettings, endpoint: str) -> CoordinatorPlan:
+    """Makes the coordinator's plan.
+
+    Args:
+        settings: the node's.
+        endpoint: of the socket in the data directory; it comes first.
+    """
+    coordinator, retention, storage = settings.coordinator, settings.coordinator.retention, settings.storage
+    own = [(queue, *retention.of_queue(queue)) for queue in retention.queues]
+    return CoordinatorPlan(
+        node=settings.node.name,
+        data_dir=str(settings.node.data_dir),
+        endpoints=[endpoint, *settings.node.listen],
+        shards=coordinator.shards,
+        tenants=list(coordinator.tenants),
+        lease_ttl_ms=coordinator.lease_ttl_ms,
+        dedup_window=coordinator.dedup_window,
+        session_ttl_ms=_ms(coordinator.session_ttl_s),
+        key_ttl_ms=_ms(coordinator.key_ttl_s),
+        payload_bytes_max=coordinator.payload_bytes_max,
+        batch_jobs_max=coordinator.batch_jobs_max,
+        backlog_jobs_max=coordinator.backlog_jobs_max,
+        finished_jobs_max=retention.finished_jobs_max,
+        finished_age_ms=_ms(retention.finished_age_s),
+        queue_retention=[(queue, jobs_max, _ms(age_s)) for queue, jobs_max, age_s in own],
+        segment_bytes=storage.segment_bytes,
+        truncate_every_ms=_ms(storage.truncate_every_s),
+        checkpoint_pages=storage.checkpoint_pages,
+        wal_bytes_max=storage.wal_bytes_max,
+        synchronous=storage.synchronous,
+        log_level=settings.node.log_level,
+        log_format=settings.node.log_format,
+    )
+
+
+def plan_executor(
+    settings: NodeSettings,
+    section: ExecutorSection,
+    name: str,
+    endpoint: str,
+    *,
+    incarnation: int,
+    replaces: Sequence[int] = (),
+) -> ExecutorPlan:
+    """Makes one executor's plan.
+
+    Args:
+        settings: the node's.
+        section: the table that the executor comes from.
+        name: the executor's own name.
+        endpoint: of this node's coordinator, for executors that name no others.
+        incarnation: of the life that begins.
+        replaces: former lives known to be dead.
+    """
+    return ExecutorPlan(
+        node=settings.node.name,
+        name=name,
+        endpoints=list(section.coordinators) or [endpoint],
+        tasks=list(section.tasks),
+        import_paths=[str(path) for path in section.import_paths],
+        queues=list(section.queues),
+        incarnation=incarnation,
+        replaces=list(replaces),
+        process_slots=section.process_slots,
+        asyncio_slots=section.asyncio_slots,
+        timeout_default_ms=_ms(section.timeout_default_s),
+        kill_grace_ms=section.kill_grace_ms,
+        start_timeout_ms=_ms(section.start_timeout_s),
+        drain_timeout_ms=_ms(settings.node.drain_timeout_s),
+        log_level=settings.node.log_level,
+        log_format=settings.node.log_format,
+    )
+
+
+def specs(settings: NodeSettings) -> list[ProcessSpec]:
+    """Lists the processes of a node, the coordinator first.
+
+    Raises:
+        NodeError: an executor has the coordinator's name.
+    """
+    stop_ms = _ms(settings.node.drain_timeout_s) + STOP_MARGIN_MS
+    found: list[ProcessSpec] = []
+    if settings.coordinator.enabled:
+        found.append(ProcessSpec(COORDINATOR, Kind.COORDINATOR, stop_ms))
+    for section in settings.executors:
+        for name in section.process_names():
+            if name == COORDINATOR:
+                raise NodeError(f'an executor is named "{name}", as the coordinator is: give it another name')
+            found.append(ProcessSpec(name, Kind.EXECUTOR, stop_ms + section.kill_grace_ms))
+    return found
+
+
+def supervisor_settings(settings: NodeSettings) -> SupervisorSettings:
+    """Returns what the supervisor's machine needs of the settings."""
+    section = settings.supervisor
+    return SupervisorSettings(
+        backoff_min_ms=section.restart_backoff_min_ms,
+        backoff_max_ms=section.restart_backoff_max_ms,
+        reset_ms=_ms(section.restart_reset_s),
+    )
+
+
+def urls(settings: NodeSettings, endpoint: str) -> list[str]:
+    """Lists where the node's jobs are submitted: its own coordinator, or those that its executors work for."""
+    if settings.coordinator.enabled:
+        return [endpoint]
+    return list(dict.fromkeys(url for section in settings.executors for url in section.coordinators))

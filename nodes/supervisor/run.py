@@ -1,0 +1,97 @@
+"""Runs a node in this process: holds its data directory, and keeps its processes running until it is to stop.
+
+Decides the order in which a node comes up. It must not know how processes are restarted, or settings are read.
+Rule: docs/design.md, "What people touch".
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from ...actors.draws import Draws
+from ...actors.supervisor.acts import Start
+from ...actors.supervisor.machine import SupervisorMachine
+from ..clock import read_clocks
+from ..log import configure_log
+from ..processes.identity import IdentityDamaged, load_identity
+from ..processes.plan import CoordinatorPlan, ExecutorPlan
+from ..settings.models import NodeSettings
+from .child import ActorChild
+from .data_dir import DataDir
+from .errors import NodeError
+from .plans import COORDINATOR, plan_coordinator, plan_executor, specs, supervisor_settings, urls
+from .shell import SupervisorShell
+from .signals import Signals
+
+
+class Programs(NamedTuple):
+    """The modules that the actor processes run."""
+
+    coordinator: str
+    executor: str
+
+
+PROGRAMS: Final = Programs("mainspring.nodes.processes.coordinator", "mainspring.nodes.processes.executor")
+
+
+def run_node(
+    settings: NodeSettings, *, ready: Callable[[str], None] | None = None, programs: Programs = PROGRAMS
+) -> int:
+    """Runs a node until it is asked to stop, in the main thread.
+
+    The first SIGTERM or SIGINT lets running jobs finish; the second stops at once. SIGHUP changes nothing.
+
+    Args:
+        settings: the node's.
+        ready: called once, with the URL for clients, when every process has become ready.
+        programs: the modules that the processes run.
+
+    Returns:
+        The exit status: 0 after a stop in good order, 1 if the node gave up or something had to be killed.
+
+    Raises:
+        NodeError: the node cannot be started as things are.
+    """
+    configure_log(settings.node.log_level, settings.node.log_format, "supervisor", settings.node.name)
+    found = specs(settings)
+    data_dir = DataDir(settings.node.data_dir)
+    try:
+        endpoint = _prepared(settings, data_dir)
+        url = ",".join(urls(settings, endpoint))
+        machine = SupervisorMachine(supervisor_settings(settings), found, Draws(secrets.randbits(64)), read_clocks())
+        with Signals() as signals:
+            spawn = _spawner(settings, endpoint, programs, data_dir.lock_fd)
+            return SupervisorShell(machine, spawn, signals, lambda: ready(url) if ready else None).run()
+    finally:
+        data_dir.close()
+
+
+def _prepared(settings: NodeSettings, data_dir: DataDir) -> str:
+    """Writes what must be in the data directory before anything runs; returns the socket's endpoint."""
+    try:
+        endpoint = data_dir.socket_endpoint()
+        if settings.coordinator.enabled:
+            load_identity(data_dir.path)
+            data_dir.write_url(endpoint)
+    except (OSError, IdentityDamaged) as error:
+        raise NodeError(f"the node's data directory cannot be used: {error}") from error
+    return endpoint
+
+
+def _spawner(settings: NodeSettings, endpoint: str, programs: Programs, lock_fd: int) -> Callable[[Start], ActorChild]:
+    sections = {name: section for section in settings.executors for name in section.process_names()}
+
+    def spawn(act: Start) -> ActorChild:
+        def plan(status_fd: int, life_fd: int) -> CoordinatorPlan | ExecutorPlan:
+            if act.name == COORDINATOR:
+                return replace(plan_coordinator(settings, endpoint), status_fd=status_fd)
+            made = plan_executor(
+                settings, sections[act.name], act.name, endpoint, incarnation=act.incarnation, replaces=act.replaces
+            )
+            return replace(made, status_fd=status_fd, life_fd=life_fd)
+
+        module = programs.coordinator if act.name == COORDINATOR else programs.executor
+        return ActorChild(act.name, act.incarnation, module, plan, lock_fd)
+
+    return spawn
