@@ -32,11 +32,11 @@ class Send:
 class Effects:
     """What one `handle` asks for.
 
-    `entry` is the turn's one log entry; only the answer to a turn's last event (Wake) has one, and the machine's image holds it already.
-    `sends` leave once what they rest on is committed.
-    `urgent` promises nothing (heartbeats, refusals that change nothing) and leaves at once.
-    `reads` are questions to the store; each answer comes back as one event, before any later news of the store.
-    `acts` are for the machine's own shell (start a child, kill it, ...).
+    `entry` is the turn's one log entry; only the answer to a turn's last event (Wake) has one, and the machine's
+    image holds it already. `sends` leave once what they rest on is committed. `urgent` promises nothing (heartbeats,
+    refusals that change nothing) and leaves at once. `reads` are questions to the store; each answer comes back as
+    one event, before any later news of the store. `acts` are for the machine's own shell (start a child, kill it,
+    ...).
     """
 
     entry: Entry | None = None

@@ -1,13 +1,13 @@
 """The log's vocabulary: an entry is one group commit, a list of ops that say what was decided.
 
-Decides the ops, their columns and their bytes. Ops hold decisions (ids, fences, times, draws), never requests, so applying them needs no
-clock and no chance. An op is a flat list `[kind, column, ...]`; a kind once given keeps its meaning for ever, a change of columns is a new
-ENTRY_VERSION, and a golden log of every version is replayed in a test.
+Decides the ops, their columns and their bytes. Ops hold decisions (ids, fences, times, draws), never requests, so
+applying them needs no clock and no chance. An op is a flat list `[kind, column, ...]`; a kind once given keeps its
+meaning for ever, a change of columns is a new ENTRY_VERSION, and a golden log of every version is replayed in a test.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-import msgpack
+from ..broker.wire.packing import pack, unpack
 
 Op = list[Any]
 
@@ -22,8 +22,9 @@ EXECUTORS = 2
 TASKS = 3
 """[TASKS, rows]: the catalogue gains or changes these tasks, rows of broker.wire.rows.TASK_COLUMNS."""
 SUBMIT = 4
-"""[SUBMIT, session, sequence, acked_below, first_id, rows, existing]: jobs taken, rows of JOB_COLUMNS, ids first_id, first_id + 1, ...;
-`existing` lists [offset, id]: the rows of the request that were duplicates by key (they have no row here)."""
+"""[SUBMIT, session, sequence, acked_below, first_id, rows, existing]: jobs taken, rows of JOB_COLUMNS, ids first_id,
+first_id + 1, ...; `existing` lists [offset, id]: the rows of the request that were duplicates by key (they have no
+row here)."""
 LEASE = 5
 """[LEASE, executor, incarnation, ids, attempts]: these jobs are leased; fence = (epoch, index) of this entry."""
 FINISH = 6
@@ -35,14 +36,18 @@ ASK = 8
 EXPIRE = 9
 """[EXPIRE, ids]: jobs that did not start in time end as expired, at the entry's stamp."""
 READY = 10
-"""[READY, ids]: jobs whose time has come and that memory does not hold: from now on they stand in their lane on disk."""
+"""[READY, ids]: jobs whose time has come and that memory does not hold: from now on they stand in their lane on
+disk.
+"""
 HOLD = 11
-"""[HOLD, floor, rows]: leases that have grown old get a row, rows of HOLD_COLUMNS; no lease older than entry `floor` lacks one."""
+"""[HOLD, floor, rows]: leases that have grown old get a row, rows of HOLD_COLUMNS; no lease older than entry `floor`
+lacks one.
+"""
 SESSIONS_END = 12
 """[SESSIONS_END, sessions]: idle client sessions are forgotten."""
 PRUNE = 13
-"""[PRUNE, queue_or_none, finished_before_ms, keep, limit]: retention. Of the finished jobs (of that queue), those that ended before
-finished_before_ms go, and the oldest beyond the newest `keep`; at most `limit` in this op."""
+"""[PRUNE, queue_or_none, finished_before_ms, keep, limit]: retention. Of the finished jobs (of that queue), those
+that ended before finished_before_ms go, and the oldest beyond the newest `keep`; at most `limit` in this op."""
 KEYS_END = 14
 """[KEYS_END, before_ms]: idempotency keys whose stated time ended before this go."""
 
@@ -60,7 +65,9 @@ JOB_COLUMNS = (
     "trace",
     "key_until_ms",
 )
-"""scheduled_ms is the nominal time; due_ms is None for a job due at once; expires_ms and key_until_ms are UTC; retry is a policy row."""
+"""scheduled_ms is the nominal time; due_ms is None for a job due at once; expires_ms and key_until_ms are UTC; retry
+is a policy row.
+"""
 FINISH_COLUMNS = (
     "id",
     "attempt",
@@ -76,7 +83,9 @@ FINISH_COLUMNS = (
     "failures",
     "crashes",
 )
-"""outcome and state are the numbers of jobs.lifecycle; due_ms is when the job runs again (state retrying), None if at once or never."""
+"""outcome and state are the numbers of jobs.lifecycle; due_ms is when the job runs again (state retrying), None if at
+once or never.
+"""
 HOLD_COLUMNS = ("id", "attempt", "epoch", "index", "executor", "incarnation", "leased_ms")
 
 
@@ -91,11 +100,7 @@ class Entry(NamedTuple):
 
 def encode_entry(entry: Entry) -> bytes:
     """Packs an entry for the log."""
-    packed = msgpack.packb(
-        [ENTRY_VERSION, entry.epoch, entry.stamp_ms, entry.ops], unicode_errors="surrogatepass"
-    )
-    assert packed is not None
-    return packed
+    return pack([ENTRY_VERSION, entry.epoch, entry.stamp_ms, entry.ops])
 
 
 def decode_entry(blob: bytes) -> Entry:
@@ -104,8 +109,8 @@ def decode_entry(blob: bytes) -> Entry:
     Raises:
         ValueError: the blob is not an entry, or one of a later version than this program knows.
     """
-    values: Any = msgpack.unpackb(blob, unicode_errors="surrogatepass")
-    if type(values) is not list or not values:
+    values: Any = unpack(blob)
+    if type(values) is not list or len(cast("list[Any]", values)) != 4:
         raise ValueError("a log entry is an array [version, epoch, stamp_ms, ops]")
     if values[0] != ENTRY_VERSION:
         raise ValueError(

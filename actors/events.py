@@ -21,13 +21,16 @@ class PeerGone(NamedTuple):
 
 
 class Wake(NamedTuple):
-    """Time has passed; also the last event of every turn, where a machine settles what the turn's events have left and seals its entry."""
+    """Time has passed.
+
+    Also the last event of every turn, where a machine settles what the turn's events have left and seals its entry.
+    """
 
 
 class Applied(NamedTuple):
     """The store holds every entry up to `index`, and `finished` jobs; reads from now on see them."""
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (nobody searches these tuples)
     finished: int
 
 

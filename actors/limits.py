@@ -1,4 +1,7 @@
-"""Bounds inside the machines, and how they relate. What both ends of a wire must agree on stands in broker/wire/limits.py."""
+"""Bounds inside the machines, and how they relate.
+
+What both ends of a wire must agree on stands in broker/wire/limits.py.
+"""
 
 from ..broker.wire.limits import BATCH_JOBS_MAX
 

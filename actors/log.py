@@ -1,7 +1,7 @@
 """The seam under every shard: a replicated log of entries.
 
-Decides what an engine must offer. `local` (one node, a quorum of one), the simulator's log and later `raft` and `etcd` stand behind it and pass
-one conformance suite. An engine knows nothing of what entries mean.
+Decides what an engine must offer. `local` (one node, a quorum of one), the simulator's log and later `raft` and
+`etcd` stand behind it and pass one conformance suite. An engine knows nothing of what entries mean.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,16 @@ from typing import NamedTuple, Protocol
 class Record(NamedTuple):
     """One entry as the log holds it."""
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (nobody searches these tuples)
     epoch: int
     blob: bytes
 
 
 class LogDamaged(Exception):
-    """The log cannot be trusted (bad CRC, gap, ended before what was acknowledged): the process must end, and an operator must look."""
+    """The log cannot be trusted (bad CRC, gap, ended before what was acknowledged).
+
+    The process must end, and an operator must look.
+    """
 
 
 class ReplicatedLog(Protocol):
@@ -40,7 +43,10 @@ class ReplicatedLog(Protocol):
         ...
 
     def sync(self) -> None:
-        """Makes all that was appended durable, for all groups at once. Raises if that failed; it must never be tried again."""
+        """Makes all that was appended durable, for all groups at once.
+
+        Raises if that failed; it must never be tried again.
+        """
         ...
 
     def committed(self, group: int) -> int:

@@ -1,7 +1,7 @@
 """The contract of every machine: coordinator shard, executor, client session, supervisor.
 
-Decides the shape that a shell (nodes/) and the simulator (chaos/) drive alike. A machine reads no clock, draws no chance of its own and does
-nothing: it returns Effects. Rules: docs/design.md, "The machine contract".
+Decides the shape that a shell (nodes/) and the simulator (chaos/) drive alike. A machine reads no clock, draws no
+chance of its own and does nothing: it returns Effects. Rules: docs/design.md, "The machine contract".
 """
 
 from collections.abc import Mapping
@@ -28,11 +28,14 @@ class Machine(Protocol):
     """A deterministic actor: same events and times in, same effects out."""
 
     def handle(self, event: Any, now: Now) -> Effects:
-        """Takes one event and says what must be done. Total on well-formed events; a late or spurious Wake is harmless."""
+        """Takes one event and says what must be done.
+
+        Total on well-formed events; a late or spurious Wake is harmless.
+        """
         ...
 
     def wake_at(self) -> int | None:
-        """Returns the earliest elapsed ns at which it wants `handle(Wake(), now)`, or None for not before the next event."""
+        """Returns the elapsed ns at which it wants `handle(Wake(), now)`; None: not before the next event."""
         ...
 
     def snapshot(self) -> Mapping[str, object]:

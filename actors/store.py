@@ -1,7 +1,8 @@
 """The seam between a shard machine and its rows: what it may ask, what it gets, and what a store must do.
 
-Decides the questions. The SQLite shard file (nodes/storage) and the in-memory twin (chaos) answer them alike and pass one conformance suite.
-Reads are served as of the last applied entry; the machine lays its own unapplied entries over them.
+Decides the questions. The SQLite shard file (nodes/storage) and the in-memory twin (chaos) answer them alike and pass
+one conformance suite. Reads are served as of the last applied entry; the machine lays its own unapplied entries over
+them.
 """
 
 from collections.abc import Sequence
@@ -26,14 +27,19 @@ LIVE_COLUMNS = (
     "crashes",
     "asked",
 )
-"""A live job's row. `due_ms` None: ready since it was written. `attempts` counts recorded attempts. `asked`: 1 if its run was asked to stop."""
+"""A live job's row. `due_ms` None: ready since it was written. `attempts` counts recorded attempts. `asked`: 1 if its
+run was asked to stop.
+"""
 
 DONE_COLUMNS = ("id", "state", "result", "error", "attempts")
 """A finished job's row."""
 
 
 class ReadReady(NamedTuple):
-    """The live jobs of a lane with due_ms None and id > after, in order of id, at most `limit`: rows of LIVE_COLUMNS."""
+    """The live jobs of a lane with due_ms None and id > after, in order of id, at most `limit`.
+
+    Rows of LIVE_COLUMNS.
+    """
 
     lane: int
     after: int
@@ -41,7 +47,7 @@ class ReadReady(NamedTuple):
 
 
 class ReadDue(NamedTuple):
-    """The live jobs with (due_ms, id) > (after_ms, after_id) and due_ms < before_ms, in that order, at most `limit`: rows [due_ms, id]."""
+    """Live jobs with (due_ms, id) > (after_ms, after_id) and due_ms < before_ms: rows [due_ms, id], in that order."""
 
     after_ms: int
     after_id: int
@@ -50,7 +56,10 @@ class ReadDue(NamedTuple):
 
 
 class ReadJobs(NamedTuple):
-    """What is known of these ids, for the named purpose: rows of LIVE_COLUMNS, or of DONE_COLUMNS if finished; unknown ids have none."""
+    """What is known of these ids, for the named purpose: rows of LIVE_COLUMNS, or of DONE_COLUMNS if finished.
+
+    Unknown ids have none.
+    """
 
     ids: list[int]
     purpose: str
@@ -119,8 +128,8 @@ class ShardStore(Protocol):
     def apply(self, entries: Sequence[tuple[int, Entry]]) -> bool:
         """Applies (index, entry) pairs in order, in one transaction with `applied`.
 
-        An index at or below `applied` is passed over, a gap is an assertion. Returns False if the rows are locked by somebody else
-        for now (nothing was applied; try again with the same entries and what has come since).
+        An index at or below `applied` is passed over, a gap is an assertion. Returns False if the rows are locked by
+        somebody else for now (nothing was applied; try again with the same entries and what has come since).
         """
         ...
 

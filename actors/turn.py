@@ -1,8 +1,8 @@
 """The one place where a send waits until what it rests on is durable.
 
-Decides the order of a turn: handle all events, append one entry a shard, sync once for all shards, release what has become committed. The real
-loop and the simulator call the same function. It must not know what any event, entry or message means.
-Rule: durable before visible (docs/design.md, "turn").
+Decides the order of a turn: handle all events, append one entry a shard, sync once for all shards, release what has
+become committed. The real loop and the simulator call the same function. It must not know what any event, entry or
+message means. Rule: durable before visible (docs/design.md, "turn").
 """
 
 from collections import deque
@@ -16,12 +16,14 @@ from .log import ReplicatedLog
 from .machine import Machine, Now
 from .store import Read, ShardStore
 
-
 M = TypeVar("M", bound=Machine)
 
 
 class Member(Generic[M]):
-    """One shard machine with what its past turns have left: sends not released, entries not applied, reads not answered."""
+    """One shard machine with what its past turns have left.
+
+    Sends not released, entries not applied, reads not answered.
+    """
 
     __slots__ = ("acts", "group", "inbox", "machine", "reads", "store", "unapplied", "waiting")
 

@@ -1,6 +1,6 @@
 """The listings of the in-memory store.
 
-Decides their rows once more, by plain loops. Must not know SQL; names, columns and filters are the shard file's own rules.
+Decides their rows once more, by plain loops. Must not know SQL; names, columns and filters are the shard file's own.
 """
 
 from collections import Counter

@@ -1,16 +1,16 @@
 """A shard store in plain dictionaries: the simulator's, and the model that the shard file is compared with.
 
-Decides the meaning of every op once more, as plainly as can be. Must not know SQL, nor how the shard file does it: the two share only the rules of
-the listings. Rules: actors/entries.py and actors/store.py.
+Decides the meaning of every op once more, as plainly as can be. Must not know SQL, nor how the shard file does it: the
+two share only the rules of the listings. Rules: actors/entries.py and actors/store.py.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..actors import entries
-from ..actors.entries import Entry, Op
+from ..actors.entries import Entry
 from ..actors.jobs.lifecycle import CANCELLED, EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
 from ..actors.store import (
     Read,
@@ -90,7 +90,7 @@ class MemoryRows:
         assert entry.stamp_ms >= self.stamp_ms, f"the stamp of entry {index} goes back"
         self.applied, self.epoch, self.stamp_ms = index, entry.epoch, entry.stamp_ms
         for op in entry.ops:
-            _HANDLERS[op[0]](self, *op[1:])
+            self._HANDLERS[op[0]](self, *op[1:])
 
     def _put(self, job: Job) -> None:
         old = self.jobs.get(job.id)
@@ -238,30 +238,29 @@ class MemoryRows:
             if until_ms is not None and until_ms < before_ms:
                 del self.keys[name]
 
+    _HANDLERS: ClassVar[dict[int, Callable[..., None]]] = {
+        entries.NOOP: _noop,
+        entries.LANES: _add_lanes,
+        entries.EXECUTORS: _add_executors,
+        entries.TASKS: _add_tasks,
+        entries.SUBMIT: _submit,
+        entries.LEASE: _lease,
+        entries.FINISH: _finish,
+        entries.CANCEL: _cancel,
+        entries.ASK: _ask,
+        entries.EXPIRE: _expire,
+        entries.READY: _make_ready,
+        entries.HOLD: _hold,
+        entries.SESSIONS_END: _end_sessions,
+        entries.PRUNE: _prune,
+        entries.KEYS_END: _end_keys,
+    }
+
 
 def _remove(ordered: list[tuple[int, int]], item: tuple[int, int]) -> None:
     at = bisect_left(ordered, item)
     assert ordered[at] == item, f"{item} is not where it should be"
     del ordered[at]
-
-
-_HANDLERS: dict[int, Callable[..., None]] = {
-    entries.NOOP: MemoryRows._noop,
-    entries.LANES: MemoryRows._add_lanes,
-    entries.EXECUTORS: MemoryRows._add_executors,
-    entries.TASKS: MemoryRows._add_tasks,
-    entries.SUBMIT: MemoryRows._submit,
-    entries.LEASE: MemoryRows._lease,
-    entries.FINISH: MemoryRows._finish,
-    entries.CANCEL: MemoryRows._cancel,
-    entries.ASK: MemoryRows._ask,
-    entries.EXPIRE: MemoryRows._expire,
-    entries.READY: MemoryRows._make_ready,
-    entries.HOLD: MemoryRows._hold,
-    entries.SESSIONS_END: MemoryRows._end_sessions,
-    entries.PRUNE: MemoryRows._prune,
-    entries.KEYS_END: MemoryRows._end_keys,
-}
 
 
 class MemoryStore:
@@ -337,7 +336,7 @@ class MemoryStore:
         return self._durable.applied
 
     def revert(self, to_applied: int | None = None) -> None:
-        """Crashes: the rows are again as of entry `to_applied`, anything from what was durable (None) to what was applied."""
+        """Crashes: the rows are again as of `to_applied`, from what was durable (None) to what was applied."""
         to_applied = self._durable.applied if to_applied is None else to_applied
         assert self._durable.applied <= to_applied <= self._rows.applied
         if to_applied < self._rows.applied:

@@ -24,7 +24,7 @@ TASK, PAYLOAD, QUEUE, TENANT, PRIORITY = range(5)
 """Places in a row of JOB_COLUMNS."""
 
 
-def accept(state: ClientState, command: Command) -> None:
+def accept(state: ClientState, command: Command, now_ns: int) -> None:
     """Takes a request, or completes it with why not."""
     request = command.request
     assert request not in state.callers, f"request {request} is open already"
@@ -42,6 +42,7 @@ def accept(state: ClientState, command: Command) -> None:
     else:
         # A task that the last welcome did not know may have been announced since: asked again, then refused.
         state.cluster.want()
+        state.add_deadline(now_ns + state.settings.reach_ns, request, to_reach=True)
         state.add(Waiting(command))
 
 

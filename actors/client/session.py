@@ -49,7 +49,7 @@ class ClientMachine:
             case Wake():
                 self._settle(now.elapsed_ns)
             case SubmitJobs() | AwaitJobs() | CancelJobs() | StatusJobs() | RunQuery():
-                admitting.accept(state, event)
+                admitting.accept(state, event, now.elapsed_ns)
             case Connected(peer):
                 self._connected(peer, now)
             case Forget(request):

@@ -30,6 +30,7 @@ class ClientSettings:
     Attributes:
         peers: The connections of the shell, as it names them; a hello goes to each.
         cluster: The cluster that must be at the other end, or None for any.
+        reach_ns: How long a request waits for the first answer of a node, whatever its own deadline.
         hello_ns: How soon a hello without answer is repeated, at first.
         resend_ns: How soon a message without answer is repeated, at first.
         resend_max_ns: The longest such wait, after doublings.
@@ -40,6 +41,7 @@ class ClientSettings:
 
     peers: tuple[Peer, ...]
     cluster: str | None = None
+    reach_ns: int = 10 * SECOND
     hello_ns: int = 250 * MS
     resend_ns: int = 500 * MS
     resend_max_ns: int = 5 * SECOND
@@ -49,6 +51,7 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         assert self.peers, "a client without a peer can reach nobody"
+        assert self.reach_ns > 0, self
         assert 0 < self.hello_ns <= self.resend_max_ns, self
         assert 0 < self.resend_ns <= self.resend_max_ns, self
         assert 0 < self.await_again_ns <= self.await_again_max_ns, self

@@ -46,7 +46,7 @@ class ClientState:
         self.awaits: dict[int, Awaits] = {}
         self.asks = Asks(settings)
         self.callers: dict[int, Caller] = {}
-        self.deadlines: list[tuple[int, int]] = []
+        self.deadlines: list[tuple[int, int, bool]] = []
         self.number = NUMBERS_FROM
         self.jobs_open = 0
         self.ids_awaited = 0
@@ -70,20 +70,24 @@ class ClientState:
         assert caller.request > NOBODY, "requests are numbered from 1"
         self.callers[caller.request] = caller
 
-    def add_deadline(self, deadline_ns: int, request: int) -> None:
-        """Notes when a request is given up; those of completed ones are swept out now and then."""
+    def add_deadline(self, deadline_ns: int, request: int, *, to_reach: bool = False) -> None:
+        """Notes when a request is given up; one `to_reach` the cluster falls away with the welcome."""
         deadlines = self.deadlines
         if len(deadlines) > 2 * len(self.callers) + _STALE_DEADLINES:
-            deadlines[:] = [item for item in deadlines if item[1] in self.callers]
+            deadlines[:] = [item for item in deadlines if self._stands(item)]
             heapq.heapify(deadlines)
-        heapq.heappush(deadlines, (deadline_ns, request))
+        heapq.heappush(deadlines, (deadline_ns, request, to_reach))
 
     def next_deadline_ns(self) -> int | None:
         """Returns the next deadline of an open request."""
         deadlines = self.deadlines
-        while deadlines and deadlines[0][1] not in self.callers:
+        while deadlines and not self._stands(deadlines[0]):
             heapq.heappop(deadlines)
         return deadlines[0][0] if deadlines else None
+
+    def _stands(self, deadline: tuple[int, int, bool]) -> bool:
+        caller = self.callers.get(deadline[1])
+        return caller is not None and (not deadline[2] or type(caller) is Waiting)
 
     def complete(self, act: Completed) -> None:
         """Ends a request."""

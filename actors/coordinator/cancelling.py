@@ -1,7 +1,7 @@
 """Cancelling: one winner in each race, by the order of the log.
 
-Decides what a Cancel means in each state: a job that does not run ends at once; a running one is asked to stop, and its executor's Finished says how it
-ended. Rule: docs/lifecycle.md.
+Decides what a Cancel means in each state: a job that does not run ends at once; a running one is asked to stop, and
+its executor's Finished says how it ended. Rule: docs/lifecycle.md.
 """
 
 from typing import Any
@@ -31,7 +31,10 @@ def take(state: ShardState, peer: Peer, message: Cancel) -> None:
 
 
 def read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> None:
-    """Goes on when the store has answered: live jobs are taken into memory, so that the decision is made on one record."""
+    """Goes on when the store has answered.
+
+    Live jobs are taken into memory, so that the decision is made on one record.
+    """
     peer, message = read.context
     finished: set[int] = set()
     for row in rows:

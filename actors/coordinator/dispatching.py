@@ -1,8 +1,8 @@
 """Which waiting job runs next, and where.
 
-Decides leases: highest priority first, within a priority the oldest id, spread over the executors with free slots. A lease is a decision in the log;
-the Run that carries its fence leaves when the entry is committed. A job due within moments is leased ahead and its Run leaves at the instant.
-Rules: docs/design.md, "Time" and "Execution".
+Decides leases: highest priority first, within a priority the oldest id, spread over the executors with free slots. A
+lease is a decision in the log; the Run that carries its fence leaves when the entry is committed. A job due within
+moments is leased ahead and its Run leaves at the instant. Rules: docs/design.md, "Time" and "Execution".
 """
 
 import heapq
@@ -64,7 +64,10 @@ def _room(state: ShardState, lane: Lane) -> bool:
 
 
 def _take(state: ShardState, lane: Lane, until: int, chosen: dict[Link, list[Job]], expired: list[int]) -> None:
-    """Takes this lane's jobs with ids up to `until`, while there is room; each goes to the executor with the most room."""
+    """Takes this lane's jobs with ids up to `until`, while there is room.
+
+    Each goes to the executor with the most room.
+    """
     jobs, stamp_ms = state.image.jobs, state.image.stamp_ms
     places = [place for place in state.links.eligible(lane.queue, lane.task) if place[0].free(place[1]) > 0]
     room = [link.free(kind) for link, kind in places]
@@ -102,7 +105,19 @@ def _send_runs(state: ShardState, link: Link, jobs: list[Job], index: int | None
     fence = jobs[0].index
     for job in jobs:
         lane = lanes[job.lane]
-        rows.append([job.id, job.attempts, lane.task, job.payload, job.timeout_ms, job.scheduled_ms, lane.queue, lane.tenant, job.trace])
+        rows.append(
+            [
+                job.id,
+                job.attempts,
+                lane.task,
+                job.payload,
+                job.timeout_ms,
+                job.scheduled_ms,
+                lane.queue,
+                lane.tenant,
+                job.trace,
+            ]
+        )
         size += len(job.payload)
         if len(rows) == BATCH_JOBS_MAX or size * 4 > BATCH_BYTES_MAX:
             _send_run(state, link, fence, rows, index)

@@ -1,8 +1,9 @@
 """Executors come, stay alive, and go: links, leases' lifetimes, and what becomes of the jobs of one that is gone.
 
-Decides when a lease is over. A job is requeued only when it is provably not running: its executor denies it in a hello, the executor's supervisor
-confirmed the death of its incarnation, or the session's lease ran out (the executor stops its children before that, on its own clock).
-Rules: docs/design.md, "Replication and election" (reconciliation) and "Execution"; docs/promises.md, P5.
+Decides when a lease is over. A job is requeued only when it is provably not running: its executor denies it in a
+hello, the executor's supervisor confirmed the death of its incarnation, or the session's lease ran out (the executor
+stops its children before that, on its own clock). Rules: docs/design.md, "Replication and election" (reconciliation)
+and "Execution"; docs/promises.md, P5.
 """
 
 from typing import Any
@@ -27,7 +28,9 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
     """Opens a link: learns what the executor can run, and settles what it still holds against what it was given."""
     fault = _hello_fault(state, message)
     if fault is not None:
-        state.refuse(peer, 0, "wrong_cluster" if message.cluster not in (None, state.settings.cluster) else "malformed", fault)
+        state.refuse(
+            peer, 0, "wrong_cluster" if message.cluster not in (None, state.settings.cluster) else "malformed", fault
+        )
         return
     old = state.links.by_incarnation.get(message.incarnation)
     if old is not None and old.number > message.link:
@@ -39,7 +42,12 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
     lost = _reconcile(state, link, message)
     state.count("executor_hellos")
     settings = state.settings
-    state.send(peer, ExecutorWelcome(state.shard, state.epoch, settings.cluster, settings.shards, link.number, settings.lease_ttl_ms, lost))
+    state.send(
+        peer,
+        ExecutorWelcome(
+            state.shard, state.epoch, settings.cluster, settings.shards, link.number, settings.lease_ttl_ms, lost
+        ),
+    )
 
 
 def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
@@ -47,8 +55,6 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
         return f"this node belongs to cluster {state.settings.cluster!r}, the executor to {message.cluster!r}"
     if not (0 < len(message.node) <= NAME_CHARS_MAX and 0 < len(message.name) <= NAME_CHARS_MAX):
         return f"node and name are texts of 1 to {NAME_CHARS_MAX} characters"
-    if not all(isinstance(queue, str) for queue in message.queues):
-        return "queues are names, or * for all"
     if len(message.tasks) > TASKS_MAX:
         return f"an executor announces at most {TASKS_MAX} tasks"
     for row in message.tasks:
@@ -97,7 +103,11 @@ def _reconcile(state: ShardState, link: Link, message: ExecutorHello) -> list[li
     for job in state.image.leases.values():
         if job.incarnation == link.incarnation:
             if (job.id, job.attempts, job.epoch, job.index) in held:
-                job.kind = link.kind_for(state.image.lanes[job.lane].queue, state.image.lanes[job.lane].task) or job.kind or "process"
+                job.kind = (
+                    link.kind_for(state.image.lanes[job.lane].queue, state.image.lanes[job.lane].task)
+                    or job.kind
+                    or "process"
+                )
                 link.used[job.kind] = link.used.get(job.kind, 0) + 1
             else:
                 denied.append(job)
@@ -114,7 +124,11 @@ def _reconcile(state: ShardState, link: Link, message: ExecutorHello) -> list[li
             if gone is not None:
                 state.links.close(gone)
         finishing.lose(state, dead, OUTCOME_LOST, "the executor process died while the job was running")
-    current = {(job.id, job.attempts, job.epoch, job.index) for job in state.image.leases.values() if job.incarnation == link.incarnation}
+    current = {
+        (job.id, job.attempts, job.epoch, job.index)
+        for job in state.image.leases.values()
+        if job.incarnation == link.incarnation
+    }
     return [[id, attempt] for id, attempt, epoch, index in sorted(held) if (id, attempt, epoch, index) not in current]
 
 
@@ -136,14 +150,17 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
         return
     link.silent = False
     link.deadline_ns = _deadline_ns(state)
-    # A Run sent before the last heartbeat and still not seen is lost, or very late; a new hello settles which jobs never came.
+    # A Run sent before the last heartbeat and still not seen is lost, or very late; a new hello settles which jobs
+    # never came.
     link.missed = link.missed + 1 if message.seen < link.sequence_at_renew else 0
     if link.missed >= _MISSED_MAX:
         link.missed = 0
         state.count("runs_missed")
         state.out.urgent.append(Send(peer, HelloNeeded(state.shard)))
         return
-    link.sequence_at_renew = max(link.sequence_at_renew, min(link.run_sequence, message.seen)) if link.missed else link.run_sequence
+    link.sequence_at_renew = (
+        max(link.sequence_at_renew, min(link.run_sequence, message.seen)) if link.missed else link.run_sequence
+    )
     state.out.urgent.append(Send(peer, Renewed(state.shard, link.number, state.epoch, message.sent_ms)))
     asked = [[job.id, job.attempts] for job in _asked(state, link)]
     if asked:
@@ -179,7 +196,7 @@ def goodbye(state: ShardState, peer: Peer, incarnation: int) -> None:
 
 
 def lapse(state: ShardState) -> None:
-    """Ends the leases of sessions that have been silent for too long, and of executors that never came back after a start."""
+    """Ends the leases of silent sessions, and of executors that never came back after a start."""
     now_ns = state.now.elapsed_ns
     over = [link for link in state.links.by_peer.values() if link.deadline_ns <= now_ns]
     for link in over:
@@ -201,7 +218,10 @@ def lapse(state: ShardState) -> None:
 
 
 def orphans_deadline_ns(state: ShardState) -> int:
-    """Returns when leases found at the start are over, unless their executor says hello: each counts as renewed at the start."""
+    """Returns when leases found at the start are over, unless their executor says hello.
+
+    Each counts as renewed at the start.
+    """
     return state.started_ns + int(state.settings.lease_ttl_ms * LEASE_SLACK) * 1_000_000
 
 

@@ -1,7 +1,8 @@
 """How attempts end: accepted by fence, once, and what follows for the job.
 
-Decides the next state of a job whose attempt ended. Rules: docs/lifecycle.md; one accepted finish a fence (docs/promises.md, P2 and P5): a finish
-whose (epoch, index) is not that of the job's current lease is void, and its sender is told to forget it.
+Decides the next state of a job whose attempt ended. Rules: docs/lifecycle.md; one accepted finish a fence
+(docs/promises.md, P2 and P5): a finish whose (epoch, index) is not that of the job's current lease is void, and its
+sender is told to forget it.
 """
 
 from typing import Any
@@ -54,7 +55,14 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
 
 
 def row_for(
-    state: ShardState, job: Job, outcome: int, started_ms: int | None, finished_ms: int | None, result: str | None, error: str | None, kind: str | None
+    state: ShardState,
+    job: Job,
+    outcome: int,
+    started_ms: int | None,
+    finished_ms: int | None,
+    result: str | None,
+    error: str | None,
+    kind: str | None,
 ) -> Row:
     """Returns the FINISH row of one ended attempt: decides the job's next state, and when it runs again."""
     failures, crashes, due_ms = job.failures, job.crashes, None
@@ -72,7 +80,10 @@ def row_for(
         crashes += 1
         event = "give_up" if crashes >= CRASHES_MAX else "return"
         if event == "return" and outcome == life.OUTCOME_CRASHED:
-            event, due_ms = "retry", state.image.stamp_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction())
+            event, due_ms = (
+                "retry",
+                state.image.stamp_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction()),
+            )
         if event == "give_up":
             kind = kind or "crash_budget"
             error = error or f"the runner or executor died {crashes} times while running this job"
@@ -87,8 +98,20 @@ def row_for(
         state.count("jobs_dead")
     state.count(_ATTEMPTS[outcome])
     return [
-        job.id, job.attempts, outcome, next_state, job.scheduled_ms, started_ms, finished_ms, result, error, kind, due_ms, failures, crashes,
-    ]  # fmt: skip
+        job.id,
+        job.attempts,
+        outcome,
+        next_state,
+        job.scheduled_ms,
+        started_ms,
+        finished_ms,
+        result,
+        error,
+        kind,
+        due_ms,
+        failures,
+        crashes,
+    ]
 
 
 _ATTEMPTS = {number: f"attempts_{name}" for number, name in life.OUTCOMES.items()}

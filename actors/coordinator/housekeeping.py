@@ -1,7 +1,9 @@
-"""What a shard does by the second and by the minute: old leases get rows, late jobs expire, idle sessions, old keys and old history go.
+"""What a shard does by the second and by the minute.
 
-Decides these as logged ops, so that every copy of the shard forgets the same things. An idle shard writes one small entry a minute at the most.
-Rule: docs/design.md, "Storage" (leases, retention).
+Old leases get rows, late jobs expire, idle sessions, old keys and old history go.
+
+Decides these as logged ops, so that every copy of the shard forgets the same things. An idle shard writes one small
+entry a minute at the most. Rule: docs/design.md, "Storage" (leases, retention).
 """
 
 from typing import Any
@@ -97,7 +99,11 @@ def _expire(state: ShardState, ids: list[int]) -> None:
     over = [
         id
         for id in ids
-        if (job := jobs.get(id)) is not None and not job.terminal and job.state != RUNNING and job.expires_ms is not None and job.expires_ms <= stamp_ms
+        if (job := jobs.get(id)) is not None
+        and not job.terminal
+        and job.state != RUNNING
+        and job.expires_ms is not None
+        and job.expires_ms <= stamp_ms
     ]
     if over:
         dispatching.expire(state, over)
@@ -115,7 +121,9 @@ def _minute(state: ShardState) -> None:
         state.log([KEYS_END, image.stamp_ms])
     if image.finished:
         for queue, retention in ((None, settings.retention), *settings.queue_retention):
-            state.log([PRUNE, queue, image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS])
+            state.log(
+                [PRUNE, queue, image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS]
+            )
 
 
 def _prune_count(state: ShardState) -> None:

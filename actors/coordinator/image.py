@@ -1,8 +1,9 @@
 """The shard's decided state in memory, and how each op of an entry changes it.
 
-Decides what an op means for memory; the store (nodes/storage, chaos) decides the same for rows, and the simulator holds the two against each other.
-`apply_*` are the only writers of decided state: they run when an op is appended, so the next decision sees those that are not committed yet.
-They read no clock and draw no chance. Soft state (links, waiters, timers) is not here.
+Decides what an op means for memory; the store (nodes/storage, chaos) decides the same for rows, and the simulator
+holds the two against each other. `apply_*` are the only writers of decided state: they run when an op is appended, so
+the next decision sees those that are not committed yet. They read no clock and draw no chance. Soft state (links,
+waiters, timers) is not here.
 """
 
 from collections import deque
@@ -137,7 +138,21 @@ class Image:
     def apply_finish(self, op: Op, index: int) -> None:
         """Attempts ended; jobs that live on are not placed in lanes or timers yet."""
         touched, leases = self.touched, self.leases
-        for id, attempt, _outcome, state, _scheduled, _started, _finished, result, error, _kind, due_ms, failures, crashes in op[2]:
+        for (
+            id,
+            attempt,
+            _outcome,
+            state,
+            _scheduled,
+            _started,
+            _finished,
+            result,
+            error,
+            _kind,
+            due_ms,
+            failures,
+            crashes,
+        ) in op[2]:
             job = leases.pop(id)
             assert job.attempts == attempt, job
             assert job.state == RUNNING, job

@@ -1,6 +1,7 @@
 """Links: the executors that a shard talks to now, their credit, and until when their leases hold.
 
-Soft state: nothing here is logged, because an executor says all of it again in its next hello. Decides which link has a free slot.
+Soft state: nothing here is logged, because an executor says all of it again in its next hello. Decides which link has
+a free slot.
 """
 
 from ...broker.wire.messages import ExecutorHello
@@ -8,12 +9,28 @@ from ..effects import Peer
 
 
 class Link:
-    """One executor's connection, opened by its hello. `number` counts that executor's hellos; Runs of older ones are void."""
+    """One executor's connection, opened by its hello.
+
+    `number` counts that executor's hellos; Runs of older ones are void.
+    """
 
     __slots__ = (
-        "deadline_ns", "executor", "incarnation", "missed", "name", "node", "number", "peer", "queues", "run_sequence", "sequence_at_renew",
-        "silent", "tasks", "used", "windows",
-    )  # fmt: skip
+        "deadline_ns",
+        "executor",
+        "incarnation",
+        "missed",
+        "name",
+        "node",
+        "number",
+        "peer",
+        "queues",
+        "run_sequence",
+        "sequence_at_renew",
+        "silent",
+        "tasks",
+        "used",
+        "windows",
+    )
 
     def __init__(self, peer: Peer, executor: int, hello: ExecutorHello, deadline_ns: int) -> None:
         self.peer = peer

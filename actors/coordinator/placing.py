@@ -1,7 +1,8 @@
 """Where a live job waits: in its lane, at a timer, or on disk alone.
 
-Decides what memory holds of each waiting job, and turns time into readiness. That a job is ready follows from its due time, so it needs no log
-entry, except when memory gives the job back to disk (READY). Rules: docs/design.md, "Storage" and "Time".
+Decides what memory holds of each waiting job, and turns time into readiness. That a job is ready follows from its due
+time, so it needs no log entry, except when memory gives the job back to disk (READY). Rules: docs/design.md,
+"Storage" and "Time".
 """
 
 from typing import Any
@@ -33,7 +34,10 @@ def place_fresh(state: ShardState, jobs: list[Job], delays_ms: list[int | None])
 
 
 def place_timed(state: ShardState, job: Job, delay_ms: int | None) -> None:
-    """Sets a job's timer if it is due within the horizon: on elapsed time if it was given as a delay, else on the wall."""
+    """Sets a job's timer if it is due within the horizon.
+
+    On elapsed time if it was given as a delay, else on the wall.
+    """
     assert job.due_ms is not None
     if job.due_ms >= state.horizon_ms:
         return  # the due index has it
@@ -45,7 +49,10 @@ def place_timed(state: ShardState, job: Job, delay_ms: int | None) -> None:
 
 
 def place_ready(state: ShardState, job: Job) -> None:
-    """Puts a job whose time has come (or that came back) into its lane; a lane that is overfull gives its tail back to disk."""
+    """Puts a job whose time has come (or that came back) into its lane.
+
+    A lane that is overfull gives its tail back to disk.
+    """
     lane = state.image.lanes[job.lane]
     job.state = READY
     job.fires_ms = None
@@ -58,7 +65,11 @@ def place_ready(state: ShardState, job: Job) -> None:
 
 def _give_back(state: ShardState, lane: Lane) -> None:
     jobs = state.image.jobs
-    tail = [id for id in lane.give_back(state.index) if (job := jobs.get(id)) is not None and job.queued and job.state == READY]
+    tail = [
+        id
+        for id in lane.give_back(state.index)
+        if (job := jobs.get(id)) is not None and job.queued and job.state == READY
+    ]
     op = [READY_OP, tail]
     state.log(op)
     state.image.apply_ready(op, state.index)

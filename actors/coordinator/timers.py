@@ -1,7 +1,8 @@
-"""When jobs are due: two wheels, one on elapsed time (delays, retries) and one on the wall (calendar times), and what is due within moments.
+"""When jobs are due: two wheels, one on elapsed time and one on the wall, and what is due within moments.
 
-Decides which clock a due time runs on: a wall-clock step must never fire a delay early, and must move what is due on the calendar. Only jobs within
-the horizon stand here; the due index on disk has the rest. Rule: docs/design.md, "Time".
+Decides which clock a due time runs on (delays and retries on elapsed time, calendar times on the wall): a wall-clock
+step must never fire a delay early, and must move what is due on the calendar. Only jobs within the horizon stand
+here; the due index on disk has the rest. Rule: docs/design.md, "Time".
 """
 
 import heapq
@@ -82,7 +83,10 @@ class Timers:
                 yield heapq.heappop(heap)
 
     def wake_ns(self, now: Now) -> int | None:
-        """Returns the elapsed ns at which something here wants a turn; while anything waits on the wall, at least each second."""
+        """Returns the elapsed ns at which something here wants a turn.
+
+        While anything waits on the wall, at least each second.
+        """
         best: int | None = None
         for clock in CLOCKS:
             if self.full[clock]:

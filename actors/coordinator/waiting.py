@@ -79,10 +79,13 @@ def tell(state: ShardState, job: Job) -> None:
     row = row_of(job)
     for peer in state.waiters.pop(job.id):
         for send in reversed(state.out.sends):
-            if send.peer == peer and isinstance(send.message, Ended) and send.message.request == 0 and len(send.message.jobs) < 256:
+            if (
+                send.peer == peer
+                and isinstance(send.message, Ended)
+                and send.message.request == 0
+                and len(send.message.jobs) < 256
+            ):
                 send.message.jobs.append(row)
                 break
         else:
             state.out.sends.append(Send(peer, Ended(state.shard, 0, [row])))
-
-

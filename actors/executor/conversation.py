@@ -1,14 +1,26 @@
 """What an executor says to its coordinators and hears from them.
 
-Decides hellos, credit, heartbeats, the sending and repeating of results, and self-fencing: runs whose lease nobody renews are told to end so early that they are
-dead before the coordinator gives them to somebody else. Rule: docs/promises.md, P5.
+Decides hellos, credit, heartbeats, the sending and repeating of results, and self-fencing: runs whose lease nobody
+renews are told to end so early that they are dead before the coordinator gives them to somebody else. Rule:
+docs/promises.md, P5.
 """
 
 from typing import Any
 
 from ...broker.wire.limits import BATCH_BYTES_MAX, BATCH_JOBS_MAX
 from ...broker.wire.messages import (
-    CancelRun, Credit, ExecutorHello, ExecutorWelcome, Finished, FinishedAck, HelloNeeded, Message, Refused, Renew, Renewed, Run,
+    CancelRun,
+    Credit,
+    ExecutorHello,
+    ExecutorWelcome,
+    Finished,
+    FinishedAck,
+    HelloNeeded,
+    Message,
+    Refused,
+    Renew,
+    Renewed,
+    Run,
 )  # fmt: skip
 from ...broker.wire.rows import run_fault
 from ..effects import Peer, Send
@@ -51,7 +63,12 @@ def received(state: ExecutorState, peer: Peer, message: Message) -> None:
 
 def _run(state: ExecutorState, link: Link, message: Run) -> None:
     shard = link.shards.get(message.shard)
-    if shard is None or message.shard not in link.welcomed or message.link != link.number or message.epoch < shard.epoch:
+    if (
+        shard is None
+        or message.shard not in link.welcomed
+        or message.link != link.number
+        or message.epoch < shard.epoch
+    ):
         state.count("runs_void")
         return
     if not shard.came(message.sequence):
@@ -86,7 +103,7 @@ def _end(state: ExecutorState, wanted: list[list[Any]], outcome: str) -> None:
     helds: list[Held] = []
     for row in wanted:
         held = state.held.get((row[0], row[1])) if len(row) == 2 else None
-        if held is not None and (held.ending is None or outcome == "void" and held.ending != "void"):
+        if held is not None and (held.ending is None or (outcome == "void" and held.ending != "void")):
             if held.ending is not None:
                 held.ending = outcome  # it is ending already; only nobody wants to hear of it any more
             else:
@@ -108,7 +125,11 @@ def fence(state: ExecutorState) -> None:
     for link in state.links.values():
         for shard in link.shards.values():
             if now_ns >= shard.fence_ns(state.settings.kill_grace_ms):
-                helds = [held for held in state.held.values() if held.shard == shard.shard and held.peer == link.peer and held.ending != "void"]
+                helds = [
+                    held
+                    for held in state.held.values()
+                    if held.shard == shard.shard and held.peer == link.peer and held.ending != "void"
+                ]
                 if helds:
                     state.count("leases_fenced", len(helds))
                     _void(state, helds)
@@ -141,7 +162,9 @@ def speak(state: ExecutorState) -> None:
                     _send_finished(state, link, shard, batch, finished)
             if now_ns >= shard.renew_ns:
                 shard.renew_ns = now_ns + shard.renew_every_ns()
-                state.out.sends.append(Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen)))
+                state.out.sends.append(
+                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen))
+                )
 
 
 def _hello(state: ExecutorState, link: Link) -> None:
@@ -151,12 +174,24 @@ def _hello(state: ExecutorState, link: Link) -> None:
     link.welcomed.clear()
     link.hello_sent_ns = state.now.elapsed_ns
     link.hello_ns = state.now.elapsed_ns + _RESEND_NS
-    held = [[run.shard, run.id, run.attempt, run.epoch, run.index] for run in state.held.values() if run.peer == link.peer and run.ending != "void"]
+    held = [
+        [run.shard, run.id, run.attempt, run.epoch, run.index]
+        for run in state.held.values()
+        if run.peer == link.peer and run.ending != "void"
+    ]
     for shard in link.shards.values():
         rows = [*shard.results, *(row for finished, _ in shard.unacked.values() for row in finished.results)]
         held.extend([shard.shard, row[0], row[1], row[2], row[3]] for row in rows)
     hello = ExecutorHello(
-        settings.node, settings.name, settings.incarnation, settings.replaces, link.number, settings.queues, state.tasks, held, state.cluster
+        settings.node,
+        settings.name,
+        settings.incarnation,
+        settings.replaces,
+        link.number,
+        settings.queues,
+        state.tasks,
+        held,
+        state.cluster,
     )
     state.out.sends.append(Send(link.peer, hello))
 
@@ -171,7 +206,9 @@ def _credit(state: ExecutorState, link: Link, shard: ShardLink) -> None:
         windows[kind] = -(-whole // parts)
     if windows != shard.window:
         shard.window = windows
-        state.out.sends.append(Send(link.peer, Credit(shard.shard, link.number, [list(item) for item in windows.items()])))
+        state.out.sends.append(
+            Send(link.peer, Credit(shard.shard, link.number, [list(item) for item in windows.items()]))
+        )
 
 
 def _report(state: ExecutorState, link: Link, shard: ShardLink) -> None:
@@ -206,7 +243,11 @@ def wakes(state: ExecutorState) -> list[int]:
             if shard.unacked:
                 found.append(min(sent_ns for _, sent_ns in shard.unacked.values()) + _RESEND_NS)
     if state.held:
-        fences = (shard.fence_ns(state.settings.kill_grace_ms) for link in state.links.values() for shard in link.shards.values())
+        fences = (
+            shard.fence_ns(state.settings.kill_grace_ms)
+            for link in state.links.values()
+            for shard in link.shards.values()
+        )
         # One that is past was dealt with in this turn; its runs die at their own time.
         found.extend(at_ns for at_ns in fences if at_ns > state.now.elapsed_ns)
     return found

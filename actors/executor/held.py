@@ -8,9 +8,27 @@ from ..effects import Peer
 class Held:
     """A leased job in an executor's memory; `row` is the runner's RUN row."""
 
-    __slots__ = ("arrived_ns", "attempt", "child", "deadline_ns", "ending", "epoch", "id", "index", "kill_ns", "kind", "peer", "row", "run_id", "shard", "timeout_ms")
+    __slots__ = (
+        "arrived_ns",
+        "attempt",
+        "child",
+        "deadline_ns",
+        "ending",
+        "epoch",
+        "id",
+        "index",
+        "kill_ns",
+        "kind",
+        "peer",
+        "row",
+        "run_id",
+        "shard",
+        "timeout_ms",
+    )
 
-    def __init__(self, peer: Peer, shard: int, run_id: int, kind: str, timeout_ms: int | None, row: list[Any], arrived_ns: int) -> None:
+    def __init__(
+        self, peer: Peer, shard: int, run_id: int, kind: str, timeout_ms: int | None, row: list[Any], arrived_ns: int
+    ) -> None:
         self.peer = peer
         self.shard = shard
         self.run_id = run_id

@@ -1,7 +1,9 @@
-"""An executor's link to one coordinator process: hello, heartbeat, leases' end, and results that nobody has acknowledged.
+"""An executor's link to one coordinator process.
 
-Decides when to say hello, when a lease is in danger, and what is sent again. The executor trusts a lease from the moment that it *sent* the renewal which
-was answered. Rule: docs/design.md, "Execution"; docs/promises.md, P5.
+Hello, heartbeat, leases' end, and results that nobody has acknowledged.
+
+Decides when to say hello, when a lease is in danger, and what is sent again. The executor trusts a lease from the
+moment that it *sent* the renewal which was answered. Rule: docs/design.md, "Execution"; docs/promises.md, P5.
 """
 
 from typing import Any
@@ -14,7 +16,19 @@ from .settings import FENCE_MARGIN_MS, RENEW_EVERY_MS
 class ShardLink:
     """What the executor knows of one shard behind a link."""
 
-    __slots__ = ("batch", "epoch", "lease_ttl_ms", "lease_until_ns", "renew_ns", "results", "seen", "seen_ahead", "shard", "unacked", "window")
+    __slots__ = (
+        "batch",
+        "epoch",
+        "lease_ttl_ms",
+        "lease_until_ns",
+        "renew_ns",
+        "results",
+        "seen",
+        "seen_ahead",
+        "shard",
+        "unacked",
+        "window",
+    )
 
     def __init__(self, shard: int) -> None:
         self.shard = shard

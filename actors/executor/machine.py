@@ -1,7 +1,8 @@
 """The executor: takes leased jobs, has children run them, reports how they ended.
 
-Decides which child runs what and when a run must end (timeout, cancel, lost lease, drain). It runs no user code and must not know how children are
-started. Rules: docs/design.md, "Execution"; every run is reported exactly once, until it is acknowledged.
+Decides which child runs what and when a run must end (timeout, cancel, lost lease, drain). It runs no user code and
+must not know how children are started. Rules: docs/design.md, "Execution"; every run is reported exactly once, until
+it is acknowledged.
 """
 
 from collections.abc import Mapping
@@ -76,7 +77,10 @@ class ExecutorMachine:
                 link.hello_ns = state.now.elapsed_ns
 
     def _child_failed(self, number: int, text: str) -> None:
-        """A child cannot import the tasks: at the first start that ends the executor, later only that child's restart is put off."""
+        """A child cannot import the tasks.
+
+        At the first start that ends the executor, later only that child's restart is put off.
+        """
         if self.state.tasks is None:
             self.state.act(acts.Failed(text))
         else:
@@ -103,7 +107,9 @@ class ExecutorMachine:
             runs.end_all(state, "returned")
         # When nobody answers any more, the leases tell the coordinator; there is nothing to wait for beyond a grace.
         deaf_ns = until_ns + (state.settings.kill_grace_ms + 2_000) * 1_000_000
-        settled = not state.held and not any(shard.unacked or shard.results for link in state.links.values() for shard in link.shards.values())
+        settled = not state.held and not any(
+            shard.unacked or shard.results for link in state.links.values() for shard in link.shards.values()
+        )
         if settled or state.now.elapsed_ns >= deaf_ns:
             for link in state.links.values():
                 state.out.sends.append(Send(link.peer, Goodbye(state.settings.incarnation)))

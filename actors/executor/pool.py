@@ -1,7 +1,7 @@
 """The runner children of one kind: who is alive, who has room, who runs what.
 
-Decides which child gets a run and how far ahead of free slots jobs are taken. A process child runs one job at a time in order of arrival; an asyncio
-child runs many. Must not know coordinators. Rule: docs/design.md, "Execution".
+Decides which child gets a run and how far ahead of free slots jobs are taken. A process child runs one job at a time
+in order of arrival; an asyncio child runs many. Must not know coordinators. Rule: docs/design.md, "Execution".
 """
 
 import heapq
@@ -46,7 +46,9 @@ class Pool:
         self.timeout_default_ms = timeout_default_ms
         self.children: dict[int, Child] = {}
         self.waiting: deque[Held] = deque()
-        self.deadlines: list[tuple[int, int]] = []  # heap of (deadline ns, run id); a run that has ended stays until then
+        self.deadlines: list[
+            tuple[int, int]
+        ] = []  # heap of (deadline ns, run id); a run that has ended stays until then
         self.mean_ms = AHEAD_BELOW_MS  # of recent runs: nothing is taken ahead before they are known to be short
         self.ahead_again_ns = 0
         self.backoff_ms = CHILD_BACKOFF_MIN_MS
@@ -99,7 +101,11 @@ class Pool:
         if not self.waiting:
             return []
         capacity = self.slots + self.depth(now_ns) if self.serial else self.slots
-        open_children = [child for child in self.children.values() if child.ready and not child.stopping and len(child.runs) < capacity]
+        open_children = [
+            child
+            for child in self.children.values()
+            if child.ready and not child.stopping and len(child.runs) < capacity
+        ]
         rows: dict[int, list[list[object]]] = {}
         while self.waiting and open_children:
             child = open_children[0] if len(open_children) == 1 else min(open_children, key=_load)
@@ -140,7 +146,8 @@ class Pool:
         """Asserts the pool's relations."""
         for child in self.children.values():
             for run_id, held in child.runs.items():
-                assert held.run_id == run_id and held.child == child.number, held.run_id
+                assert held.run_id == run_id, held.run_id
+                assert held.child == child.number, held.run_id
         assert all(held.child is None for held in self.waiting)
 
 

@@ -1,7 +1,8 @@
 """The runs that an executor holds: taken, handed to children, ended, reported.
 
-Decides how each run ends: by its own result, by its timeout, by a cancel, because its child died, or because it goes back. A child that dies takes down
-the run it was at (crashed, with the child's last words); the others that it had go back unpunished.
+Decides how each run ends: by its own result, by its timeout, by a cancel, because its child died, or because it goes
+back. A child that dies takes down the run it was at (crashed, with the child's last words); the others that it had go
+back unpunished.
 """
 
 from typing import Any
@@ -30,7 +31,21 @@ def take(state: ExecutorState, peer: bytes, message: Run) -> None:
         run_id = state.next_run
         state.next_run += 1
         deadline_ms = wall_ms + timeout_ms if timeout_ms else None
-        row = [run_id, id, attempt, message.epoch, message.index, task, payload, timeout_ms, due_ms, deadline_ms, queue, tenant, trace]
+        row = [
+            run_id,
+            id,
+            attempt,
+            message.epoch,
+            message.index,
+            task,
+            payload,
+            timeout_ms,
+            due_ms,
+            deadline_ms,
+            queue,
+            tenant,
+            trace,
+        ]
         held = Held(peer, message.shard, run_id, kind, timeout_ms, row, now_ns)
         state.held[id, attempt] = held
         state.by_run[run_id] = held
@@ -43,7 +58,14 @@ def take(state: ExecutorState, peer: bytes, message: Run) -> None:
 
 
 def report(
-    state: ExecutorState, held: Held, outcome: str, started_ms: int | None, finished_ms: int | None, result: str | None, error: str | None, kind: str | None
+    state: ExecutorState,
+    held: Held,
+    outcome: str,
+    started_ms: int | None,
+    finished_ms: int | None,
+    result: str | None,
+    error: str | None,
+    kind: str | None,
 ) -> None:
     """Forgets a run and queues its result for the coordinator."""
     del state.held[held.id, held.attempt]
@@ -143,7 +165,10 @@ _REASONS = {"timed_out": "timeout", "cancelled": "cancelled", "returned": "lease
 
 
 def end(state: ExecutorState, helds: list[Held], outcome: str) -> None:
-    """Tells runs to end with this outcome: those that wait end at once, those in a child get a grace and then their child is killed."""
+    """Tells runs to end with this outcome.
+
+    Those that wait end at once, those in a child get a grace and then their child is killed.
+    """
     kill_ns = state.now.elapsed_ns + state.settings.kill_grace_ms * 1_000_000
     by_child: dict[int, list[Held]] = {}
     for held in helds:
@@ -197,14 +222,23 @@ def child_exited(state: ExecutorState, number: int, how: str) -> None:
         elif held in at_fault:
             report(state, held, "crashed", None, finished_ms, None, f"the runner process {how}", "crash")
         else:
-            report(state, held, "returned", None, None, None, f"the runner process {how} while it ran another job", None)
+            report(
+                state, held, "returned", None, None, None, f"the runner process {how} while it ran another job", None
+            )
     if not child.stopping and child.ready:
         state.count("children_died")
 
 
 def _at_fault(pool: Pool, child: Child) -> list[Held]:
-    """Returns the runs that a child's death is put down to: none if one was being ended anyway, else the one known to be at it."""
-    if any(held.kill_ns is None and held.ending in ("timed_out", "cancelled", "void", "returned") for held in child.runs.values() if not pool.serial):
+    """Returns the runs that a child's death is put down to.
+
+    None if one was being ended anyway, else the one known to be at it.
+    """
+    if any(
+        held.kill_ns is None and held.ending in ("timed_out", "cancelled", "void", "returned")
+        for held in child.runs.values()
+        if not pool.serial
+    ):
         return []
     if child.stuck_run is not None:
         return [child.runs[child.stuck_run]] if child.stuck_run in child.runs else []
@@ -240,11 +274,10 @@ def _watch_loops(state: ExecutorState, pool: Pool, now_ns: int) -> None:
     for child in pool.children.values():
         if not child.ready or not child.runs:
             continue
-        if child.pinged_ns is None:
-            if now_ns - child.ponged_ns >= _PING_EVERY_NS:
-                child.pinged_ns = now_ns
-                state.act(acts.PingChild(child.number, now_ns // 1_000_000))
-        elif now_ns - child.pinged_ns >= STUCK_MS * 1_000_000:
+        if child.pinged_ns is None and now_ns - child.ponged_ns >= _PING_EVERY_NS:
+            child.pinged_ns = now_ns
+            state.act(acts.PingChild(child.number, now_ns // 1_000_000))
+        elif child.pinged_ns is not None and now_ns - child.pinged_ns >= STUCK_MS * 1_000_000:
             child.pinged_ns = now_ns
             state.act(acts.KillChild(child.number))
             state.count("loops_replaced")
@@ -270,9 +303,9 @@ def wakes(state: ExecutorState) -> list[int]:
 def _child_wakes(pool: Pool, child: Child, late_ns: int, found: list[int]) -> None:
     if pool.serial:
         head = child.head()
-        if head is not None:
-            if len(child.runs) > 1 and any(held.ending is None for held in child.runs.values() if held is not head):
-                found.append(head.arrived_ns + late_ns)
+        behind = [held for held in child.runs.values() if held is not head and held.ending is None]
+        if head is not None and behind:
+            found.append(head.arrived_ns + late_ns)
         return
     if not child.runs:
         return

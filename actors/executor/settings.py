@@ -47,5 +47,6 @@ class ExecutorSettings:
 
     def __post_init__(self) -> None:
         assert self.incarnation > 0, self.incarnation
-        assert self.process_slots >= 1 and self.asyncio_slots >= 1
+        assert self.process_slots >= 1, self.process_slots
+        assert self.asyncio_slots >= 1, self.asyncio_slots
         assert self.kill_grace_ms >= 0

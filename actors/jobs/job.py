@@ -1,7 +1,7 @@
 """The record of one live job in a coordinator's memory.
 
-Decides nothing: it is the flat row that lanes, leases and timers point at. Memory holds only jobs that are near (running, at the head of a lane,
-or in an entry that the store has not applied yet).
+Decides nothing: it is the flat row that lanes, leases and timers point at. Memory holds only jobs that are near
+(running, at the head of a lane, or in an entry that the store has not applied yet).
 """
 
 from typing import Any
@@ -13,10 +13,35 @@ class Job:
     """One live job; the first columns are those of actors.store.LIVE_COLUMNS."""
 
     __slots__ = (
-        "ahead", "asked", "attempts", "crashes", "due_ms", "epoch", "error", "executor", "expires_ms", "failures", "fires_ms", "held", "id",
-        "incarnation", "index", "key", "kind", "lane", "leased_ms", "payload", "queued", "result", "retry", "scheduled_ms", "state", "timeout_ms",
-        "touched_index", "trace",
-    )  # fmt: skip
+        "ahead",
+        "asked",
+        "attempts",
+        "crashes",
+        "due_ms",
+        "epoch",
+        "error",
+        "executor",
+        "expires_ms",
+        "failures",
+        "fires_ms",
+        "held",
+        "id",
+        "incarnation",
+        "index",
+        "key",
+        "kind",
+        "lane",
+        "leased_ms",
+        "payload",
+        "queued",
+        "result",
+        "retry",
+        "scheduled_ms",
+        "state",
+        "timeout_ms",
+        "touched_index",
+        "trace",
+    )
 
     def __init__(self, id: int, lane: int, payload: str, scheduled_ms: int, due_ms: int | None, state: int) -> None:
         self.id = id
@@ -56,7 +81,23 @@ class Job:
     @classmethod
     def from_live(cls, row: list[Any]) -> "Job":
         """Builds a job from a row of LIVE_COLUMNS."""
-        id, lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace, state, attempts, failures, crashes, asked = row
+        (
+            id,
+            lane,
+            payload,
+            scheduled_ms,
+            due_ms,
+            key,
+            retry,
+            timeout_ms,
+            expires_ms,
+            trace,
+            state,
+            attempts,
+            failures,
+            crashes,
+            asked,
+        ) = row
         job = cls(id, lane, payload, scheduled_ms, due_ms, state)
         job.key, job.retry, job.timeout_ms, job.expires_ms, job.trace = key, retry, timeout_ms, expires_ms, trace
         job.attempts, job.failures, job.crashes, job.asked = attempts, failures, crashes, bool(asked)

@@ -1,8 +1,9 @@
 """Ready lanes: what waits for a slot, oldest id first, with only the heads in memory.
 
-Decides which ready jobs memory holds. A lane is (tenant, queue, priority, task). It must not know executors or the store; it says when it wants
-a read. Three rules keep memory and disk apart: ids above `cursor` that are ready stand on disk alone; a job that becomes ready by time is always
-taken into memory; and when a lane has taken too many it gives its tail back (the owner logs that as READY).
+Decides which ready jobs memory holds. A lane is (tenant, queue, priority, task). It must not know executors or the
+store; it says when it wants a read. Three rules keep memory and disk apart: ids above `cursor` that are ready stand
+on disk alone; a job that becomes ready by time is always taken into memory; and when a lane has taken too many it
+gives its tail back (the owner logs that as READY).
 """
 
 import heapq
@@ -16,7 +17,20 @@ ALL = 1 << 62
 class Lane:
     """One lane. `live` counts its jobs in every live state."""
 
-    __slots__ = ("cursor", "disk_index", "disk_max", "given_index", "heads", "id", "live", "priority", "queue", "read_after", "task", "tenant")
+    __slots__ = (
+        "cursor",
+        "disk_index",
+        "disk_max",
+        "given_index",
+        "heads",
+        "id",
+        "live",
+        "priority",
+        "queue",
+        "read_after",
+        "task",
+        "tenant",
+    )
 
     def __init__(self, id: int, tenant: str, queue: str, priority: int, task: str, live: int = 0) -> None:
         self.id = id
@@ -67,13 +81,18 @@ class Lane:
 
     def wants_read(self, applied: int) -> bool:
         """Says whether the lane should be refilled, given what the store has applied."""
-        return self.cursor != ALL and self.read_after is None and len(self.heads) < REFILL_BELOW and applied >= self.given_index
+        return (
+            self.cursor != ALL
+            and self.read_after is None
+            and len(self.heads) < REFILL_BELOW
+            and applied >= self.given_index
+        )
 
     def refilled(self, last_id: int | None, full: bool, applied: int) -> bool:
         """Notes the end of a read: its last id, whether it came back full, and what the store had applied then.
 
-        Returns:
-            False if a tail was given back meanwhile: the read may not have seen it, so its rows are not taken and the next read will.
+        Returns: False if a tail was given back meanwhile: the read may not have seen it, so its rows are not taken
+            and the next read will.
         """
         after, self.read_after = self.read_after, None
         assert after is not None

@@ -1,7 +1,7 @@
 """The life of a job as one table: (state, event) to state.
 
-Decides which moves exist; docs/lifecycle.md and its figure are printed from here, and a test walks every pair. The numbers stand in logs and
-shard files, so they never change. Rule: docs/design.md, "The life of a job".
+Decides which moves exist; docs/lifecycle.md and its figure are printed from here, and a test walks every pair. The
+numbers stand in logs and shard files, so they never change. Rule: docs/design.md, "The life of a job".
 """
 
 SCHEDULED, READY, RUNNING, RETRYING = 1, 2, 3, 4

@@ -1,7 +1,8 @@
 """The coordinator's end of the wire: one ROUTER socket, never blocking, never dropping in silence.
 
-Decides what happens to a frame that cannot leave: it waits in a bounded outbox, and a peer whose outbox overflows or that is unreachable is reported as gone.
-Knows nothing of messages. A ROUTER drops silently at its high-water mark unless told otherwise: hence ROUTER_MANDATORY and non-blocking sends.
+Decides what happens to a frame that cannot leave: it waits in a bounded outbox, and a peer whose outbox overflows or
+that is unreachable is reported as gone. Knows nothing of messages. A ROUTER drops silently at its high-water mark
+unless told otherwise: hence ROUTER_MANDATORY and non-blocking sends.
 """
 
 import errno
@@ -13,6 +14,11 @@ import zmq
 _HIGH_WATER = 10_000
 _OUTBOX_FRAMES_MAX = 20_000
 _FRAME_BYTES_SLACK = 1024
+
+
+def has_input(socket: zmq.Socket[bytes]) -> bool:
+    """Says whether a frame can be received now; to be asked before sleeping on the socket's edge-triggered descriptor."""
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
 
 class Router:
@@ -38,12 +44,14 @@ class Router:
                 socket.bind(endpoint)
             except zmq.ZMQError as error:
                 socket.close()
-                raise OSError(f"cannot listen on {endpoint}: {error}; is another node using it, or may this user not?") from error
-        self.fd: int = socket.getsockopt(zmq.FD)
+                raise OSError(
+                    f"cannot listen on {endpoint}: {error}; is another node using it, or may this user not?"
+                ) from error
+        self.fd: int = socket.FD
 
     def readable(self) -> bool:
         """Says whether a frame can be received now; must be asked before sleeping on `fd`, which is edge-triggered."""
-        return bool(self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN)
+        return has_input(self._socket)
 
     def receive(self, limit: int) -> list[tuple[bytes, bytes]]:
         """Returns the (peer, frame) pairs that have arrived, at most about `limit`."""
@@ -55,8 +63,7 @@ class Router:
             except zmq.Again:
                 break
             peer = parts[0]
-            for part in parts[1:]:
-                found.append((peer, part))
+            found.extend((peer, part) for part in parts[1:])
         return found
 
     def send(self, peer: bytes, frames: list[bytes]) -> bool:

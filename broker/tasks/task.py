@@ -4,10 +4,6 @@ It decides which functions can be tasks, on which runner, and what a type checke
 task becomes a job. Options given twice are those given last, so that a project can keep decorators of its own.
 """
 
-# pyright: reportOverlappingOverload=false
-# A coroutine function is a function, too, and a function of `object` takes a context: the overloads overlap by nature,
-# and the first that fits is the one meant.
-
 import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, final, overload
@@ -47,11 +43,16 @@ class TaskDecorator:
     def __init__(self, options: dict[str, Any]) -> None:
         self._options: Final = options
 
+    # A coroutine function is a function, too, and one of `object` takes a context: the overloads overlap by nature, and
+    # the first that fits is the one meant.
+    #
     # Untyped first parameter: nothing is known of the arguments.
     @overload
     def __call__(self, func: Callable[Concatenate[_Anything, ...], _Anything], /) -> SyncTask[..., Any]: ...
     @overload
-    def __call__(self, func: Callable[Concatenate[_Anything, ...], Coroutine[Any, Any, R]], /) -> AsyncTask[..., R]: ...
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  (see the comment above)
+        self, func: Callable[Concatenate[_Anything, ...], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[..., R]: ...
     @overload
     def __call__(self, func: Callable[Concatenate[_Anything, ...], R], /) -> SyncTask[..., R]: ...
 
@@ -59,7 +60,9 @@ class TaskDecorator:
     @overload
     def __call__(self, func: Callable[Concatenate[Context, P], _Anything], /) -> SyncTask[P, Any]: ...
     @overload
-    def __call__(self, func: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  (see the comment above)
+        self, func: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
     @overload
     def __call__(self, func: Callable[Concatenate[Context, P], R], /) -> SyncTask[P, R]: ...
 

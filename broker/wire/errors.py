@@ -1,7 +1,8 @@
 """Every refusal the protocol knows: its stable code, whether it is definite, and the mend.
 
-Decides which errors exist. Definite means: what was asked has not happened and will not. Indefinite means: it may have happened;
-only an answer to the same (session, sequence) can tell. A client may conclude absence from a definite error alone.
+Decides which errors exist. Definite means: what was asked has not happened and will not. Indefinite means: it may
+have happened; only an answer to the same (session, sequence) can tell. A client may conclude absence from a definite
+error alone.
 """
 
 from typing import NamedTuple
@@ -24,9 +25,7 @@ _ALL = (
         "use a mainspring client of the same major version",
     ),
     ErrorCode("version", True, "the peer speaks another protocol version", "upgrade the older side"),
-    ErrorCode(
-        "not_here", True, "this node does not serve that shard", "say hello again and follow the cluster map"
-    ),
+    ErrorCode("not_here", True, "this node does not serve that shard", "say hello again and follow the cluster map"),
     ErrorCode(
         "wrong_cluster",
         True,
@@ -45,9 +44,7 @@ _ALL = (
         "the tenant is not declared",
         "add it to `tenants` in the node's [coordinator] section",
     ),
-    ErrorCode(
-        "invalid_job", True, "a job's fields are out of range", "correct the field that the text names"
-    ),
+    ErrorCode("invalid_job", True, "a job's fields are out of range", "correct the field that the text names"),
     ErrorCode(
         "payload_too_large",
         True,
@@ -92,9 +89,7 @@ _ALL = (
         "no job has that id, or retention has removed it",
         "check the id; see [coordinator.retention]",
     ),
-    ErrorCode(
-        "finished", True, "the job has already ended", "nothing to do; `mainspring job ID` shows how it ended"
-    ),
+    ErrorCode("finished", True, "the job has already ended", "nothing to do; `mainspring job ID` shows how it ended"),
     ErrorCode(
         "invalid_query",
         True,

@@ -47,7 +47,5 @@ def parse_id(text: str) -> int:
     if not dash and sequence > SEQUENCE_MAX:
         shard, sequence = shard_of(sequence), sequence_of(sequence)
     if shard > SHARD_MAX or not 0 < sequence <= SEQUENCE_MAX:
-        raise ValueError(
-            f"{text!r} is out of range; a shard is 0 to {SHARD_MAX}, a sequence 1 to {SEQUENCE_MAX}"
-        )
+        raise ValueError(f"{text!r} is out of range; a shard is 0 to {SHARD_MAX}, a sequence 1 to {SEQUENCE_MAX}")
     return job_id(shard, sequence)

@@ -1,8 +1,9 @@
 """The vocabulary: every message that crosses a wire, declared once.
 
-Decides names, numbers, fields and directions; docs/protocol.md is printed from this file. Knows nothing of sockets or of how a
-message is answered. Messages are msgpack arrays `[version, kind, field, ...]`; rows inside them are flat arrays (see `rows.py`),
-because per-job objects are what a hot path cannot afford. A number once given is never used for anything else.
+Decides names, numbers, fields and directions; docs/protocol.md is printed from this file. Knows nothing of sockets or
+of how a message is answered. Messages are msgpack arrays `[version, kind, field, ...]`; rows inside them are flat
+arrays (see `rows.py`), because per-job objects are what a hot path cannot afford. A number once given is never used
+for anything else.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,10 @@ class Submit:
 
 @dataclass(slots=True)
 class Submitted:
-    """Coordinator to client: the jobs are durable. Ids run from `first_id`; `existing` lists [offset, id] of keys already taken."""
+    """Coordinator to client: the jobs are durable.
+
+    Ids run from `first_id`; `existing` lists [offset, id] of keys already taken.
+    """
 
     KIND: ClassVar[int] = 4
     shard: int
@@ -64,7 +68,10 @@ class Submitted:
 
 @dataclass(slots=True)
 class Refused:
-    """Coordinator to any peer: not done; `code` is one of errors.py. `request` is the sequence or request number refused."""
+    """Coordinator to any peer: not done; `code` is one of errors.py.
+
+    `request` is the sequence or request number refused.
+    """
 
     KIND: ClassVar[int] = 5
     shard: int
@@ -85,7 +92,10 @@ class Cancel:
 
 @dataclass(slots=True)
 class Cancelled:
-    """Coordinator to client: one code an id: cancelled (it will not run), asked (it runs; its executor is told), finished, not_found."""
+    """Coordinator to client: rows [id, code].
+
+    The code is cancelled (it will not run), asked (it runs, and its executor is told), finished, or not_found.
+    """
 
     KIND: ClassVar[int] = 7
     shard: int
@@ -95,7 +105,10 @@ class Cancelled:
 
 @dataclass(slots=True)
 class Await:
-    """Client to coordinator: send Ended for each of these jobs, now or when it ends. `known` rows come at once when `now` is set."""
+    """Client to coordinator: send Ended for each of these jobs, now or when it ends.
+
+    `known` rows come at once when `now` is set.
+    """
 
     KIND: ClassVar[int] = 8
     shard: int
@@ -106,7 +119,10 @@ class Await:
 
 @dataclass(slots=True)
 class Ended:
-    """Coordinator to client: jobs' states. Unsolicited for awaited jobs (request 0) or the answer to an Await with `now`."""
+    """Coordinator to client: jobs' states.
+
+    Unsolicited for awaited jobs (request 0) or the answer to an Await with `now`.
+    """
 
     KIND: ClassVar[int] = 9
     shard: int
@@ -139,7 +155,10 @@ class Listing:
 
 @dataclass(slots=True)
 class ExecutorHello:
-    """Executor to coordinator: who it is, what it can run, what it still holds. `link` counts its hellos; older Runs are void."""
+    """Executor to coordinator: who it is, what it can run, what it still holds.
+
+    `link` counts its hellos; older Runs are void.
+    """
 
     KIND: ClassVar[int] = 20
     node: str
@@ -155,7 +174,10 @@ class ExecutorHello:
 
 @dataclass(slots=True)
 class ExecutorWelcome:
-    """Coordinator to executor, one a shard: the link is open under this epoch; `lost` lists [id, attempt] to stop at once."""
+    """Coordinator to executor, one a shard: the link is open under this epoch.
+
+    `lost` lists [id, attempt] to stop at once.
+    """
 
     KIND: ClassVar[int] = 21
     shard: int
@@ -169,7 +191,10 @@ class ExecutorWelcome:
 
 @dataclass(slots=True)
 class Credit:
-    """Executor to coordinator: how many jobs of each runner kind it will hold from this shard at once, as [kind, window]."""
+    """Executor to coordinator.
+
+    How many jobs of each runner kind it will hold from this shard at once, as [kind, window].
+    """
 
     KIND: ClassVar[int] = 22
     shard: int
@@ -179,7 +204,10 @@ class Credit:
 
 @dataclass(slots=True)
 class Run:
-    """Coordinator to executor: run these. Fence of each = (epoch, index). `sequence` counts the Runs of a link, without gaps."""
+    """Coordinator to executor: run these.
+
+    Fence of each = (epoch, index). `sequence` counts the Runs of a link, without gaps.
+    """
 
     KIND: ClassVar[int] = 23
     shard: int
@@ -211,7 +239,10 @@ class FinishedAck:
 
 @dataclass(slots=True)
 class Renew:
-    """Executor to coordinator, a heartbeat: renews every lease of the session. `sent_ms` is echoed; `seen` is the last Run sequence."""
+    """Executor to coordinator, a heartbeat: renews every lease of the session.
+
+    `sent_ms` is echoed; `seen` is the last Run sequence.
+    """
 
     KIND: ClassVar[int] = 26
     shard: int
@@ -258,11 +289,51 @@ class Goodbye:
 
 
 Message = (
-    ClientHello | ClientWelcome | Submit | Submitted | Refused | Cancel | Cancelled | Await | Ended | Query | Listing
-    | ExecutorHello | ExecutorWelcome | Credit | Run | Finished | FinishedAck | Renew | Renewed | CancelRun | HelloNeeded | Goodbye
-)  # fmt: skip
+    ClientHello
+    | ClientWelcome
+    | Submit
+    | Submitted
+    | Refused
+    | Cancel
+    | Cancelled
+    | Await
+    | Ended
+    | Query
+    | Listing
+    | ExecutorHello
+    | ExecutorWelcome
+    | Credit
+    | Run
+    | Finished
+    | FinishedAck
+    | Renew
+    | Renewed
+    | CancelRun
+    | HelloNeeded
+    | Goodbye
+)
 
 MESSAGES: tuple[type[Message], ...] = (
-    ClientHello, ClientWelcome, Submit, Submitted, Refused, Cancel, Cancelled, Await, Ended, Query, Listing,
-    ExecutorHello, ExecutorWelcome, Credit, Run, Finished, FinishedAck, Renew, Renewed, CancelRun, HelloNeeded, Goodbye,
-)  # fmt: skip
+    ClientHello,
+    ClientWelcome,
+    Submit,
+    Submitted,
+    Refused,
+    Cancel,
+    Cancelled,
+    Await,
+    Ended,
+    Query,
+    Listing,
+    ExecutorHello,
+    ExecutorWelcome,
+    Credit,
+    Run,
+    Finished,
+    FinishedAck,
+    Renew,
+    Renewed,
+    CancelRun,
+    HelloNeeded,
+    Goodbye,
+)

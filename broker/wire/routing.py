@@ -1,7 +1,8 @@
 """Which shard a job belongs to.
 
-Decides the shard of a (tenant, queue), the same on every machine and in every run: never `hash()`, whose value for text differs between
-processes. Knows nothing of which node serves a shard. Rule: docs/design.md, "Storage" (shard key).
+Decides the shard of a (tenant, queue), the same on every machine and in every run: never `hash()`, whose value for
+text differs between processes. Knows nothing of which node serves a shard. Rule: docs/design.md, "Storage" (shard
+key).
 """
 
 from functools import lru_cache

@@ -1,10 +1,10 @@
 """The columns of every flat row inside messages, and the checks that hostile ones must pass.
 
-Decides positions and types. Knows nothing of meaning beyond a field's own bounds. Hot code indexes rows by position; everybody
-else imports the column names from here, and docs/protocol.md prints them.
+Decides positions and types. Knows nothing of meaning beyond a field's own bounds. Hot code indexes rows by position;
+everybody else imports the column names from here, and docs/protocol.md prints them.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from .limits import BATCH_JOBS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
 
@@ -22,7 +22,9 @@ JOB_COLUMNS = (
     "expires_ms",
     "trace",
 )
-"""A job as submitted: delay_ms (relative) or at_ms (UTC) or neither; expires_ms is relative to the submit; retry is a RetryPolicy row."""
+"""A job as submitted: delay_ms (relative) or at_ms (UTC) or neither; expires_ms is relative to the submit; retry is a
+RetryPolicy row.
+"""
 
 RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace")
 """A job as leased to an executor; timeout_ms None means the task's own default."""
@@ -39,10 +41,14 @@ RESULT_COLUMNS = (
     "error",
     "error_kind",
 )
-"""How an attempt ended; outcome is a name of lifecycle.OUTCOMES; times are UTC ms of the executor, None if it never started."""
+"""How an attempt ended; outcome is a name of lifecycle.OUTCOMES; times are UTC ms of the executor, None if it never
+started.
+"""
 
 TASK_COLUMNS = ("name", "runner", "queue", "retry", "timeout_ms", "priority")
-"""A task as an executor announces it: runner kind, default queue, RetryPolicy row, default timeout, default priority."""
+"""A task as an executor announces it: runner kind, default queue, RetryPolicy row, default timeout, default
+priority.
+"""
 
 HELD_COLUMNS = ("shard", "id", "attempt", "epoch", "index")
 """A lease that an executor still holds at its hello, finished but unacknowledged ones among them."""
@@ -103,39 +109,29 @@ assert len(_TASK_TYPES) == len(TASK_COLUMNS)
 assert len(_RUN_TYPES) == len(RUN_COLUMNS)
 
 
-def job_fault(row: Any, payload_bytes_max: int) -> tuple[str, str] | None:
+def job_fault(found: Any, payload_bytes_max: int) -> tuple[str, str] | None:
     """Returns (code, text) of what is wrong with a submitted job row, or None.
 
     Args:
-        row: what stood in a Submit, of any shape.
+        found: what stood in a Submit, of any shape.
         payload_bytes_max: the shard's own bound, in bytes of UTF-8.
     """
+    row = cast("list[Any]", found)
     # The plain job (no options set) is nearly every job, and one comparison of types settles it.
-    if type(row) is not list or tuple(map(type, row)) != _PLAIN_JOB:  # pyright: ignore[reportUnknownArgumentType]  (any shape)
-        fault = shape_fault(row, JOB_COLUMNS, _JOB_TYPES)
-        if fault is not None:
-            return "invalid_job", fault
-        fault = _options_fault(row)
+    if type(found) is not list or tuple(map(type, row)) != _PLAIN_JOB:
+        fault = shape_fault(found, JOB_COLUMNS, _JOB_TYPES) or _options_fault(row)
         if fault is not None:
             return "invalid_job", fault
     task, payload, queue, tenant, priority = row[:5]
-    if not (
-        0 < len(task) <= NAME_CHARS_MAX
-        and 0 < len(queue) <= NAME_CHARS_MAX
-        and 0 < len(tenant) <= NAME_CHARS_MAX
-    ):
-        return "invalid_job", f"task, queue and tenant are names of 1 to {NAME_CHARS_MAX} characters"
+    for name in (task, queue, tenant):
+        if not 0 < len(name) <= NAME_CHARS_MAX:
+            return "invalid_job", f"task, queue and tenant are names of 1 to {NAME_CHARS_MAX} characters"
     if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
-        return (
-            "invalid_job",
-            f"priority={priority} is out of range; it runs from -{PRIORITY_MAX} to {PRIORITY_MAX}",
-        )
+        return "invalid_job", f"priority={priority} is out of range; it runs from -{PRIORITY_MAX} to {PRIORITY_MAX}"
     size = len(payload)
     if size * 4 > payload_bytes_max and len(payload.encode("utf-8", "surrogatepass")) > payload_bytes_max:
-        return (
-            "payload_too_large",
-            f"the payload of {task} has {size} characters; at most {payload_bytes_max} bytes are taken",
-        )
+        text = f"the payload of {task} has {size} characters; at most {payload_bytes_max} bytes are taken"
+        return "payload_too_large", text
     return None
 
 
@@ -157,13 +153,14 @@ def _options_fault(row: list[Any]) -> str | None:
     return None
 
 
-def shape_fault(row: Any, columns: tuple[str, ...], types: tuple[Any, ...]) -> str | None:
+def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) -> str | None:
     """Returns what is wrong with the shape of one row, or None."""
-    if not isinstance(row, list) or len(row) != len(columns):  # pyright: ignore[reportUnknownArgumentType]  (any shape)
+    row = cast("list[Any]", found)
+    if type(found) is not list or len(row) != len(columns):
         return f"a row has the columns {', '.join(columns)}"
-    for name, value, kind in zip(columns, row, types, strict=True):  # pyright: ignore[reportUnknownArgumentType]
+    for name, value, kind in zip(columns, row, types, strict=True):
         if not isinstance(value, kind) or isinstance(value, bool):
-            return f"{name} has the wrong type {type(value).__name__}"  # pyright: ignore[reportUnknownArgumentType]
+            return f"{name} has the wrong type {type(value).__name__}"
     return None
 
 

@@ -1,60 +1,123 @@
 """The program's frame: finds the subcommand, runs it, and turns how it ended into an exit status.
 
-Decides the statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted. It must not know any subcommand; `commands`
-has the table.
+Decides the statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted. It must not know any subcommand; `commands` has
+the table. The list of subcommands is printed without importing one, or the library that parses their options.
 """
 
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
-
-import typer
-import typer.core
-import typer.main
+from typing import TYPE_CHECKING, Any, Final
 
 from ... import __version__
-from .commands import COMMANDS
+from .commands import COMMANDS, find, names
 from .errors import expected
 
-NAME = "mainspring"
+if TYPE_CHECKING:
+    import typer
+
+NAME: Final = "mainspring"
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
-# Newer versions of typer bring their own click: its classes are found through what typer exports.
-_UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
-assert issubclass(_UsageError, Exception)
-assert issubclass(_ClickException, Exception)
+
+def run(words: Sequence[str]) -> int:
+    """Runs the program; returns its exit status.
+
+    Args:
+        words: the command line without the program's name.
+    """
+    try:
+        status = _run(words)
+        sys.stdout.flush()  # here, where a reader that is gone can still be told apart
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough. What is left in the buffer must not complain at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except expected() as error:
+        return fail(str(error))
+    return status
 
 
-class LazyGroup(typer.core.TyperGroup):
-    """Knows its subcommands by name, and imports the one that is called."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Lists the subcommands in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Finds a subcommand; a stub with its one line of help where that is all that is wanted."""
-        if cmd_name not in COMMANDS:
-            return None
-        # While help is printed nothing is called, and nothing needs to be imported.
-        is_called = cmd_name in getattr(ctx, "_protected_args", ()) or not getattr(ctx, "resilient_parsing", False)
-        return _loaded(cmd_name) if is_called else _stub(cmd_name)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Writes the list of subcommands from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+def fail(text: str, status: int = FAILED) -> int:
+    """Writes why the command ends on stderr, and returns the exit status."""
+    sys.stderr.write(f"{NAME}: {text}\n")
+    return status
 
 
-def _loaded(name: str) -> Any:
-    module: Any = import_module(COMMANDS[name].module, __package__)
+def _run(words: Sequence[str]) -> int:
+    first = words[0] if words else "--help"
+    if first in ("--help", "-h", "help"):
+        sys.stdout.write(_help())
+        return DONE
+    if first in ("--version", "-V"):
+        sys.stdout.write(f"{NAME} {__version__}\n")
+        return DONE
+    if first in ("--install-completion", "--show-completion") or f"_{NAME.upper()}_COMPLETE" in os.environ:
+        return _call(assembled(), words, NAME)
+    if find(first) is None:
+        near = get_close_matches(first, names(), n=1)
+        kind = "option" if first.startswith("-") else "command"
+        mend = f"did you mean `{NAME} {near[0]}`?" if near else f"`{NAME} --help` lists what there is"
+        return fail(f"there is no {kind} {first!r}: {mend}", USAGE)
+    return _call(_app(first), words[1:], f"{NAME} {first}")
+
+
+def _help() -> str:
+    width = max(map(len, names()))
+    parts = [f"Usage: {NAME} COMMAND [OPTIONS]\n"]
+    for heading, group in COMMANDS.items():
+        rows = [f"  {name:{width}}  {command.help}" for name, command in group.items()]
+        parts.append("\n".join([f"{heading}:", *rows, ""]))
+    parts.append(f"`{NAME} COMMAND --help` says more about one; `{NAME} --version` shows the version.\n")
+    return "\n".join(parts)
+
+
+def _app(name: str) -> "typer.Typer":
+    """Imports a subcommand, and gives it as an app of its own."""
+    import typer
+
+    command = find(name)
+    assert command is not None, f"{name} is not in the table"
+    module: Any = import_module(command.module, __package__)
     if hasattr(module, "app"):
-        found: Any = typer.main.get_command(module.app)
-    else:
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(name)(module.command)
-        found = typer.main.get_command(single)
-    found.name = name
-    return found
+        return module.app
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name)(module.command)
+    return app
+
+
+def assembled() -> "typer.Typer":
+    """Imports every subcommand and gives all as one app, for shell completion and for printing a reference."""
+    import typer
+
+    whole = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    for name in names():
+        app = _app(name)
+        for single in app.registered_commands if len(app.registered_commands) == 1 else ():
+            whole.command(name)(single.callback or _nothing)
+        if len(app.registered_commands) != 1:
+            whole.add_typer(app, name=name)
+    return whole
+
+
+def _call(app: "typer.Typer", words: Sequence[str], shown_as: str) -> int:
+    import typer
+    import typer.main
+
+    # Newer versions of typer bring a click of their own: its base class is found through what typer exports.
+    click_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    try:
+        result = typer.main.get_command(app).main(args=list(words), prog_name=shown_as, standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except click_error as error:
+        text = error.format_message().strip().rstrip(".")
+        return fail(f"{text[:1].lower()}{text[1:]}: `{shown_as} --help` shows the usage", USAGE)
+    return result if isinstance(result, int) else DONE
+
+
+def _nothing() -> None: ...

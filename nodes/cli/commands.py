@@ -1,8 +1,8 @@
 """Which subcommands there are, and which module has each.
 
-Decides the list that `--help` shows, so that it need import none of them. It must not know what they do. A module
-has the subcommand as a function named `command`, or, where it has subcommands of its own, as a `typer.Typer`
-named `app`; what the function returns is the exit status (None is 0).
+Decides the list that `mainspring --help` shows, so that nothing is imported but the subcommand that is called. It
+must not know what they do. A module has its subcommand as a function `command`, whose docstring is its help, or, where
+it has subcommands of its own, as a `typer.Typer` named `app`. What the function returns is the exit status (None is 0).
 """
 
 from typing import Final, NamedTuple
@@ -14,11 +14,26 @@ class Command(NamedTuple):
     module: str
     """Relative to this package."""
     help: str
-    """One line, as `mainspring --help` shows it; the module's own docstring says more."""
+    """One line for the list."""
 
 
-COMMANDS: Final[dict[str, Command]] = {
-    "up": Command(".up", "Run one node, or several, in the foreground."),
-    "node": Command(".node", "Run the node of a TOML file, as a service does."),
-    "init": Command(".init", "Write a commented node file and a module of tasks to begin with."),
+RUN: Final = "Run a node"
+
+COMMANDS: Final[dict[str, dict[str, Command]]] = {
+    RUN: {
+        "up": Command(".up", "run one node, or several, in the foreground"),
+        "node": Command(".node", "run the node of a TOML file, as a service does"),
+        "init": Command(".init", "write a node file and a module of tasks to begin with"),
+    },
 }
+"""Heading -> name -> subcommand, in the order of the list."""
+
+
+def find(name: str) -> Command | None:
+    """Finds a subcommand by its name."""
+    return next((group[name] for group in COMMANDS.values() if name in group), None)
+
+
+def names() -> list[str]:
+    """Lists the names of all subcommands."""
+    return [name for group in COMMANDS.values() for name in group]

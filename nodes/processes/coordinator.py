@@ -1,7 +1,8 @@
 """The coordinator process: opens log and shard files, takes the shards over, and runs the loop.
 
-Started by the supervisor as `python -m mainspring.nodes.processes.coordinator` with a CoordinatorPlan on standard input. Exit status 0 after a stop in good
-order, 3 if it cannot start (the reason is on the status descriptor); anything else is a crash, and it is started again.
+Started by the supervisor as `python -m mainspring.nodes.processes.coordinator` with a CoordinatorPlan on standard
+input. Exit status 0 after a stop in good order, 3 if it cannot start (the reason is on the status descriptor);
+anything else is a crash, and it is started again.
 """
 
 import gc
@@ -42,7 +43,16 @@ def main() -> int:
     configure_log(plan.log_level, plan.log_format, "coordinator")
     try:
         loop, engine, router, context = _open(plan)
-    except (OSError, ValueError, apsw.Error, DataDirectoryInUse, DiskFull, LogFailed, LogDamaged, ShardFileError) as error:
+    except (
+        OSError,
+        ValueError,
+        apsw.Error,
+        DataDirectoryInUse,
+        DiskFull,
+        LogFailed,
+        LogDamaged,
+        ShardFileError,
+    ) as error:
         report_failed(plan.status_fd, str(error))
         log.error("coordinator cannot start error=%s", error)
         return EXIT_FAILED

@@ -1,7 +1,9 @@
-"""The coordinator's loop: receive without blocking until nothing is left, one bounded turn, apply, sleep until the next wake.
+"""The coordinator's loop.
 
-Decides when rows are applied (when idle, or when too far behind) and when the log may be truncated. What a turn is, actors/turn.py decides.
-Rule: docs/design.md, "Time" (the loop is a plain one) and "Storage" (truncation).
+Receive without blocking until nothing is left, one bounded turn, apply, sleep until the next wake.
+
+Decides when rows are applied (when idle, or when too far behind) and when the log may be truncated. What a turn is,
+actors/turn.py decides. Rule: docs/design.md, "Time" (the loop is a plain one) and "Storage" (truncation).
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The executor process: connects to its coordinators, starts runner children, and runs the loop.
 
-Started by the supervisor as `python -m mainspring.nodes.processes.executor` with an ExecutorPlan on standard input. Exit status 0 after a drain, 3 if its
-tasks do not import; anything else is a crash, and it is started again.
+Started by the supervisor as `python -m mainspring.nodes.processes.executor` with an ExecutorPlan on standard input.
+Exit status 0 after a drain, 3 if its tasks do not import; anything else is a crash, and it is started again.
 """
 
 import gc
@@ -39,7 +39,9 @@ def main() -> int:
         plan.drain_timeout_ms,
     )
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    sockets: dict[Peer, zmq.Socket[bytes]] = {endpoint.encode(): _connect(context, endpoint) for endpoint in plan.endpoints}
+    sockets: dict[Peer, zmq.Socket[bytes]] = {
+        endpoint.encode(): _connect(context, endpoint) for endpoint in plan.endpoints
+    }
     machine = ExecutorMachine(settings, list(sockets), read_clocks())
     loop = ExecutorLoop(machine, plan, sockets, StopSignal())
     gc.collect()

@@ -15,6 +15,7 @@ from ...actors.executor import acts
 from ...actors.executor.events import ChildDone, ChildExited, ChildFailed, ChildPong, ChildReady, ChildStuck
 from ...actors.executor.machine import Event, ExecutorMachine
 from ...actors.turn import step
+from ...broker.net.router import has_input
 from ...broker.wire.codec import WireError, decode, encode
 from ..clock import read_clocks
 from ..runners import frames
@@ -33,7 +34,9 @@ REAP_MS = 20
 class ExecutorLoop:
     """One executor process."""
 
-    def __init__(self, machine: ExecutorMachine, plan: ExecutorPlan, sockets: dict[Peer, zmq.Socket[bytes]], stop: StopSignal) -> None:
+    def __init__(
+        self, machine: ExecutorMachine, plan: ExecutorPlan, sockets: dict[Peer, zmq.Socket[bytes]], stop: StopSignal
+    ) -> None:
         """Prepares the loop.
 
         Args:
@@ -54,7 +57,7 @@ class ExecutorLoop:
         self._poll = select.epoll()
         self._poll.register(stop.fd, select.EPOLLIN)
         for socket in sockets.values():
-            self._poll.register(socket.getsockopt(zmq.FD), select.EPOLLIN)
+            self._poll.register(socket.FD, select.EPOLLIN)
 
     def run(self) -> int:
         """Works until the machine says that everything is handed over; returns the exit status."""
@@ -200,7 +203,7 @@ class ExecutorLoop:
             wait_ns = 0
         if self._dying:
             wait_ns = min(wait_ns, REAP_MS * 1_000_000)
-        if any(socket.getsockopt(zmq.EVENTS) & zmq.POLLIN for socket in self.sockets.values()):
+        if any(has_input(socket) for socket in self.sockets.values()):
             wait_ns = 0
         ready = {fd for fd, _ in self._poll.poll(wait_ns / 1e9)}
         if self.stop.fd in ready:

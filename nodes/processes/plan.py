@@ -1,7 +1,7 @@
 """What a supervisor tells each process that it starts.
 
-Decides the hand-over between the settings (which only the supervisor reads) and the actor processes, as JSON on standard input, so that no actor process
-pays for the settings' libraries. Knows nothing of TOML.
+Decides the hand-over between the settings (which only the supervisor reads) and the actor processes, as JSON on
+standard input, so that no actor process pays for the settings' libraries. Knows nothing of TOML.
 """
 
 import json

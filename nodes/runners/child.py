@@ -1,4 +1,4 @@
-"""The entry of a runner child: `-m mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q`.
+"""The entry of a runner child: `mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q`.
 
 It decides in which order a child binds itself to its parent, loads the tasks and begins. It must not run a
 job itself. It asks the kernel to die with its parent before anything else, then checks that the parent was
@@ -57,7 +57,7 @@ def main() -> int:
     sock = _adopt(arguments.fd)
     for stream in (sys.stdout, sys.stderr):
         # A job that is killed must not take along the lines that it printed.
-        stream.reconfigure(line_buffering=True)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  (a TextIOWrapper)
+        stream.reconfigure(line_buffering=True)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  (both are text wrappers)
     _put_first(arguments.paths)
 
     # Imported only now: everything above must hold before the user's modules are touched.

@@ -1,7 +1,8 @@
 """Measures the write path of a shard file: `python tests/bench/shard.py [jobs] [--profile]`.
 
-Prints jobs a second, written and committed, for a submit and a finish of each job in batches of 256 a entry and 8 entries a transaction: ended within
-the transaction that takes them, ended later, and each half alone; then what a checkpoint-free pass costs, and the bytes a job leaves behind.
+Prints jobs a second, written and committed, for a submit and a finish of each job in batches of 256 an entry and 8
+entries a transaction: ended within the transaction that takes them, ended later, and each half alone; and the bytes
+that a job leaves behind.
 """
 
 import cProfile
@@ -78,50 +79,52 @@ def run(store: ShardFile, built: list[Entry]) -> float:
     return perf_counter() - started
 
 
-def new_store(folder: Path, name: str) -> ShardFile:
+def new_store(path: Path) -> ShardFile:
     """Makes a shard with one lane and one executor."""
-    store = ShardFile(folder / name)
+    store = ShardFile(path)
     lane: Op = [LANES, [[1, "default", "mail", 0, "shop.mail.send_email"]]]
     assert store.apply([(1, Entry(1, START_MS, [lane, [EXECUTORS, [[1, "node-1", "executor-1"]]]]))])
     return store
 
 
+def ended_after(folder: Path, batches: int, lag: int, profile: bool) -> tuple[float, float]:
+    """Returns jobs a second and bytes a job, where a batch ends `lag` entries after it was taken."""
+    path = folder / f"lag{lag}.db"
+    store = new_store(path)
+    built = history(batches, lag)
+    profiler = cProfile.Profile()
+    if profile:
+        profiler.enable()
+    took = run(store, built)
+    if profile:
+        profiler.disable()
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(12)
+    store.close()
+    return batches * BATCH / took, path.stat().st_size / (batches * BATCH)
+
+
+def halves(folder: Path, batches: int) -> tuple[float, float]:
+    """Returns jobs a second of taking alone, and of ending alone."""
+    store = new_store(folder / "halves.db")
+    later = START_MS + batches
+    taken = [Entry(1, START_MS + turn, submit(turn, START_MS + turn)) for turn in range(batches)]
+    ended = [Entry(1, later + turn, finish(turn, later + turn)) for turn in range(batches)]
+    rates = (batches * BATCH / run(store, taken), batches * BATCH / run(store, ended))
+    store.close()
+    return rates
+
+
 def main(jobs: int, profile: bool) -> None:
     """Prints the table."""
     batches = jobs // BATCH
-    jobs = batches * BATCH
+    print(f"{batches * BATCH} jobs, {BATCH} an entry, {ENTRIES_A_TRANSACTION} entries a transaction, payload 60 bytes")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        print(
-            f"{jobs} jobs, {BATCH} an entry, {ENTRIES_A_TRANSACTION} entries a transaction, payload {len(PAYLOAD)} bytes"
-        )
-        for what, lag in (
-            ("ended within the batch (lag 1)", 1),
-            ("half of them (lag 4)", 4),
-            ("ended later (lag 16)", 16),
-        ):
-            store = new_store(folder, f"lag{lag}.db")
-            built = history(batches, lag)
-            if profile:
-                profiler = cProfile.Profile()
-                profiler.enable()
-            took = run(store, built)
-            if profile:
-                profiler.disable()
-                pstats.Stats(profiler).sort_stats("tottime").print_stats(12)
-            store.checkpoint()
-            print(
-                f"{what:<32} {jobs / took:>9,.0f} jobs/s   {(folder / f'lag{lag}.db').stat().st_size / jobs:>6.0f} bytes a job"
-            )
-            store.close()
-        store = new_store(folder, "halves.db")
-        taken = [Entry(1, START_MS + turn, submit(turn, START_MS + turn)) for turn in range(batches)]
-        ended = [
-            Entry(1, START_MS + batches + turn, finish(turn, START_MS + batches + turn)) for turn in range(batches)
-        ]
-        for what, built in (("submit alone", taken), ("finish alone", ended)):
-            print(f"{what:<32} {jobs / run(store, built):>9,.0f} jobs/s")
-        store.close()
+        for lag in (1, 4, 16):
+            rate, size = ended_after(Path(name), batches, lag, profile)
+            print(f"ended {lag:>2} entries later {rate:>10,.0f} jobs/s {size:>6.0f} bytes a job")
+        taken, ended = halves(Path(name), batches)
+    print(f"taken alone            {taken:>10,.0f} jobs/s")
+    print(f"ended alone            {ended:>10,.0f} jobs/s")
 
 
 if __name__ == "__main__":

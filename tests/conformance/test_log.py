@@ -216,9 +216,7 @@ def test_the_twin_holds_commits_back():
 
 
 def test_the_twin_may_keep_a_first_part_of_what_was_not_synced():
-    """A crash leaves the durable entries and some first part of the others, over the seeds every one of
-    them.
-    """
+    """A crash leaves the durable entries and some first part of the others; over the seeds, each of them."""
     kept: set[int] = set()
     for seed in range(40):
         log = MemoryLog()

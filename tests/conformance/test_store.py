@@ -1,7 +1,8 @@
 """One suite for every `ShardStore`: the SQLite shard file and its in-memory twin."""
 
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ Make = Callable[[], ShardStore]
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """Gives paths of empty shard files; copies are quicker to make than files."""
     folder = tmp_path_factory.mktemp("shards")
     ShardFile(folder / "empty.db").close()
@@ -42,7 +43,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Pat
     def new() -> Path:
         return Path(shutil.copy(folder / "empty.db", folder / f"tasks_default_shard_{next(numbers)}.db"))
 
-    yield new
+    return new
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -120,7 +121,7 @@ def test_file_and_memory_agree_whatever_the_batches(
 @given(commands(60), st.integers(0, 1 << 16))
 @settings(max_examples=60)
 def test_memory_reverts_to_any_applied_point(chosen: list[Command], number: int) -> None:
-    """A crash of the twin leaves exactly the rows of the point that it goes back to, and the log brings the rest again."""
+    """A crash of the twin leaves exactly the rows of the point that it goes back to, and the log brings the rest."""
     model = written(chosen)
     log = numbered(model)
     durable, back = sorted((number % (len(log) + 1), number // 7 % (len(log) + 1)))
@@ -229,9 +230,8 @@ def test_stamp_that_goes_back(make: Make) -> None:
 def test_refused_listings(make: Make, name: str, chosen: dict[str, Any], text: str) -> None:
     """A listing that does not exist is refused with what there is."""
     store = make()
-    with pytest.raises(ValueError, match="^") as refused:
+    with pytest.raises(ValueError, match=re.escape(text)):
         store.read(ReadListing(name, chosen))
-    assert text in str(refused.value)
     store.close()
 
 

@@ -1,7 +1,7 @@
 """Valid histories of a shard: the entries that a machine could have logged.
 
-Decides what may follow what. Commands are small numbers that are read against a model of the shard, so any list of them gives a valid history, and
-Hypothesis can shrink it.
+Decides what may follow what. Commands are small numbers that are read against a model of the shard, so any list of them
+gives a valid history, and Hypothesis can shrink it.
 """
 
 from collections.abc import Callable

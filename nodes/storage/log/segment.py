@@ -33,7 +33,7 @@ EMPTY_BYTES = 5 * 4096
 
 MEND = "do not start this node on these files; restore the data directory from a replica or a backup"
 
-Synchronous = Literal["full", "off"]
+Synchronous = Literal["full", "normal", "off"]
 
 _SIDES = ("-wal", "-shm", "-journal")
 _KEYS = struct.Struct(">QQQQ")

@@ -1,19 +1,20 @@
-"""Writes entries into the open transaction of a shard file: reads the live rows that they name, folds, writes table by table.
+"""Writes entries into the open transaction of a shard file: reads the live rows that they name, folds, writes.
 
-Decides the order of the statements: one `executemany` a table and batch. Must not know transactions or locks (shard_file.py has those)
-nor what an op means (batch.py).
+Decides the order of the statements: one `executemany` a table and batch. Must not know transactions or locks
+(shard_file.py has those), nor what an op means (batch.py).
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
 
-import apsw
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ....actors import entries
 from ....actors.entries import Entry, Op
 from ....actors.jobs.lifecycle import STATES
 from . import retention
 from .batch import EXECUTIONS_COLUMNS, FINISHED_COLUMNS, JOBS_COLUMNS, Batch, JobRow, live_ids, pack
+from .database import Database
 
 
 class Meta(NamedTuple):
@@ -60,13 +61,13 @@ _END_SESSIONS = "DELETE FROM sessions WHERE session IN (SELECT value FROM json_e
 _ALONE = (entries.SESSIONS_END, entries.PRUNE, entries.KEYS_END)
 
 
-def read_meta(database: apsw.Connection) -> Meta:
+def read_meta(database: Database) -> Meta:
     """Reads the one row of `meta`."""
     return Meta._make(database.execute(_READ_META).fetchone())
 
 
 def write(
-    database: apsw.Connection,
+    database: Database,
     meta: Meta,
     tenants: dict[int, str],
     numbered: Sequence[tuple[int, Entry]],
@@ -96,7 +97,7 @@ def write(
     return meta
 
 
-def _write_run(database: apsw.Connection, meta: Meta, tenants: dict[int, str], run: list[tuple[Op, int]]) -> Meta:
+def _write_run(database: Database, meta: Meta, tenants: dict[int, str], run: list[tuple[Op, int]]) -> Meta:
     stored: dict[int, JobRow] = {}
     ids = live_ids(op for op, _ in run)
     if ids:
@@ -116,7 +117,7 @@ def _write_run(database: apsw.Connection, meta: Meta, tenants: dict[int, str], r
     )
 
 
-def _write_catalogue(database: apsw.Connection, batch: Batch) -> None:
+def _write_catalogue(database: Database, batch: Batch) -> None:
     if batch.lanes:
         database.executemany(_INSERT_LANE, batch.lanes)
     if batch.executors:
@@ -126,7 +127,7 @@ def _write_catalogue(database: apsw.Connection, batch: Batch) -> None:
         database.executemany(_WRITE_TASK, rows)
 
 
-def _write_jobs(database: apsw.Connection, batch: Batch) -> None:
+def _write_jobs(database: Database, batch: Batch) -> None:
     stored, live = batch.stored, batch.live
     gone = [id for id in stored if id not in live]
     if gone:
@@ -153,19 +154,19 @@ def _write_jobs(database: apsw.Connection, batch: Batch) -> None:
         count_lanes(database, by_lane)
 
 
-def count_lanes(database: apsw.Connection, by_lane: dict[int, dict[int, int]]) -> None:
+def count_lanes(database: Database, by_lane: dict[int, dict[int, int]]) -> None:
     """Adds to the counters of lanes: lane -> state -> how many jobs more."""
     database.executemany(_COUNT_LANE, [(*(more.get(n, 0) for n in _COUNTED), lane) for lane, more in by_lane.items()])
 
 
-def _write_leases(database: apsw.Connection, batch: Batch) -> None:
+def _write_leases(database: Database, batch: Batch) -> None:
     if batch.ended and database.execute(_ANY_LEASE).get:
         database.execute(_DELETE_LEASES, (pack(batch.ended),))
     if batch.leases:
         database.executemany(_WRITE_LEASE, list(batch.leases.values()))
 
 
-def _write_sessions(database: apsw.Connection, batch: Batch) -> None:
+def _write_sessions(database: Database, batch: Batch) -> None:
     if batch.acked:
         database.executemany(_FORGET_ANSWERS, list(batch.acked.items()))
     if batch.answers:
@@ -174,7 +175,7 @@ def _write_sessions(database: apsw.Connection, batch: Batch) -> None:
         database.executemany(_WRITE_KEY, [(*name, *held) for name, held in batch.keys.items()])
 
 
-def _write_alone(database: apsw.Connection, meta: Meta, op: Op) -> Meta:
+def _write_alone(database: Database, meta: Meta, op: Op) -> Meta:
     if op[0] == entries.SESSIONS_END:
         database.execute(_END_SESSIONS, (pack(op[1]),))
     elif op[0] == entries.KEYS_END:

@@ -1,13 +1,13 @@
 """What one transaction will write: the ops of many entries, folded into rows by table.
 
-Decides the meaning of every op for the rows, in memory; a job that is taken and ended within one batch never touches `jobs`. Must not know SQL:
-the live rows that it needs are handed in. Meanings: actors/entries.py.
+Decides the meaning of every op for the rows, in memory; a job that is taken and ended within one batch never touches
+`jobs`. Must not know SQL: the live rows that it needs are handed in. Meanings: actors/entries.py.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from ....actors import entries
 from ....actors.entries import Op
@@ -26,7 +26,8 @@ FINISHED_COLUMNS = (
 )  # fmt: skip
 
 EXECUTIONS_COLUMNS = (
-    "job_id", "attempt", "lane", "outcome", "executor", "scheduled_ms", "started_ms", "finished_ms", "error_kind", "error",
+    "job_id", "attempt", "lane", "outcome", "executor", "scheduled_ms", "started_ms", "finished_ms", "error_kind",
+    "error",
 )  # fmt: skip
 
 JobRow = tuple[Any, ...]
@@ -36,7 +37,7 @@ _NAMES_LIVE_IDS = (entries.FINISH, entries.CANCEL, entries.ASK, entries.EXPIRE, 
 
 
 def live_ids(ops: Iterable[Op]) -> list[int]:
-    """Returns the ids of the rows that must be read before these ops can be folded: those that the ops name and do not bring."""
+    """Returns the ids of the rows that must be read before these ops can be folded: named, and not brought by them."""
     lowest: int | None = None
     wanted: set[int] = set()
     for op in ops:
@@ -80,7 +81,7 @@ class Batch:
 
     def add(self, op: Op, stamp_ms: int) -> None:
         """Folds one op in."""
-        handler = _HANDLERS[op[0]]
+        handler = self._HANDLERS[op[0]]
         if handler is not None:
             handler(self, op, stamp_ms)
 
@@ -204,6 +205,23 @@ class Batch:
     def _tasks(self, op: Op, _: int) -> None:
         self.tasks.update({row[0]: row for row in op[1]})
 
+    # SESSIONS_END, PRUNE and KEYS_END look at what is in the file, so they are no business of a batch: it is written
+    # before they run.
+    _HANDLERS: ClassVar[dict[int, Callable[["Batch", Op, int], None] | None]] = {
+        entries.NOOP: None,
+        entries.LANES: _lanes,
+        entries.EXECUTORS: _executors,
+        entries.TASKS: _tasks,
+        entries.SUBMIT: _submit,
+        entries.LEASE: None,
+        entries.FINISH: _finish,
+        entries.CANCEL: _cancel,
+        entries.ASK: _ask,
+        entries.EXPIRE: _expire,
+        entries.READY: _ready,
+        entries.HOLD: _hold,
+    }
+
 
 def pack(value: list[Any]) -> str:
     """Returns a small list as JSON text, for a column that people can read."""
@@ -213,20 +231,3 @@ def pack(value: list[Any]) -> str:
 def unpack(text: str | None) -> Any:
     """Reads what `pack` wrote."""
     return None if text is None else json.loads(text)
-
-
-# SESSIONS_END, PRUNE and KEYS_END look at what is in the file, so they are no business of a batch: it is written before they run.
-_HANDLERS: dict[int, Callable[[Batch, Op, int], None] | None] = {
-    entries.NOOP: None,
-    entries.LANES: Batch._lanes,
-    entries.EXECUTORS: Batch._executors,
-    entries.TASKS: Batch._tasks,
-    entries.SUBMIT: Batch._submit,
-    entries.LEASE: None,
-    entries.FINISH: Batch._finish,
-    entries.CANCEL: Batch._cancel,
-    entries.ASK: Batch._ask,
-    entries.EXPIRE: Batch._expire,
-    entries.READY: Batch._ready,
-    entries.HOLD: Batch._hold,
-}

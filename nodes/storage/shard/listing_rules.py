@@ -1,6 +1,7 @@
 """The listings that a shard answers: their names, columns and filters.
 
-Decides what may be asked and refuses the rest in words. Must not know where rows come from: the shard file and its in-memory twin share it.
+Decides what may be asked and refuses the rest in words. Must not know where rows come from: the shard file and its
+in-memory twin share it.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
 
 SCAN_IDS = 100_000
-"""A listing of jobs with a filter that no index serves looks at so many ids at most. If it says that there is more and has fewer rows than
-asked for, go on with `after_id` lowered by this much."""
+"""A listing of jobs with a filter that no index serves looks at so many ids at most. If it says that there is more and
+has fewer rows than asked for, go on with `after_id` lowered by this much."""
 
 
 class Rules(NamedTuple):
@@ -43,8 +44,8 @@ LISTINGS: dict[str, Rules] = {
     ),
     "executions": Rules(
         (
-            "job_id", "attempt", "tenant", "queue", "task", "outcome", "scheduled_ms", "started_ms", "finished_ms", "node",
-            "executor", "error_kind", "error",
+            "job_id", "attempt", "tenant", "queue", "task", "outcome", "scheduled_ms", "started_ms", "finished_ms",
+            "node", "executor", "error_kind", "error",
         ),
         {"job_id": int, "after_attempt": int, "limit": int},
         "job_id",
@@ -59,8 +60,9 @@ LISTINGS: dict[str, Rules] = {
     "tasks": Rules(("name", "runner", "queue", "retry", "timeout_ms", "priority"), {}),
     "stat": Rules(("name", "value"), {}),
 }  # fmt: skip
-"""jobs: newest first, ids below `after_id`. executions: of one job, in order of attempt. queues: exact as of the last applied entry, but for `running`,
-which counts the leases that have a row (older ones); a running job also counts in the state that it was leased in."""
+"""jobs: newest first, ids below `after_id`. executions: of one job, in order of attempt. queues: exact as of the last
+applied entry, but for `running`, which counts the leases that have a row (older ones); a running job also counts in
+the state that it was leased in."""
 
 
 def checked(name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:

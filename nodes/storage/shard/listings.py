@@ -1,40 +1,43 @@
 """Answers listings for people, as of the last applied entry.
 
-Decides the statements behind each. Must not know how rows are written, nor which filters exist (listing_rules.py). Each is bounded, because
-it runs inside the coordinator's loop; anything deeper is asked of the file itself, offline.
+Decides the statements behind each. Must not know how rows are written, nor which filters exist (listing_rules.py).
+Each is bounded, because it runs inside the coordinator's loop; anything deeper is asked of the file itself, offline.
 """
+
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from ....actors.jobs.lifecycle import OUTCOMES, RUNNING, STATES, SUCCEEDED, TERMINAL
 from .batch import pack, unpack
+from .database import Database
 from .listing_rules import LISTINGS, SCAN_IDS, checked, scans
 
 _STATE_NUMBERS = {name: number for number, name in STATES.items()}
 
 _HAS_LEASE = "id IN (SELECT id FROM leases)"
-_LIVE = f"""SELECT id, lane, CASE WHEN {_HAS_LEASE} THEN {RUNNING} ELSE state END, attempts, due_ms, scheduled_ms, created_ms,
-    NULL, key, NULL FROM jobs"""
+_LIVE = f"""SELECT id, lane, CASE WHEN {_HAS_LEASE} THEN {RUNNING} ELSE state END, attempts, due_ms, scheduled_ms,
+    created_ms, NULL, key, NULL FROM jobs"""
 _DONE = """SELECT id, lane, state, attempts, NULL, scheduled_ms, created_ms, finished_ms, key, error FROM finished"""
 _NEWEST = "SELECT max(coalesce((SELECT max(id) FROM jobs), 0), coalesce((SELECT max(id) FROM finished), 0))"
 _ANY_BELOW = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id <= ?1) OR EXISTS (SELECT 1 FROM finished WHERE id <= ?1)"
 
 _JOB_LIVE = f"""SELECT j.id, l.tenant, l.queue, l.task, l.priority,
     CASE WHEN j.id IN (SELECT id FROM leases) THEN {RUNNING} ELSE j.state END,
-    j.attempts, j.failures, j.crashes, j.asked, j.due_ms, j.scheduled_ms, j.created_ms, NULL, j.expires_ms, j.timeout_ms, j.retry,
-    j.key, j.trace, j.payload, NULL, NULL FROM jobs j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
+    j.attempts, j.failures, j.crashes, j.asked, j.due_ms, j.scheduled_ms, j.created_ms, NULL, j.expires_ms,
+    j.timeout_ms, j.retry, j.key, j.trace, j.payload, NULL, NULL
+    FROM jobs j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
 _JOB_DONE = """SELECT j.id, l.tenant, l.queue, l.task, l.priority, j.state,
-    j.attempts, NULL, NULL, NULL, NULL, j.scheduled_ms, j.created_ms, j.finished_ms, j.expires_ms, j.timeout_ms, j.retry,
-    j.key, j.trace, j.payload, j.result, j.error FROM finished j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
+    j.attempts, NULL, NULL, NULL, NULL, j.scheduled_ms, j.created_ms, j.finished_ms, j.expires_ms,
+    j.timeout_ms, j.retry, j.key, j.trace, j.payload, j.result, j.error
+    FROM finished j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
 _JOB_STATE = LISTINGS["job"].columns.index("state")
 _JOB_RETRY = LISTINGS["job"].columns.index("retry")
 
-_EXECUTIONS = """SELECT e.job_id, e.attempt, l.tenant, l.queue, l.task, e.outcome, e.scheduled_ms, e.started_ms, e.finished_ms,
-    x.node, x.name, e.error_kind, e.error FROM executions e JOIN lanes l ON l.lane = e.lane
+_EXECUTIONS = """SELECT e.job_id, e.attempt, l.tenant, l.queue, l.task, e.outcome, e.scheduled_ms, e.started_ms,
+    e.finished_ms, x.node, x.name, e.error_kind, e.error FROM executions e JOIN lanes l ON l.lane = e.lane
     LEFT JOIN executors x ON x.executor = e.executor WHERE e.job_id = ? AND e.attempt > ? ORDER BY e.attempt LIMIT ?"""
 _EXECUTIONS_OUTCOME = LISTINGS["executions"].columns.index("outcome")
 
@@ -43,15 +46,15 @@ _EXECUTORS = "SELECT executor, node, name, running FROM v_executors ORDER BY exe
 _TASKS = "SELECT name, runner, queue, retry, timeout_ms, priority FROM tasks ORDER BY name"
 _LANES = "SELECT lane, tenant, queue, task, priority FROM lanes"
 _COUNTS = """SELECT applied, epoch, finished, executions, (SELECT total(scheduled + ready + retrying) FROM lanes),
-    (SELECT count(*) FROM lanes), (SELECT count(*) FROM executors), (SELECT count(*) FROM tasks), (SELECT count(*) FROM leases),
-    (SELECT count(*) FROM sessions), (SELECT count(*) FROM keys) FROM meta"""
+    (SELECT count(*) FROM lanes), (SELECT count(*) FROM executors), (SELECT count(*) FROM tasks),
+    (SELECT count(*) FROM leases), (SELECT count(*) FROM sessions), (SELECT count(*) FROM keys) FROM meta"""
 _COUNTED = (
     "applied", "epoch", "rows.finished", "rows.executions", "rows.jobs", "rows.lanes", "rows.executors", "rows.tasks",
     "rows.leases", "rows.sessions", "rows.keys",
 )  # fmt: skip
 
 
-def listing(database: apsw.Connection, path: Path, name: str, chosen: dict[str, Any]) -> list[Any]:
+def listing(database: Database, path: Path, name: str, chosen: dict[str, Any]) -> list[Any]:
     """Returns [columns, rows, more].
 
     Raises:
@@ -65,12 +68,13 @@ def listing(database: apsw.Connection, path: Path, name: str, chosen: dict[str, 
 Answer = tuple[list[list[Any]], bool]
 
 
-def _jobs(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) -> Answer:
+def _jobs(database: Database, _path: Path, chosen: dict[str, Any]) -> Answer:
     limit: int = chosen["limit"]
     below: int = chosen.get("after_id") or database.execute(_NEWEST).get + 1
     floor = below - 1 - SCAN_IDS if scans(chosen) else 0
     lanes = {row[0]: row for row in database.execute(_LANES)}
-    conditions, bound = "id < ? AND id > ?", [below, max(0, floor)]
+    conditions = "id < ? AND id > ?"
+    bound: list[Any] = [below, max(0, floor)]
     named = {key: chosen[key] for key in ("tenant", "queue", "task") if key in chosen}
     if named:
         positions = {"tenant": 1, "queue": 2, "task": 3}
@@ -109,7 +113,7 @@ def _done_filter(state: int | None) -> str | None:
     return f" AND state = {state}" + (f" AND state <> {SUCCEEDED}" if state != SUCCEEDED else "")
 
 
-def _job(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) -> Answer:
+def _job(database: Database, _path: Path, chosen: dict[str, Any]) -> Answer:
     rows = [list(row) for one in (_JOB_LIVE, _JOB_DONE) for row in database.execute(one, (chosen["id"],))]
     for row in rows:
         row[_JOB_STATE] = STATES[row[_JOB_STATE]]
@@ -117,7 +121,7 @@ def _job(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) -> Answ
     return rows, False
 
 
-def _executions(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) -> Answer:
+def _executions(database: Database, _path: Path, chosen: dict[str, Any]) -> Answer:
     limit: int = chosen["limit"]
     bound = (chosen["job_id"], chosen.get("after_attempt", 0), limit + 1)
     rows = [list(row) for row in database.execute(_EXECUTIONS, bound)]
@@ -126,33 +130,33 @@ def _executions(database: apsw.Connection, _path: Path, chosen: dict[str, Any]) 
     return rows[:limit], len(rows) > limit
 
 
-def _queues(database: apsw.Connection, _path: Path, _chosen: dict[str, Any]) -> Answer:
+def _queues(database: Database, _path: Path, _chosen: dict[str, Any]) -> Answer:
     return [list(row) for row in database.execute(_QUEUES)], False
 
 
-def _executors(database: apsw.Connection, _path: Path, _chosen: dict[str, Any]) -> Answer:
+def _executors(database: Database, _path: Path, _chosen: dict[str, Any]) -> Answer:
     return [list(row) for row in database.execute(_EXECUTORS)], False
 
 
-def _tasks(database: apsw.Connection, _path: Path, _chosen: dict[str, Any]) -> Answer:
+def _tasks(database: Database, _path: Path, _chosen: dict[str, Any]) -> Answer:
     rows = [list(row) for row in database.execute(_TASKS)]
     for row in rows:
         row[3] = unpack(row[3])
     return rows, False
 
 
-def _stat(database: apsw.Connection, path: Path, _chosen: dict[str, Any]) -> Answer:
+def _stat(database: Database, path: Path, _chosen: dict[str, Any]) -> Answer:
     row = database.execute(_COUNTS).get
     rows = [[name, int(value)] for name, value in zip(_COUNTED, row, strict=True)]
-    for name in ("page_size", "page_count", "freelist_count", "user_version"):
-        rows.append([f"file.{name}", database.pragma(name)])
+    pragmas = ("page_size", "page_count", "freelist_count", "user_version")
+    rows += [[f"file.{name}", database.pragma(name)] for name in pragmas]
     for name, suffix in (("file.bytes", ""), ("file.wal_bytes", "-wal")):
         file = path.with_name(path.name + suffix)
         rows.append([name, file.stat().st_size if file.exists() else 0])
     return rows, False
 
 
-_ANSWERS: dict[str, Callable[[apsw.Connection, Path, dict[str, Any]], Answer]] = {
+_ANSWERS: dict[str, Callable[[Database, Path, dict[str, Any]], Answer]] = {
     "jobs": _jobs,
     "job": _job,
     "executions": _executions,

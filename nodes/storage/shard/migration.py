@@ -1,7 +1,8 @@
 """Makes a shard file and brings an older one up to date.
 
-Decides whether a file is ours, new, old or too new. sqlite-utils (over the standard library's SQLite) does the work and has closed the file
-before the writer opens it: two SQLite libraries in one process would drop each other's locks. Rule: docs/shard-file.md.
+Decides whether a file is ours, new, old or too new. sqlite-utils (over the standard library's SQLite) does the work and
+has closed the file before the writer opens it: two SQLite libraries in one process would drop each other's locks.
+Rule: docs/shard-file.md.
 """
 
 import sqlite3
@@ -25,11 +26,13 @@ def check_identity(path: Path, application_id: int, version: int) -> None:
     """
     if application_id != APPLICATION_ID:
         raise ShardFileError(
-            f"{path} is an SQLite file but no shard (application_id {application_id:#x}); move it away or name another file"
+            f"{path} is an SQLite file but no shard (application_id {application_id:#x}); move it away or"
+            " name another file"
         )
     if version > SCHEMA_VERSION:
         raise ShardFileError(
-            f"{path} has schema version {version} and this program knows {SCHEMA_VERSION}; upgrade mainspring on this machine"
+            f"{path} has schema version {version} and this program knows {SCHEMA_VERSION}; upgrade mainspring"
+            " on this machine"
         )
 
 

@@ -1,7 +1,7 @@
 """Opens a shard file to read it from outside the node, whether the node runs or not.
 
-Decides how, and refuses files that are missing, foreign or newer. Must not be used by a process that writes shards: it uses the standard library's
-SQLite, and two SQLite libraries in one process drop each other's locks.
+Decides how, and refuses files that are missing, foreign or newer. Must not be used by a process that writes shards: it
+uses the standard library's SQLite, and two SQLite libraries in one process drop each other's locks.
 """
 
 import sqlite3
@@ -17,13 +17,16 @@ def open_offline(path: str | Path) -> sqlite3.Connection:
     """Opens a shard file read-only; rows come as `sqlite3.Row`.
 
     Args:
-        path: the file. Its folder must be writable if the node runs or was killed, because SQLite keeps the index of the WAL there.
+        path: the file. If the node runs or was killed, its folder must be writable: SQLite keeps the index of the WAL
+            there.
 
     Returns:
-        A connection that cannot write. Short reads harm nobody; one that stays open in a transaction keeps the node from shortening the WAL.
+        A connection that cannot write. Short reads harm nobody; one that stays open keeps the node from shortening
+        the WAL.
 
     Raises:
-        ShardFileError: the file is missing, no shard, newer than this program, or not readable; the text says what to do.
+        ShardFileError: the file is missing, no shard, newer than this program, or not readable; the text says what
+            to do.
     """
     path = Path(path)
     if not path.is_file():

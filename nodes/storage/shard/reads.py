@@ -1,12 +1,13 @@
 """Answers what a shard machine may ask, from the rows.
 
-Decides which statement answers which question. Must not know listings for people (listings.py). Rule: actors/store.py.
+Decides which statement answers which question. Must not know listings for people (listings.py).
+Rule: actors/store.py.
 """
+
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
 
 from pathlib import Path
 from typing import Any
-
-import apsw
 
 from ....actors.store import (
     DONE_COLUMNS,
@@ -20,6 +21,7 @@ from ....actors.store import (
     ReadReady,
 )
 from .batch import pack, unpack
+from .database import Database, Rows
 from .listings import listing
 
 _LIVE = f"SELECT {', '.join(LIVE_COLUMNS)} FROM jobs"
@@ -36,7 +38,7 @@ _EXPIRED = "SELECT id FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ?
 _RETRY = LIVE_COLUMNS.index("retry")
 
 
-def answer(database: apsw.Connection, path: Path, read: Read) -> list[Any]:
+def answer(database: Database, path: Path, read: Read) -> list[Any]:
     """Answers one question as of the last applied entry.
 
     Raises:
@@ -57,7 +59,7 @@ def answer(database: apsw.Connection, path: Path, read: Read) -> list[Any]:
             return listing(database, path, name, chosen)
 
 
-def _jobs(database: apsw.Connection, ids: list[int]) -> list[Any]:
+def _jobs(database: Database, ids: list[int]) -> list[Any]:
     text = (pack(ids),)
     found: dict[int, list[Any]] = {row[0]: row for row in _live(database.execute(_BY_ID, text))}
     if len(found) < len(ids):
@@ -65,7 +67,7 @@ def _jobs(database: apsw.Connection, ids: list[int]) -> list[Any]:
     return [found[id] for id in dict.fromkeys(ids) if id in found]
 
 
-def _live(cursor: apsw.Cursor) -> list[list[Any]]:
+def _live(cursor: Rows) -> list[list[Any]]:
     rows = [list(row) for row in cursor]
     for row in rows:
         if row[_RETRY] is not None:

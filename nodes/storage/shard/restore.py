@@ -1,15 +1,17 @@
 """What a machine takes over from a shard file.
 
-Decides which rows those are: never `jobs`, never history, so a restart costs the same whatever stands there. Rule: actors/store.py, Restored.
+Decides which rows those are: never `jobs`, never history, so a restart costs the same whatever stands there.
+Rule: actors/store.py, Restored.
 """
 
-import apsw
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
 
 from ....actors.entries import EXECUTOR_COLUMNS, LANE_COLUMNS
 from ....actors.store import Restored
 from ....broker.wire.rows import TASK_COLUMNS
 from .apply import Meta
 from .batch import unpack
+from .database import Database
 
 _LANES = f"SELECT {', '.join(LANE_COLUMNS)}, scheduled + ready + retrying FROM lanes ORDER BY lane"
 _EXECUTORS = f"SELECT {', '.join(EXECUTOR_COLUMNS)} FROM executors ORDER BY executor"
@@ -24,7 +26,7 @@ _TENANTS = "SELECT lane, tenant FROM lanes"
 _RETRY = TASK_COLUMNS.index("retry")
 
 
-def restore(database: apsw.Connection, meta: Meta) -> Restored:
+def restore(database: Database, meta: Meta) -> Restored:
     """Returns what a new machine starts from, as of `meta`."""
     tasks = [list(row) for row in database.execute(_TASKS)]
     for row in tasks:
@@ -46,6 +48,6 @@ def restore(database: apsw.Connection, meta: Meta) -> Restored:
     )
 
 
-def read_tenants(database: apsw.Connection) -> dict[int, str]:
+def read_tenants(database: Database) -> dict[int, str]:
     """Returns lane -> tenant."""
     return dict(database.execute(_TENANTS))

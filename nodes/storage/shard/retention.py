@@ -1,17 +1,16 @@
 """Retention: which finished jobs and which idempotency keys go.
 
-Decides the order (by the stamp of the entry that ended the job, then by id), which every replica must share. Must not know when retention
-runs: the leader logs that. Rule: the PRUNE and KEYS_END ops of actors/entries.py.
+Decides the order (by the stamp of the entry that ended the job, then by id), which every replica must share. Must not
+know when retention runs: the leader logs that. Rule: the PRUNE and KEYS_END ops of actors/entries.py.
 """
 
 import heapq
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
-import apsw
-
 from ....actors.jobs.lifecycle import CANCELLED, DEAD, EXPIRED, SUCCEEDED
 from .batch import pack
+from .database import Database
 
 _LANES = "SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0"
 _LANES_OF_QUEUE = _LANES + " AND queue = ?"
@@ -24,7 +23,7 @@ _FINISHED_STATES = (SUCCEEDED, DEAD, CANCELLED, EXPIRED)
 
 
 def prune(
-    database: apsw.Connection, queue: str | None, finished_before_ms: int | None, keep: int | None, limit: int
+    database: Database, queue: str | None, finished_before_ms: int | None, keep: int | None, limit: int
 ) -> tuple[dict[int, dict[int, int]], int]:
     """Deletes finished jobs and their executions.
 
@@ -41,10 +40,10 @@ def prune(
     kept = dict(database.execute(_LANES) if queue is None else database.execute(_LANES_OF_QUEUE, (queue,)))
     surplus = 0 if keep is None else max(0, sum(kept.values()) - keep)
 
-    # Both rules take a beginning of one order, so what goes is the longer of the two beginnings. A lane is read in that order
-    # from its index, a merge of the lanes stops at the first row that stays, and no row that stays is looked at but one a lane.
+    # Both rules take a beginning of one order, so what goes is the longer of the two beginnings. A lane is read in that
+    # order from its index, and a merge of the lanes looks at one row a lane that stays, no more.
     def oldest(lane: int) -> Iterator[tuple[int, int, int, int]]:
-        yield from database.cursor().execute(_OLDEST, (lane, limit))
+        yield from database.execute(_OLDEST, (lane, limit))
 
     ordered = islice(heapq.merge(*map(oldest, kept)), limit)
     gone = [
@@ -64,6 +63,6 @@ def prune(
     return by_lane, database.changes()
 
 
-def end_keys(database: apsw.Connection, before_ms: int) -> None:
+def end_keys(database: Database, before_ms: int) -> None:
     """Deletes the idempotency keys whose stated time ended before this."""
     database.execute(_END_KEYS, (before_ms,))

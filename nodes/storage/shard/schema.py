@@ -1,7 +1,8 @@
 """The tables of a shard file, and how an older file becomes one of today.
 
-Decides tables, columns and indexes; each column says in the file itself why it is there. Must not know entries or the writer.
-Every change of a table, an index or a view is a new version and a new migration; a version once released stays as it is.
+Decides tables, columns and indexes; each column says in the file itself why it is there. Must not know entries or the
+writer. Every change of a table, an index or a view is a new version and a new migration; a version once released
+stays as it is.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x4D535052
 """PRAGMA application_id of every shard file ("MSPR"): tells ours from anybody else's."""
 
-# The comments inside the statements are kept by SQLite and shown by `.schema`, so the file explains itself. Small columns stand before
-# payload and result, so that a listing does not walk the overflow pages of a large payload.
+# The comments inside the statements are kept by SQLite and shown by `.schema`, so the file explains itself. Small
+# columns stand before payload and result, so that a listing does not walk the overflow pages of a large payload.
 _TABLES_1 = (
     """
     CREATE TABLE meta (
@@ -89,7 +90,7 @@ _TABLES_1 = (
         attempts INTEGER NOT NULL,
         created_ms INTEGER NOT NULL,
         scheduled_ms INTEGER NOT NULL,
-        finished_ms INTEGER NOT NULL,    -- stamp of the entry that ended it: it never goes back, so retention goes by it
+        finished_ms INTEGER NOT NULL,    -- stamp of the entry that ended it; never goes back, retention goes by it
         key TEXT,                        -- from here to trace: what is needed to run the job again as it was
         retry TEXT,
         timeout_ms INTEGER,
@@ -106,7 +107,8 @@ _TABLES_1 = (
         job_id INTEGER NOT NULL,
         attempt INTEGER NOT NULL,        -- 1, 2, 3, ... of its job
         lane INTEGER NOT NULL,
-        outcome INTEGER NOT NULL,        -- 1 succeeded, 2 failed, 3 timed_out, 4 crashed, 5 cancelled, 6 lost, 7 returned
+        outcome INTEGER NOT NULL,        -- 1 succeeded, 2 failed, 3 timed_out, 4 crashed, 5 cancelled, 6 lost,
+                                         -- 7 returned
         executor INTEGER,
         scheduled_ms INTEGER,            -- when this attempt was due
         started_ms INTEGER,              -- by the executor's clock; NULL if it never started
@@ -151,7 +153,7 @@ _TABLES_1 = (
 
 def _version_1(database: "Database") -> None:
     for statement in _TABLES_1:
-        database.execute(statement)
+        database.conn.execute(statement)
     for name, select in VIEWS.items():
         database.create_view(name, select)
 

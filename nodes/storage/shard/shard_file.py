@@ -1,6 +1,7 @@
 """The shard file itself: opened, written in transactions, checkpointed, closed.
 
-Decides transactions, locks and durability. Must not know what ops mean or how rows are read. Rule: docs/shard-file.md, "Durability".
+Decides transactions, locks and durability. Must not know what ops mean or how rows are read.
+Rule: docs/shard-file.md, "Durability".
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from ....actors.store import Read, Restored
 from ..log.files import Files, OsFiles
 from . import reads, restore
 from .apply import read_meta, write
+from .database import Database
 from .migration import check_header, migrate, needs_migration
 
 BUSY_TIMEOUT_MS = 5
@@ -48,8 +50,8 @@ def shard_file_name(tenant: str, shard: int) -> str:
 class ShardFile:
     """A `ShardStore` over one SQLite file.
 
-    It is the file's only writer, and the only one that should checkpoint it. Any other process may read the file with any SQLite of 3.38 or
-    later; this process must not open it with another SQLite library than apsw's.
+    It is the file's only writer, and the only one that should checkpoint it. Any other process may read the file with
+    any SQLite of 3.38 or later; this process must not open it with another SQLite library than apsw's.
 
     Args:
         path: the file; made if it is missing, migrated if it is old.
@@ -79,10 +81,11 @@ class ShardFile:
         self._meta = read_meta(self._database)
         self._tenants = restore.read_tenants(self._database)
         self._durable = 0
-        # For fsync alone. It stays open while SQLite is: closing any descriptor of a database file drops the locks that SQLite holds on it.
+        # For fsync alone. It stays open while SQLite is: closing any descriptor of a database file drops the locks that
+        # SQLite holds on it.
         self._plain = self._files.open(self.path)
 
-    def _open(self, vfs: str | None) -> apsw.Connection:
+    def _open(self, vfs: str | None) -> Database:
         check_header(self.path)
         database = _connect(self.path, vfs)
         try:
@@ -108,7 +111,7 @@ class ShardFile:
         database.set_wal_hook(self._committed)
         return database
 
-    def _committed(self, _database: apsw.Connection, _name: str, pages: int) -> int:
+    def _committed(self, _database: Database, _name: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
@@ -131,7 +134,8 @@ class ShardFile:
         """Applies entries in one transaction, as `ShardStore.apply` says.
 
         Returns:
-            False if somebody else holds a lock: nothing was written, and nothing is lost if the same entries come again.
+            False if somebody else holds a lock: nothing was written, and nothing is lost if the same entries come
+            again.
 
         Raises:
             apsw.FullError: the disk is full; nothing was written.
@@ -174,13 +178,13 @@ class ShardFile:
     def checkpoint(self) -> Checkpoint:
         """Copies what it can of the WAL into the database file, without waiting for readers.
 
-        `complete` in the answer means that all of it was copied and fsynced, and the WAL starts again with the next commit.
+        `complete` in the answer means that all of it was copied and fsynced; the next commit starts the WAL again.
         """
         try:
             done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
         except apsw.BusyError:
             done = Checkpoint(self._wal_pages, 0)
-        # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance later is early enough.
+        # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance later will do.
         self._checkpoint_at = max(self._checkpoint_pages, done.log + self._checkpoint_pages // 4)
         if done.complete:
             self._checkpoint_at = self._checkpoint_pages
@@ -194,8 +198,8 @@ class ShardFile:
     def make_durable(self) -> int:
         """Makes everything applied survive a power loss, and returns `durable_applied`.
 
-        It fsyncs the WAL and the database file rather than trust a checkpoint: a reader may keep a checkpoint from copying, and another process's
-        checkpoint may have copied without fsync.
+        It fsyncs the WAL and the database file rather than trust a checkpoint: a reader may keep a checkpoint from
+        copying, and another process's checkpoint may have copied without fsync.
 
         Raises:
             OSError: the fsync failed; the process must end, and nobody may try it again.
@@ -225,7 +229,7 @@ class ShardFile:
         self._plain.close()
 
 
-def _connect(path: Path, vfs: str | None) -> apsw.Connection:
-    database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
+def _connect(path: Path, vfs: str | None) -> Database:
+    database: Database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
     database.set_busy_timeout(BUSY_TIMEOUT_MS)
     return database

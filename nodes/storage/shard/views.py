@@ -1,8 +1,11 @@
 """The views of a shard file: what people and tools read.
 
-Decides the contract that docs/shard-file.md describes: names and columns of views stay, columns may be added behind the others. Must not know
-how rows are written. Only functions that SQLite 3.38 has are used, so any current shell opens a shard.
+Decides the contract that docs/shard-file.md describes: names and columns of views stay, columns may be added behind
+the others. Must not know how rows are written. Only functions that SQLite 3.38 has are used, so any current shell
+opens a shard.
 """
+
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
 
 from ....actors.jobs.lifecycle import OUTCOMES, READY, RETRYING, SCHEDULED, STATES, SUCCEEDED, TERMINAL
 from ....broker.wire.ids import SEQUENCE_BITS, SEQUENCE_MAX
@@ -46,7 +49,8 @@ def _jobs_arm(table: str, state: str, due_ms: str, finished_ms: str, error: str,
     {_json("j.payload")} AS payload, {_json(result)} AS result, {error} AS error, j.key AS key,
     {_iso("j.created_ms")} AS created_at, {_iso("j.scheduled_ms")} AS scheduled_at,
     {_iso(f"(SELECT e.started_ms {_LAST})")} AS started_at, {_iso(finished_ms)} AS finished_at,
-    {_iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms, {due_ms} AS due_ms,
+    {_iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms,
+    {due_ms} AS due_ms,
     (SELECT e.started_ms {_LAST}) AS started_ms, {finished_ms} AS finished_ms, j.expires_ms AS expires_ms,
     j.timeout_ms AS timeout_ms, j.retry AS retry, j.trace AS trace
 FROM {table} j JOIN lanes l ON l.lane = j.lane"""
@@ -69,18 +73,21 @@ _JOBS_DONE = _jobs_arm(
     "j.result",
 )
 
-_EXECUTIONS = f"""SELECT e.job_id AS job_id, {_shown("e.job_id")} AS job, e.attempt AS attempt, l.tenant AS tenant, l.queue AS queue,
-    l.task AS task, {_iso("e.scheduled_ms")} AS scheduled_at, {_iso("e.started_ms")} AS started_at,
-    {_iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor, {_named("e.outcome", OUTCOMES)} AS outcome,
+_EXECUTIONS = f"""SELECT e.job_id AS job_id, {_shown("e.job_id")} AS job, e.attempt AS attempt,
+    l.tenant AS tenant, l.queue AS queue, l.task AS task, {_iso("e.scheduled_ms")} AS scheduled_at,
+    {_iso("e.started_ms")} AS started_at, {_iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor,
+    {_named("e.outcome", OUTCOMES)} AS outcome,
     e.error_kind AS error_kind, e.error AS error, e.finished_ms - e.started_ms AS duration_ms,
     e.started_ms - e.scheduled_ms AS lateness_ms, e.scheduled_ms AS scheduled_ms, e.started_ms AS started_ms,
     e.finished_ms AS finished_ms
 FROM executions e JOIN lanes l ON l.lane = e.lane LEFT JOIN executors x ON x.executor = e.executor"""
 
-_LEASES = f"""SELECT s.id AS job_id, {_shown("s.id")} AS job, s.attempt AS attempt, l.tenant AS tenant, l.queue AS queue, l.task AS task,
+_LEASES = f"""SELECT s.id AS job_id, {_shown("s.id")} AS job, s.attempt AS attempt,
+    l.tenant AS tenant, l.queue AS queue, l.task AS task,
     x.node AS node, x.name AS executor, s.incarnation AS incarnation, s.epoch AS epoch, s.entry AS entry,
     {_iso("s.leased_ms")} AS leased_at, s.leased_ms AS leased_ms
-FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes l ON l.lane = j.lane LEFT JOIN executors x ON x.executor = s.executor"""
+FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes l ON l.lane = j.lane
+    LEFT JOIN executors x ON x.executor = s.executor"""
 
 _COUNTED = ("scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired")
 

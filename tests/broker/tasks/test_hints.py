@@ -118,7 +118,7 @@ def test_models_come_back_by_alias_and_with_what_json_lacks() -> None:
     ("hint", "value", "text"),
     [
         (datetime, "2026-01-01", "argument 'it' is str where datetime is annotated; pass a datetime"),
-        (date, datetime(2026, 1, 1), "argument 'it' is datetime where date is annotated"),  # noqa: DTZ001
+        (date, datetime(2026, 1, 1), "argument 'it' is datetime where date is annotated"),  # noqa: DTZ001  (naive on purpose)
         (list[date], [date(2026, 1, 1), 5], r"argument 'it'\[1\] is int where date is annotated"),
         (list[date], 5, "argument 'it' is int where a list is annotated"),
         (dict[str, date], {"a": 5}, r"argument 'it'\['a'\] is int where date is annotated"),

@@ -15,7 +15,7 @@ def plain(a: int, b: "str" = "x", *, c: float = 0.5) -> None:
     """Nothing to convert."""
 
 
-def dated(a: date, /, *rest: date, end: date | None = None, **more: date) -> date:  # type: ignore[empty-body]
+def dated(a: date, /, *rest: date, end: date | None = None, **more: date) -> date:
     """Every kind of parameter."""
     return a
 
@@ -100,9 +100,9 @@ def test_two_contexts_and_bundles_of_them_are_refused() -> None:
 def test_an_annotation_that_cannot_be_resolved_is_refused_by_name() -> None:
     """A type that exists for the type checker alone is no type at run time."""
 
-    def handler(when: "Nowhere") -> None: ...  # noqa: F821
+    def handler(when: "Nowhere") -> None: ...  # noqa: F821  (unresolved on purpose)
 
-    def returns() -> "Nowhere": ...  # noqa: F821
+    def returns() -> "Nowhere": ...  # noqa: F821  (unresolved on purpose)
 
     with pytest.raises(InvalidTask, match=r"annotation of 'when' in jobs.handler cannot be resolved"):
         Signature(handler, "jobs.handler")

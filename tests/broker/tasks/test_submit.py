@@ -33,7 +33,7 @@ def test_a_delay_is_never_shortened(seconds: float) -> None:
     assert seconds * 1000 - 1e-3 <= span_ms("delay", seconds) < seconds * 1000 + 1 + 1e-3
 
 
-@given(moment=st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.timezones()))  # noqa: DTZ001
+@given(moment=st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.timezones()))  # noqa: DTZ001  (naive on purpose)
 def test_an_instant_rounds_up(moment: datetime) -> None:
     """A due time is the first millisecond that is not before the instant."""
     if moment < datetime(1970, 1, 1, tzinfo=UTC):
@@ -61,7 +61,7 @@ def test_decimal_fractions_are_meant(seconds: float, ms: int) -> None:
         ({"delay": timedelta(days=-1)}, "give 0 or more seconds"),
         ({"delay": float("inf")}, "give a finite number of seconds"),
         ({"delay": 1e11}, "at most a hundred years"),
-        ({"at": datetime(2026, 1, 1)}, "has no time zone; give one, as in"),  # noqa: DTZ001
+        ({"at": datetime(2026, 1, 1)}, "has no time zone; give one, as in"),  # noqa: DTZ001  (naive on purpose)
         ({"at": "tomorrow"}, "at is 'tomorrow'; give a datetime with a time zone"),
         ({"at": datetime(1969, 1, 1, tzinfo=UTC)}, "before 1970; give a later instant"),
         ({"key": ""}, "key is ''; give text of 1 to 200 characters"),
@@ -78,4 +78,4 @@ def test_decimal_fractions_are_meant(seconds: float, ms: int) -> None:
 def test_options_out_of_range_are_refused(options: dict[str, object], text: str) -> None:
     """Each error names the option and the mend."""
     with pytest.raises(InvalidOption, match=text):
-        submit_options(**options)  # type: ignore[arg-type]
+        submit_options(**options)  # type: ignore[arg-type]  (wrong on purpose)

@@ -40,7 +40,7 @@ def test_a_job_names_task_payload_and_options() -> None:
     assert made.returns is int
     assert made == add.job(1, b=3)
     with pytest.raises(AttributeError):
-        made.task = "other"  # type: ignore[misc]
+        made.task = "other"  # type: ignore[misc]  (wrong on purpose)
 
 
 def test_options_are_brought_to_wire_units() -> None:
@@ -70,7 +70,7 @@ def test_the_runner_follows_the_kind_of_function() -> None:
     with pytest.raises(InvalidTask, match="is async def, which the process runner does not run; leave runner out"):
         task(runner="process")(coroutine)
     with pytest.raises(InvalidTask, match="runner 'fibre' is unknown; give one of process, asyncio, thread"):
-        task(runner="fibre")  # type: ignore[arg-type]
+        task(runner="fibre")  # type: ignore[arg-type]  (wrong on purpose)
 
 
 def test_what_is_no_handler_is_refused() -> None:
@@ -119,13 +119,13 @@ def test_a_decorator_with_options_can_be_kept_and_refined() -> None:
 def test_options_out_of_range_are_refused_at_once(options: dict[str, object], text: str) -> None:
     """The error comes from the decorator, and names the option and what it may be."""
     with pytest.raises(InvalidOption, match=text):
-        task(**options)  # type: ignore[arg-type]
+        task(**options)  # type: ignore[arg-type]  (wrong on purpose)
 
 
 def test_unknown_options_are_refused() -> None:
     """A misspelt option is no option."""
     with pytest.raises(TypeError, match="task takes no option retry; it takes name, queue, retries"):
-        task(retry=3)  # type: ignore[call-overload]
+        task(retry=3)  # type: ignore[call-overload]  (wrong on purpose)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_unknown_options_are_refused() -> None:
 )
 def test_backoff_is_a_base_or_a_pair(backoff: object, base_ms: int, cap_ms: int) -> None:
     """One figure keeps the usual cap unless it is above it."""
-    retry = task(backoff=backoff)(add.func).options.retry  # type: ignore[arg-type]
+    retry = task(backoff=backoff)(add.func).options.retry  # type: ignore[arg-type]  (wrong on purpose)
 
     assert (retry.base_ms, retry.cap_ms) == (base_ms, cap_ms)
 
@@ -169,7 +169,7 @@ def test_a_plain_call_takes_the_context_given_or_the_one_at_hand() -> None:
 
     assert asyncio.run(send("x")) == ["x", "mail.send"]
     assert asyncio.run(send.func(mine, "x")) == ["x", "mine"]
-    assert asyncio.run(send(mine, "x")) == ["x", "mine"]  # type: ignore[arg-type, call-arg]
+    assert asyncio.run(send(mine, "x")) == ["x", "mine"]  # type: ignore[arg-type, call-arg]  (wrong on purpose)
 
 
 def test_a_job_by_name_takes_anything_that_travels() -> None:
@@ -184,7 +184,7 @@ def test_a_job_by_name_takes_anything_that_travels() -> None:
 def test_a_tasks_signature_is_inspected_late() -> None:
     """A type that is defined below the task is there when the first job is made."""
 
-    def handler(it: "Later") -> None: ...  # noqa: F821
+    def handler(it: "Later") -> None: ...  # noqa: F821  (unresolved on purpose)
 
     made: Task[..., None] = task(name="jobs.late")(handler)
     vars(sys.modules[__name__])["Later"] = int

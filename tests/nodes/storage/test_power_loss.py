@@ -13,7 +13,7 @@ import pytest
 
 from mainspring.actors.log import LogDamaged
 from mainspring.chaos.disk.disk import Disk, Event, Loss
-from mainspring.chaos.disk.plain_files import DiskFiles
+from mainspring.chaos.disk.plain_files import DiskFiles, DiskPlainFile
 from mainspring.chaos.disk.vfs import DiskVfs
 from mainspring.nodes.storage.log.errors import LogFailed
 from mainspring.nodes.storage.log.files import Files, OsFiles, OsPlainFile, PlainFile
@@ -85,6 +85,7 @@ class Weather:
         *,
         synchronous: Synchronous = "full",
         files: Callable[[Disk], Files] = DiskFiles,
+        engine: type[LocalLog] = LocalLog,
         cut_share: float = 1.0,
         start: Path | None = None,
     ) -> None:
@@ -97,6 +98,7 @@ class Weather:
         self.floors = dict.fromkeys(GROUPS, 1)
         self._tmp_path = tmp_path
         self._synchronous: Synchronous = synchronous
+        self._engine = engine
         self._cut_share = cut_share
         self._now_ns = 0
         directory = start or tmp_path / "disk"
@@ -129,13 +131,15 @@ class Weather:
         """Cuts begin and end."""
         self.vfs = DiskVfs(self.disk)
         self.disk.on_event = self.cut
-        yield
-        self.disk.on_event = None
-        self.vfs.close()
+        try:
+            yield
+        finally:
+            self.disk.on_event = None
+            self.vfs.close()
 
     def open(self) -> LocalLog:
         """Starts a life."""
-        log = LocalLog(
+        log = self._engine(
             self.disk.directory,
             segment_bytes=40_000,
             checkpoint_pages=12,
@@ -257,10 +261,46 @@ class BytesForgotten(DiskFiles):
         """Does nothing."""
 
 
-@pytest.mark.parametrize("mutant", [NamesForgotten, BytesForgotten])
+class ForgetfulFile(DiskPlainFile):
+    """An open file that is never synced."""
+
+    def sync(self) -> None:
+        """Does nothing."""
+
+
+class EpochsForgotten(DiskFiles):
+    """A mutant: epochs are written and not synced."""
+
+    def open(self, path: Path) -> PlainFile:
+        """Opens a file that forgets."""
+        return ForgetfulFile(self._disk, path)
+
+
+@pytest.mark.parametrize("mutant", [NamesForgotten, BytesForgotten, EpochsForgotten])
 def test_the_weather_notices_forgotten_syncs(tmp_path: Path, mutant: Callable[[Disk], Files]):
     """Each sync outside SQLite is needed: without it something is lost after some cut."""
     weather = Weather(tmp_path, 2, files=mutant, cut_share=0.5)
+    weather.run(steps=40)
+    assert weather.losses() > 0
+
+
+class NotesFirst(LocalLog):
+    """A mutant: the side file is written before the commit that it speaks of."""
+
+    def sync(self) -> None:
+        """Notes what waits, and then commits it."""
+        groups = {group: (state.synced, state.synced_crc) for group, state in self._groups.items()}
+        for group, index, _, _, crc, _ in self._pending:
+            self._groups[group].synced, self._groups[group].synced_crc = index, crc
+        self._note(self._elapsed_ns())
+        for group, (index, crc) in groups.items():
+            self._groups[group].synced, self._groups[group].synced_crc = index, crc
+        super().sync()
+
+
+def test_the_weather_notices_a_side_file_ahead_of_the_log(tmp_path: Path):
+    """If the note came first, some cut would leave it ahead, and the log would refuse to open."""
+    weather = Weather(tmp_path, 3, engine=NotesFirst, cut_share=0.5)
     weather.run(steps=40)
     assert weather.losses() > 0
 

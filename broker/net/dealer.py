@@ -1,0 +1,96 @@
+"""A DEALER socket: one peer's end of a conversation with a coordinator.
+
+Decides that nothing ever blocks here and that a frame too many is dropped: machines send again what is not answered. Knows nothing of
+messages. Several frames of one multipart are several messages, each whole.
+"""
+
+from collections.abc import Sequence
+
+import zmq
+
+from ..wire.limits import FRAME_BYTES_MAX
+
+HIGH_WATER_FRAMES = 10_000
+RECONNECT_MIN_MS = 20
+RECONNECT_MAX_MS = 100
+HEARTBEAT_MS = 5_000
+HEARTBEAT_TIMEOUT_MS = 15_000
+GOODBYE_LINGER_MS = 50
+
+assert RECONNECT_MIN_MS < RECONNECT_MAX_MS
+
+
+class Dealer:
+    """One connection. Not thread-safe; sleep on `fds`, which are edge-triggered: receive until nothing is left first.
+
+    Attributes:
+        name: the endpoint as bytes, by which machines name this peer.
+        fds: the descriptors that become readable when `receive` or `reconnected` may have news.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        """Begins to connect, and keeps at it.
+
+        Raises:
+            ValueError: the endpoint is none.
+        """
+        self.name = endpoint.encode()
+        socket = self._socket = context.socket(zmq.DEALER)
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.SNDHWM, HIGH_WATER_FRAMES),
+            (zmq.RCVHWM, HIGH_WATER_FRAMES),
+            (zmq.MAXMSGSIZE, FRAME_BYTES_MAX),
+            (zmq.RECONNECT_IVL, RECONNECT_MIN_MS),
+            (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
+            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
+            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
+        ):
+            socket.setsockopt(option, value)
+        # The monitor says when a connection stands, again or for the first time; inproc has none and never breaks.
+        self._monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"cannot connect to {endpoint}: {error}; give ipc://PATH or tcp://HOST:PORT") from None
+        self._socket_fd: int = socket.getsockopt(zmq.FD)
+        self._monitor_fd: int = self._monitor.getsockopt(zmq.FD)
+        self.fds = (self._socket_fd, self._monitor_fd)
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        """Sends frames as one multipart; returns False if they were dropped, for the peer has not taken earlier ones."""
+        try:
+            if len(frames) == 1:
+                self._socket.send(frames[0], zmq.NOBLOCK)
+            else:
+                self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self, limit: int = 1024) -> list[bytes]:
+        """Returns the frames that have arrived, about `limit` at the most; call it until it returns none."""
+        found: list[bytes] = []
+        socket = self._socket
+        while len(found) < limit and socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:  # an int test is cheaper than an exception
+            found.append(socket.recv(zmq.NOBLOCK))
+            while socket.getsockopt(zmq.RCVMORE):
+                found.append(socket.recv(zmq.NOBLOCK))
+        return found
+
+    def reconnected(self) -> bool:
+        """Says whether a connection was made since the last call."""
+        news = False
+        while self._monitor.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            self._monitor.recv_multipart(zmq.NOBLOCK)
+            news = True
+        return news
+
+    def close(self, *, is_goodbye: bool = False) -> None:
+        """Closes the sockets; a goodbye that was sent gets a moment to leave."""
+        if is_goodbye:
+            self._socket.setsockopt(zmq.LINGER, GOODBYE_LINGER_MS)
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close()

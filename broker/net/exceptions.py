@@ -1,0 +1,143 @@
+"""What can go wrong between a client and its cluster, as exceptions for people.
+
+Decides which class a failure of the machine becomes and what may be concluded from it. Must not know how a failure came about; the texts that
+say fault and mend come with it. A definite error says that what was asked has not happened and will not; an IndefiniteError says no such thing.
+"""
+
+from typing import Any, Final
+
+from ...actors.client.events import CLOSED, TIMEOUT, UNREACHABLE, UNSENT, Failure
+from ..tasks.exceptions import MainspringError, PayloadTooLarge, UnknownTask
+from ..wire.ids import format_id
+
+
+class NodeNotFound(MainspringError, LookupError):
+    """No node was named, and no data folder of one lies in the working directory or above it."""
+
+
+class RequestError(MainspringError):
+    """A request that was not fulfilled.
+
+    Attributes:
+        code: Stable: one of the protocol's error codes, or `unreachable`, `unsent`, `timeout`, `closed`.
+        accepted: Of a submit, the ids of the jobs that were taken nevertheless, in their order, None for the others; else None.
+    """
+
+    def __init__(self, text: str, code: str = "", accepted: list[int | None] | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.accepted = accepted
+
+
+class ClientClosed(RequestError):
+    """The client was closed."""
+
+
+class Unreachable(RequestError, ConnectionError):
+    """No node has answered, and nothing was sent."""
+
+
+class RequestRefused(RequestError):
+    """The cluster has refused the request: what was asked has not happened."""
+
+
+class Overloaded(RequestRefused):
+    """There is too much in hand to take more now, or none is taken for now; the code says why. Try again after a pause."""
+
+
+class TaskRefused(RequestRefused, UnknownTask):
+    """No executor has announced a task of that name."""
+
+
+class PayloadRefused(RequestRefused, PayloadTooLarge):
+    """A payload is larger than the cluster takes."""
+
+
+class IndefiniteError(RequestError):
+    """Nobody can tell whether it has happened: look the jobs up by key or list before sending them again."""
+
+
+class RequestTimeout(IndefiniteError, TimeoutError):
+    """The cluster has not answered in time, and the request was sent."""
+
+
+class ResultTimeout(RequestError, TimeoutError):
+    """Jobs have not ended in time; they go on."""
+
+
+class JobError(MainspringError):
+    """A job has no result to give.
+
+    Attributes:
+        id: The job's id.
+        state: How it ended: dead, cancelled, expired or not_found.
+        attempts: How often it was tried.
+    """
+
+    def __init__(self, text: str, id: int, state: str, attempts: int) -> None:
+        super().__init__(text)
+        self.id = id
+        self.state = state
+        self.attempts = attempts
+
+
+class JobFailed(JobError):
+    """The job's last attempt has failed.
+
+    Attributes:
+        traceback: What the attempt left: usually the traceback of the handler's own frames.
+    """
+
+    def __init__(self, text: str, id: int, state: str, attempts: int, traceback: str) -> None:
+        super().__init__(text, id, state, attempts)
+        self.traceback = traceback
+
+
+class JobCancelled(JobError):
+    """The job was cancelled."""
+
+
+class JobExpired(JobError):
+    """The job was not started in the time that its `expires` gave it."""
+
+
+class JobNotFound(JobError, LookupError):
+    """No job has that id, or retention has removed it."""
+
+
+_BY_CODE: Final[dict[str, type[RequestError]]] = {
+    CLOSED: ClientClosed,
+    UNREACHABLE: Unreachable,
+    UNSENT: Overloaded,
+    TIMEOUT: RequestTimeout,
+    "overloaded": Overloaded,
+    "draining": Overloaded,
+    "disk_full": Overloaded,
+    "queue_full": Overloaded,
+    "unknown_task": TaskRefused,
+    "payload_too_large": PayloadRefused,
+}
+
+
+def request_error(failure: Failure, accepted: list[int | None] | None = None) -> RequestError:
+    """Makes the exception of a failure."""
+    cls = _BY_CODE.get(failure.code, RequestRefused if failure.definite else IndefiniteError)
+    if not failure.definite and not issubclass(cls, IndefiniteError):
+        cls = IndefiniteError  # a client closed in the middle of a submit cannot say that nothing has happened
+    return cls(failure.text, failure.code, accepted)
+
+
+def job_error(row: list[Any]) -> JobError:
+    """Makes the exception of a job that has ended without a result, from its row of ENDED_COLUMNS."""
+    id, state, _, error, attempts, _ = row
+    job = f"job {format_id(id)}"
+    tries = f"after {attempts} attempt{'s' if attempts != 1 else ''}"
+    if state == "cancelled":
+        return JobCancelled(f"{job} was cancelled; submit it again if it is still wanted", id, state, attempts)
+    if state == "expired":
+        return JobExpired(f"{job} did not start before it expired; add executors, or give a longer expires", id, state, attempts)
+    if state == "not_found":
+        text = f"{job} is not known; correct the id, or keep finished jobs longer ([coordinator.retention])"
+        return JobNotFound(text, id, state, attempts)
+    left = error or "it left no error"
+    return JobFailed(f"{job} is {state} {tries}; mend the cause and submit it again\n{left}", id, state, attempts, left)

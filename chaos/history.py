@@ -1,0 +1,141 @@
+"""What truly happened, told by nobody's memory: which attempts ran where and when, which entries were decided and committed.
+
+Decides nothing; invariants read it. Children report to it, the coordinator's node shows it each entry when it is appended and again when it is durable,
+and clients' requests are noted before they are made.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..actors.entries import SUBMIT, Entry
+from ..actors.machine import Now
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of a handler."""
+
+    id: int
+    attempt: int
+    fence: tuple[int, int]
+    executor: str
+    incarnation: int
+    tag: str
+    started_ns: int
+    ended_ns: int | None = None
+    outcome: str | None = None
+
+
+@dataclass(slots=True)
+class Asked:
+    """One job that a client submitted; `tag` stands in its payload."""
+
+    tag: str
+    client: str
+    plan: str
+    delay_ms: int | None
+    at_ms: int | None
+    key: str | None
+    at_ns: int
+    id: int | None = None
+    acked: bool = False
+    refused: str | None = None
+    """The code of a definite refusal."""
+    unknown: bool = False
+
+
+@dataclass(slots=True)
+class Decided:
+    """An entry that was appended and is not durable yet."""
+
+    index: int
+    entry: Entry
+    now: Now
+    life: int
+
+
+@dataclass(slots=True)
+class Taken:
+    """A job as the log took it."""
+
+    id: int
+    tag: str
+    scheduled_ms: int
+    due_ms: int | None
+    stamp_ms: int
+    now: Now
+    life: int
+    ended: bool = False
+    asked: bool = field(default=False)
+
+
+class History:
+    """The truth."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.asked: dict[str, Asked] = {}
+        self.running: dict[int, list[Attempt]] = {}
+        self.attempts: dict[tuple[int, int], list[Attempt]] = {}
+        self.pending: deque[Decided] = deque()
+        self.taken: dict[int, Taken] = {}
+        self.committed = 0
+
+    def starts(self, attempt: Attempt) -> None:
+        """A handler is called."""
+        self.attempts.setdefault((attempt.id, attempt.attempt), []).append(attempt)
+        self.world.invariants.started(attempt)
+        self.running.setdefault(attempt.id, []).append(attempt)
+
+    def ends(self, attempt: Attempt, outcome: str) -> None:
+        """A handler has returned, raised or died."""
+        attempt.ended_ns, attempt.outcome = self.world.now_ns, outcome
+        running = self.running[attempt.id]
+        running.remove(attempt)
+        if not running:
+            del self.running[attempt.id]
+        self.world.count("truth_" + outcome)
+
+    def appended(self, index: int, entry: Entry, now: Now, life: int) -> None:
+        """The coordinator has appended an entry."""
+        self.pending.append(Decided(index, entry, now, life))
+
+    def settled(self, index: int) -> None:
+        """Entries up to `index` are durable."""
+        while self.pending and self.pending[0].index <= index:
+            decided = self.pending.popleft()
+            assert decided.index == self.committed + 1, "entries are committed in order, once"
+            self.committed = decided.index
+            self._note(decided)
+            self.world.invariants.committed(decided)
+
+    def lost(self) -> None:
+        """Entries that were not durable are gone with the coordinator."""
+        self.world.count("entries_lost", len(self.pending))
+        self.pending.clear()
+
+    def _note(self, decided: Decided) -> None:
+        for op in decided.entry.ops:
+            if op[0] == SUBMIT:
+                for id, row in enumerate(op[5], op[4]):
+                    tag = tag_of(row[1])
+                    self.taken[id] = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided.now, decided.life)
+
+
+def payload_for(tag: str, plan: str) -> str:
+    """Returns the payload of a job: JSON text that names the job and says what its handler will do."""
+    return f'"{tag} {plan}"'
+
+
+def tag_of(payload: str) -> str:
+    """Returns the name that a payload gives its job."""
+    return payload[1:].partition(" ")[0]
+
+
+def plan_of(payload: str) -> str:
+    """Returns what a payload has its handler do."""
+    return payload[:-1].partition(" ")[2]

@@ -1,0 +1,109 @@
+"""What one seed makes of a world: how many, how fast, how bad the weather.
+
+Decides every option from the seed alone, so that a seed says it all; a failing run prints them. Must not know how they are used.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..actors.draws import Draws
+from .network import MS, Weather
+
+SECOND = 1_000 * MS
+
+WEATHERS = {
+    "calm": Weather(),
+    "slow": Weather(delay_min_ns=20 * MS, delay_span_ns=60 * MS),
+    "lossy": Weather(loss=1_600, duplicate=300),
+    "wild": Weather(loss=800, duplicate=1_200, spike=1_200, spike_ns=1_500 * MS, in_order=False),
+    "stormy": Weather(delay_span_ns=20 * MS, loss=3_300, duplicate=1_600, spike=800, spike_ns=4_000 * MS, in_order=False),
+}
+
+FAULTS = (
+    "crash_coordinator", "crash_executor", "crash_client", "drain_executor", "drain_coordinator", "kill_child", "pause_node", "cut_link",
+    "lock_store", "stall_commits", "hold_applies", "step_wall",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One world. Times in ns where they say so, else in ms."""
+
+    seed: int
+    clients: int = 1
+    executors: int = 1
+    weather_name: str = "calm"
+    weather: Weather = Weather()
+    faults: tuple[str, ...] = ()
+    fault_every_ms: int = 1_500
+    faulty_ms: int = 20_000
+    submits: int = 30
+    """Submits that each client makes."""
+    submit_every_ms: int = 300
+    burst_jobs: int = 40
+    commit_min_ns: int = 100_000
+    commit_span_ns: int = 2 * MS
+    drift_ppm: int = 0
+    wall_off_ms: int = 0
+    step_ms: int = 0
+    lease_ttl_ms: int = 3_000
+    kill_grace_ms: int = 300
+    process_slots: int = 2
+    asyncio_slots: int = 5
+    heads_max: int = 8
+    horizon_ms: int = 4_000
+    finished_jobs_max: int = 100_000
+    key_ttl_ms: int = 20_000
+    session_ttl_ms: int = 3_600_000
+    segment_entries: int = 16
+    check_every: int = 50
+    """Events between two checks of every relation inside the machines and of memory against rows."""
+
+    def shown(self) -> dict[str, Any]:
+        """Returns what a failing run prints."""
+        names = [name for name in self.__slots__ if name != "weather"]
+        return {name: getattr(self, name) for name in names}
+
+
+def calm(seed: int) -> Options:
+    """Returns a world without faults."""
+    return Options(seed)
+
+
+def drawn(seed: int) -> Options:
+    """Returns the world of a seed: each option is drawn by itself, so many corners are met together."""
+    draws = Draws(seed).child("options")
+
+    def pick(*choices: Any) -> Any:
+        return choices[draws.below(len(choices))]
+
+    weather_name: str = pick("calm", "calm", "slow", "lossy", "wild", "stormy")
+    faults = tuple(fault for fault in FAULTS if draws.below(2))
+    slow_commits = pick(False, False, True)
+    options = Options(
+        seed,
+        clients=pick(1, 2, 3),
+        executors=pick(1, 2, 3),
+        weather_name=weather_name,
+        weather=WEATHERS[weather_name],
+        faults=faults,
+        fault_every_ms=pick(400, 1_000, 2_500),
+        faulty_ms=pick(8_000, 15_000, 30_000),
+        submits=pick(10, 20, 40),
+        submit_every_ms=pick(50, 200, 600),
+        burst_jobs=pick(5, 20, 60),
+        drift_ppm=pick(0, 0, 200, 20_000),
+        wall_off_ms=pick(0, 50, 5_000),
+        step_ms=pick(100, 3_000, 20_000),
+        lease_ttl_ms=pick(1_500, 3_000, 6_000),
+        kill_grace_ms=pick(0, 200, 1_000),
+        process_slots=pick(1, 2, 4),
+        asyncio_slots=pick(1, 5, 20),
+        heads_max=pick(4, 8, 32),
+        horizon_ms=pick(2_000, 4_000, 30_000),
+        finished_jobs_max=pick(30, 100_000),
+        key_ttl_ms=pick(2_000, 20_000),
+        session_ttl_ms=pick(70_000, 3_600_000),
+        segment_entries=pick(4, 16, 64),
+    )
+    return replace(options, commit_min_ns=5 * MS, commit_span_ns=pick(20, 200) * MS) if slow_commits else options

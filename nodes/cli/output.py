@@ -1,0 +1,94 @@
+"""How commands print what they found: tables for people, JSON for programs.
+
+Decides the form: with `--json` a list is one array and a thing is one object, on stdout alone; without it a list is a
+table as wide as the terminal, or as wide as it needs where nobody looks. It must not know what is printed.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+WIDTH_OF_A_PIPE = 100_000
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The type of a command's `--json` option: `json: Json = False`."""
+
+
+class Column(NamedTuple):
+    """One column of a table."""
+
+    key: str
+    """Of the rows."""
+    title: str
+    right: bool = False
+    """Aligned to the right, as numbers are."""
+
+
+def show_list(
+    rows: Iterable[Mapping[str, object]], columns: Sequence[Column], *, as_json: bool, empty: str = ""
+) -> None:
+    """Prints a list.
+
+    Args:
+        rows: what was found; JSON has all of their keys, the table those of `columns`.
+        columns: of the table.
+        as_json: whether `--json` was given.
+        empty: printed in place of a table without rows.
+    """
+    if as_json:
+        show_json([dict(row) for row in rows])
+        return
+    found = list(rows)
+    if not found and empty:
+        sys.stdout.write(f"{empty}\n")
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
+    for row in found:
+        table.add_row(*(Text(cell(row.get(column.key))) for column in columns))
+    _console().print(table)
+
+
+def show_one(thing: Mapping[str, object], *, as_json: bool) -> None:
+    """Prints one thing: its keys and values, a line each."""
+    if as_json:
+        show_json(dict(thing))
+        return
+    width = max(map(len, thing), default=0)
+    for key, value in thing.items():
+        lines = cell(value).split("\n")
+        sys.stdout.write(f"{key:{width}}  {lines[0]}\n")
+        sys.stdout.writelines(f"{'':{width}}  {line}\n" for line in lines[1:])
+
+
+def show_json(value: object) -> None:
+    """Prints a value as JSON; on a terminal indented."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False, default=str) + "\n")
+
+
+def cell(value: object) -> str:
+    """Writes a value for people; what could steer the terminal is made visible."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple, dict)):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    else:
+        text = str(value)
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE, highlight=False)
