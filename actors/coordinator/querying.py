@@ -55,7 +55,7 @@ def listed(state: ShardState, read: ReadListing, rows: list[Any]) -> None:
     elif read.name == "queues":
         columns, found = [*columns, "running"], _with_running(state, columns, found)
     elif read.name == "stat":
-        columns, found = _with_memory(state, columns, found)
+        found = [*found, *_memory_figures(state, found)]
     state.send(peer, Listing(state.shard, request, columns, found, more))
 
 
@@ -77,7 +77,8 @@ def _with_running(state: ShardState, columns: list[str], rows: list[list[Any]]) 
     return [[*row, running.get(row[at], 0)] for row in rows]
 
 
-def _with_memory(state: ShardState, columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
-    """Adds the machine's own figures to the store's."""
-    picture = {name: value for name, value in state.snapshot().items() if name not in ("counts", *columns)}
-    return [*columns, *picture], [[*row, *picture.values()] for row in rows]
+def _memory_figures(state: ShardState, rows: list[list[Any]]) -> list[list[Any]]:
+    """Returns the machine's own figures as rows [name, value], beside those that the store gave."""
+    given = {row[0] for row in rows}
+    picture = {**state.snapshot(), **state.counts}
+    return [[name, value] for name, value in picture.items() if isinstance(value, int) and name not in given]

@@ -17,7 +17,7 @@ _FRAME_BYTES_SLACK = 1024
 
 
 def has_input(socket: zmq.Socket[bytes]) -> bool:
-    """Says whether a frame can be received now; to be asked before sleeping on the socket's edge-triggered descriptor."""
+    """Says whether a frame can be received now; ask it before sleeping on the socket's edge-triggered descriptor."""
     return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
 

@@ -15,11 +15,11 @@ from ..wire.limits import NAME_CHARS_MAX, PRIORITY_MAX
 from .exceptions import InvalidOption
 from .limits import LABEL_CHARS_MAX, RETRIES_MAX, SPAN_MS_MAX
 
-Runner: TypeAlias = Literal["process", "asyncio", "thread"]
+Runner: TypeAlias = Literal["process", "asyncio"]
 Span: TypeAlias = int | float | timedelta
 Backoff: TypeAlias = Span | tuple[Span, Span]
 
-RUNNERS: Final[tuple[Runner, ...]] = ("process", "asyncio", "thread")
+RUNNERS: Final[tuple[Runner, ...]] = ("process", "asyncio")
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z_][A-Za-z0-9_:-]*)*", re.ASCII)

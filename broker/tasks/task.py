@@ -96,8 +96,8 @@ class TaskDecorator:
             func: The function, where no option is given.
             options: `name` (by default `module.function`); `queue` ("default"); `retries`, 0 to 1000 (3); `backoff`,
                 seconds before the first retry, or a pair of that and the longest wait (1 and 600); `timeout`, seconds
-                that an attempt may take, or None; `priority`, -100 to 100, higher first (0); `runner`, "process",
-                "asyncio" or "thread" (asyncio for `async def`, process for `def`); `expires`, seconds after its submit
+                that an attempt may take, or None; `priority`, -100 to 100, higher first (0); `runner`, "process" or
+                "asyncio" (asyncio for `async def`, process for `def`); `expires`, seconds after its submit
                 for which a job may still start, or None.
 
         Raises:

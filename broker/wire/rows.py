@@ -103,6 +103,8 @@ _PLAIN_JOB = (
     type(None),
 )
 
+_PLAIN_RESULT = (int, int, int, int, str, int, int, str, type(None), type(None))
+
 assert len(_JOB_TYPES) == len(JOB_COLUMNS) == len(_PLAIN_JOB)
 assert len(_RESULT_TYPES) == len(RESULT_COLUMNS)
 assert len(_TASK_TYPES) == len(TASK_COLUMNS)
@@ -166,6 +168,8 @@ def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) ->
 
 def result_fault(row: Any) -> str | None:
     """Returns what is wrong with one row of a Finished, or None."""
+    if type(row) is list and tuple(map(type, cast("list[Any]", row))) == _PLAIN_RESULT:
+        return None
     return shape_fault(row, RESULT_COLUMNS, _RESULT_TYPES)
 
 

@@ -44,7 +44,7 @@ One node keeps the logs of all its shards in the folder `log` of its data direct
 |---|---|
 | `log-00000001.db`, … | The segments, SQLite files in WAL mode. A segment that is full is followed by a new one. An old segment is deleted as a whole. |
 | `hard_state` | The last epoch of each group. Written before the epoch is used, so that none is given twice. |
-| `synced` | How far each group was durable, and the checksum of that entry. Written at most ten times a second. At a start it shows whether the log ends before what was acknowledged. |
+| `synced` | How far each group was durable, and the checksum of that entry. Written at most about ten times a second. At a start it shows whether the log ends before what was acknowledged. |
 | `ballast` | 4 MiB kept aside for a full disk. Where there is no room for it, the log works without. |
 | `lock` | Held by the process that uses the folder. |
 

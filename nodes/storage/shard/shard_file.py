@@ -184,7 +184,7 @@ class ShardFile:
             done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
         except apsw.BusyError:
             done = Checkpoint(self._wal_pages, 0)
-        # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance later will do.
+        # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance more will do.
         self._checkpoint_at = max(self._checkpoint_pages, done.log + self._checkpoint_pages // 4)
         if done.complete:
             self._checkpoint_at = self._checkpoint_pages

@@ -64,7 +64,6 @@ def test_the_runner_follows_the_kind_of_function() -> None:
     assert isinstance(task(sync), SyncTask)
     assert isinstance(task(coroutine), AsyncTask)
     assert task(sync).options.runner == "process"
-    assert task(runner="thread")(sync).options.runner == "thread"
     with pytest.raises(InvalidTask, match="is def, which the asyncio runner does not run; make it async def"):
         task(runner="asyncio")(sync)
     with pytest.raises(InvalidTask, match="is async def, which the process runner does not run; leave runner out"):

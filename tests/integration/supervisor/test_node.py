@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import wait_dead
 
 SUPPORT = Path(__file__).parents[2] / "support"
 PATIENCE_S = 20
@@ -77,19 +77,6 @@ class Node:
         assert self.process is not None
         _, log = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, log
-
-
-def wait_dead(pids: list[int]) -> None:
-    """Waits until none of the processes is left; they need not be our children."""
-    for pid in pids:
-        try:
-            fd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            assert select.select([fd], [], [], PATIENCE_S)[0], f"process {pid} lives on"
-        finally:
-            os.close(fd)
 
 
 @pytest.fixture

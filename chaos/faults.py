@@ -1,0 +1,177 @@
+"""The faults: what goes wrong, when, and how it is mended in the end.
+
+Decides each fault by the seed's own stream, from the kinds that the options allow. A fault is something that the outside does to nodes; it must not know what
+machines hold. After `heal` nothing goes wrong any more.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..actors.draws import Draws
+from .client_node import ClientNode
+from .clock import NodeClock
+from .coordinator_node import CoordinatorNode
+from .executor_node import ExecutorNode
+from .node import LOCAL, Item, Node
+
+if TYPE_CHECKING:
+    from .world import World
+
+MS = 1_000_000
+
+
+class Faults(Node):
+    """The outside: operators, supervisors, power, cables."""
+
+    def __init__(self, world: "World", draws: Draws) -> None:
+        super().__init__(world, "faults", NodeClock(0, 0, 0), 0)
+        self.draws = draws
+        self.healed = False
+        self.coordinator: CoordinatorNode
+        self.executors: list[ExecutorNode] = []
+        self.clients: list[ClientNode] = []
+
+    def begin(self) -> None:
+        """Lets the first fault come."""
+        if self.world.options.faults:
+            self._next()
+
+    def _next(self) -> None:
+        every_ns = self.world.options.fault_every_ms * MS
+        self._later(every_ns // 4 + self.draws.below(2 * every_ns), "strike")
+
+    def _later(self, after_ns: int, what: str, *values: object) -> None:
+        self.world.push(self.world.now_ns + after_ns, self, (LOCAL, what, *values))
+
+    def turn(self) -> None:
+        """Nobody asks the outside for a turn."""
+        raise AssertionError("faults take no turns")
+
+    def local(self, item: Item) -> None:
+        """Does what its time has come for."""
+        what, *values = item[1:]
+        if what == "strike":
+            if not self.healed:
+                self._strike()
+                self._next()
+        elif what == "executor":
+            self._start_executor(*values)
+        elif what == "client":
+            client: ClientNode = values[0]
+            if not client.up:
+                client.start()
+        elif what == "mend":
+            values[0](*values[1:])
+
+    def _strike(self) -> None:
+        options, draws = self.world.options, self.draws
+        kind = options.faults[draws.below(len(options.faults))]
+        if getattr(self, "_" + kind)():
+            self.world.count("fault_" + kind)
+            self.recent.append((self.world.now_ns, kind))
+
+    # Faults; each returns whether it could strike.
+
+    def _crash_coordinator(self) -> bool:
+        if not self.coordinator.up:
+            return False
+        self.coordinator.crash()
+        self.coordinator.start(20 * MS + self.draws.below(2_500 * MS))
+        return True
+
+    def _crash_executor(self) -> bool:
+        executor = self._one(self.executors)
+        if not executor.up:
+            return False
+        old = executor.incarnation
+        executor.crash()
+        # A supervisor on the same host knows that the old one is dead; one that was replaced with its host does not.
+        self.executor_later(executor, 20 * MS + self.draws.below(3_000 * MS), [old] if self.draws.below(2) else [])
+        return True
+
+    def executor_later(self, executor: ExecutorNode, after_ns: int, replaces: list[int]) -> None:
+        """Has an executor started again."""
+        self._later(after_ns, "executor", executor, replaces)
+
+    def _start_executor(self, executor: ExecutorNode, replaces: list[int]) -> None:
+        if not executor.up:
+            executor.start(replaces)
+
+    def _crash_client(self) -> bool:
+        client = self._one(self.clients)
+        if not client.up:
+            return False
+        client.crash()
+        self._later(self.draws.below(2_000 * MS), "client", client)
+        return True
+
+    def _drain_executor(self) -> bool:
+        executor = self._one(self.executors)
+        if executor.up:
+            executor.drain()
+        return executor.up
+
+    def _drain_coordinator(self) -> bool:
+        if self.coordinator.up:
+            self.coordinator.drain()
+        return self.coordinator.up
+
+    def _kill_child(self) -> bool:
+        executor = self._one(self.executors)
+        children = list(executor.children.values())
+        if not executor.up or not children:
+            return False
+        children[self.draws.below(len(children))].die("was killed by signal 9")
+        return True
+
+    def _pause_node(self) -> bool:
+        node = self._one([self.coordinator, *self.executors, *self.clients])
+        if not node.up:
+            return False
+        node.paused_until_ns = self.world.now_ns + self.draws.below(2 * self.world.options.lease_ttl_ms * MS)
+        if isinstance(node, ExecutorNode):
+            self.world.history.paused(node.name, node.paused_until_ns)
+        return True
+
+    def _cut_link(self) -> bool:
+        one, other = self.coordinator, self._one([*self.executors, *self.clients])
+        ways = {(one.name, other.name), (other.name, one.name)}
+        if self.draws.below(2):
+            ways = {sorted(ways)[self.draws.below(2)]}
+        self.world.network.cut |= ways
+        self._mend_later(self.world.options.lease_ttl_ms * 3 // 2, self.world.network.cut.difference_update, ways)
+        return True
+
+    def _lock_store(self) -> bool:
+        self.coordinator.store.locked = True
+        self._mend_later(1_500, setattr, self.coordinator.store, "locked", False)
+        return True
+
+    def _stall_commits(self) -> bool:
+        self.coordinator.stalled_until_ns = self.world.now_ns + self.draws.below(1_500 * MS)
+        return True
+
+    def _hold_applies(self) -> bool:
+        self.coordinator.holding_applies = True
+        self._mend_later(2_000, setattr, self.coordinator, "holding_applies", False)
+        return True
+
+    def _step_wall(self) -> bool:
+        node = self._one([self.coordinator, self.coordinator, *self.executors, *self.clients])
+        span = self.world.options.step_ms
+        node.clock.step(self.draws.below(2 * span + 1) - span)
+        return True
+
+    def _mend_later(self, within_ms: int, mend: object, *values: object) -> None:
+        self._later(1 + self.draws.below(within_ms * MS), "mend", mend, *values)
+
+    def _one(self, nodes: list[N]) -> N:
+        return nodes[self.draws.below(len(nodes))]
+
+    def heal(self) -> None:
+        """Mends everything; from now on nothing goes wrong."""
+        self.healed = True
+        self.world.network.heal()
+        self.coordinator.store.locked = self.coordinator.holding_applies = False
+        self.coordinator.stalled_until_ns = 0
+        for node in (self.coordinator, *self.executors, *self.clients):
+            node.paused_until_ns = 0

@@ -1,0 +1,197 @@
+"""What a client's application does: submits of every kind, and then waiting, cancelling and asking.
+
+Decides each request by the client's own stream. Notes every job before it is asked for, and afterwards what its caller may conclude: taken, refused for
+good, or unknown. Rule: a timeout means unknown; only a definite error asserts absence.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ..actors.client.events import AwaitJobs, CancelJobs, Completed, Partial, RunQuery, StatusJobs, SubmitJobs
+from ..actors.draws import Draws
+from .history import Asked, payload_for
+from .node import LOCAL, Item
+
+if TYPE_CHECKING:
+    from .client_node import ClientNode
+
+MS = 1_000_000
+SUBMIT, CANCEL, STATUS, QUERY = "submit", "cancel", "status", "query"
+PLANS = (
+    "succeed", "succeed", "succeed", "succeed", "succeed", "succeed", "fail", "fatal", "flaky", "crash", "hang", "stubborn", "block",
+)  # fmt: skip
+DEADLINE_NS = 20_000 * MS
+
+
+class Workload:
+    """One client's application."""
+
+    def __init__(self, node: "ClientNode", draws: Draws) -> None:
+        self.node = node
+        self.draws = draws
+        self.options = node.world.options
+        self.left = self.options.submits
+        self.number = 0
+        self.jobs = 0
+        self.open: dict[int, tuple[str, Any]] = {}
+        self.acked: list[int] = []
+        self.awaited: set[int] = set()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do or to hear."""
+        return not self.left and not self.open
+
+    def begin(self) -> None:
+        """A life of the client begins."""
+        self._later(SUBMIT, self.draws.below(self.options.submit_every_ms * MS))
+        if self.acked:
+            self._await([id for id in self.acked if id not in self.awaited] or self.acked[-5:])
+
+    def abandon(self) -> None:
+        """The client's life ended: what was open is unknown for ever."""
+        for what, value in self.open.values():
+            if what == SUBMIT:
+                self._unknown(value)
+        self.open.clear()
+        self.awaited.clear()
+
+    def _later(self, what: str, after_ns: int) -> None:
+        world = self.node.world
+        world.push(world.now_ns + after_ns, self.node, (LOCAL, what))
+
+    def act(self, item: Item) -> None:
+        """Does what its time has come for."""
+        draws, every_ns = self.draws, self.options.submit_every_ms * MS
+        what = item[1]
+        if what == SUBMIT:
+            if self.left:
+                self.left -= 1
+                self._submit()
+                self._later(SUBMIT, 1 + draws.below(2 * every_ns))
+        elif what == CANCEL and self.acked:
+            ids = [self.acked[-1 - draws.below(min(len(self.acked), 30))] for _ in range(1 + draws.below(4))]
+            self._ask(CancelJobs(self._next(), [*ids, 1 << 39] if draws.below(8) == 0 else ids, self._deadline()), CANCEL)
+        elif what == STATUS and self.acked:
+            ids = [self.acked[draws.below(len(self.acked))] for _ in range(1 + draws.below(5))]
+            self._ask(StatusJobs(self._next(), ids, self._deadline()), STATUS)
+        elif what == QUERY:
+            names = ("queues", "executors", "tasks", "jobs", "stat", "nonsense")
+            self._ask(RunQuery(self._next(), 0, names[draws.below(len(names))], {}, self._deadline()), QUERY)
+
+    # Requests.
+
+    def _submit(self) -> None:
+        draws = self.draws
+        shape = draws.below(10)
+        count = 1 if shape < 4 else 1 + draws.below(6) if shape < 8 else 1 + draws.below(self.options.burst_jobs)
+        asked = [self._job() for _ in range(count)]
+        self._ask(SubmitJobs(self._next(), [row for row, _ in asked], self._deadline()), SUBMIT, [job for _, job in asked])
+        for what, one_in in ((CANCEL, 3), (STATUS, 6), (QUERY, 12)):
+            if draws.below(one_in) == 0:
+                self._later(what, draws.below(3_000 * MS))
+
+    def _job(self) -> tuple[list[Any], Asked]:
+        draws, node = self.draws, self.node
+        self.jobs += 1
+        tag = f"{node.name}.{self.jobs}"
+        task, queue = (("work", "default"), ("io", "default"), ("rare", "special"), ("work", "special"))[draws.below(4)]
+        if draws.below(60) == 0:
+            task = "nobody_has_it"
+        plan = PLANS[draws.below(len(PLANS))]
+        if plan == "block" and task != "io":
+            plan = "succeed"
+        length_ms = (0, 1 + draws.below(5), 1 + draws.below(80), 1 + draws.below(900))[draws.below(4)]
+        timeout_ms = 50 + draws.below(1_500) if plan in ("hang", "stubborn") or draws.below(5) == 0 else None
+        delay_ms = at_ms = None
+        match draws.below(8):
+            case 0 | 1:
+                delay_ms = draws.below(60)
+            case 2:
+                delay_ms = draws.below(2_500)
+            case 3:
+                at_ms = node.now.wall_ms + draws.below(4_000) - 400
+            case 4:
+                far_ms = draws.below(4 * self.options.horizon_ms)
+                delay_ms, at_ms = (far_ms, None) if draws.below(2) else (None, node.now.wall_ms + far_ms)
+            case _:
+                pass
+        key = f"key-{draws.below(12)}" if draws.below(6) == 0 else None
+        expires_ms = 1 + draws.below(2_000) if draws.below(10) == 0 else None
+        retry = [draws.below(3), 10 + draws.below(200), 1500, 800, draws.below(2)] if draws.below(4) == 0 else None
+        priority = (0, 0, 5, -5)[draws.below(4)]
+        row = [
+            task, payload_for(tag, f"{plan}:{length_ms}"), queue, "default", priority, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, None,
+        ]  # fmt: skip
+        asked = Asked(tag, node.name, plan, delay_ms, at_ms, key, node.world.now_ns)
+        node.world.history.asked[tag] = asked
+        return row, asked
+
+    def _await(self, ids: list[int]) -> None:
+        self.awaited.update(ids)
+        self._ask(AwaitJobs(self._next(), list(ids), None), "await", ids)
+
+    def _ask(self, command: Any, what: str, value: Any = None) -> None:
+        self.open[command.request] = (what, value)
+        self.node.ask(command)
+
+    def _next(self) -> int:
+        self.number += 1
+        return self.number
+
+    def _deadline(self) -> int | None:
+        """Most callers wait for ever; some give up after a while."""
+        if self.draws.below(4):
+            return None
+        return self.node.now.elapsed_ns + 100 * MS + self.draws.below(DEADLINE_NS)
+
+    # Answers.
+
+    def completed(self, act: Completed) -> None:
+        """Takes the one answer to a request."""
+        what, value = self.open.pop(act.request)
+        world = self.node.world
+        code = act.failure.code if act.failure is not None else "done"
+        world.count(f"{what}_{code}")
+        if what == SUBMIT:
+            self._submitted(value, act)
+        elif what == CANCEL and act.failure is None:
+            for _, cancelled in act.value:
+                world.count(f"cancel_code_{cancelled}")
+        elif what == "await":
+            assert act.failure is None, f"an await without a deadline failed: {act.failure}"
+            self._ended(act.value)
+        elif what == STATUS and act.failure is None:
+            world.invariants.told(self.node, act.value)
+
+    def partial(self, act: Partial) -> None:
+        """Takes news of some awaited jobs."""
+        self._ended(act.rows)
+
+    def _ended(self, rows: list[list[Any]]) -> None:
+        world = self.node.world
+        for row in rows:
+            world.count(f"ended_{row[1]}")
+        world.invariants.told(self.node, rows)
+
+    def _submitted(self, jobs: list[Asked], act: Completed) -> None:
+        history = self.node.world.history
+        ids: list[int | None] = act.value if act.value is not None else [None] * len(jobs)
+        assert len(ids) == len(jobs), "an answer does not fit its submit"
+        new: list[int] = []
+        for job, id in zip(jobs, ids, strict=True):
+            if id is not None:
+                job.id, job.acked = id, True
+                new.append(id)
+            elif act.failure is not None and act.failure.definite:
+                job.refused = act.failure.code
+            else:
+                job.unknown = True
+        history.world.invariants.answered(jobs)
+        self.acked.extend(new)
+        if new and self.draws.below(3):
+            self._await(list(dict.fromkeys(new)))
+
+    def _unknown(self, jobs: list[Asked]) -> None:
+        for job in jobs:
+            job.unknown = True
+        self.node.world.invariants.answered(jobs)

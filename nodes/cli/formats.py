@@ -1,0 +1,146 @@
+"""How commands write times, spans, sizes, ids and states, and how they read times and spans that people type.
+
+Decides the words alone. It must not know where a value comes from, nor how a table is drawn (output.py). Rule: stored
+times are UTC milliseconds; people read local time, programs read both (docs/shard-file.md, the views).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ...broker.wire.ids import format_id
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|min|m|h|d|w)", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+", re.ASCII)
+
+MS_MAX: Final = 253_402_214_400_000
+"""A day before the year 10000: later instants have no local time in every zone."""
+
+STATE_STYLES: Final = {
+    "scheduled": "cyan",
+    "ready": "blue",
+    "running": "yellow",
+    "retrying": "magenta",
+    "succeeded": "green",
+    "dead": "bold red",
+    "cancelled": "bright_black",
+    "expired": "red",
+    "not_found": "bold red",
+    "failed": "red",
+    "timed_out": "red",
+    "crashed": "bold red",
+    "lost": "red",
+    "asked": "yellow",
+}
+"""State, outcome or code -> how a terminal shows it."""
+
+
+def state_style(value: object) -> str:
+    """Returns the style of a state; empty for an unknown one."""
+    return STATE_STYLES.get(str(value), "")
+
+
+def duration(ms: float | None) -> str:
+    """Writes a span of milliseconds in its two largest units: `3 ms`, `1.25 s`, `2 min 5 s`, `3 h 12 min`, `4 d 6 h`."""
+    if ms is None:
+        return "-"
+    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
+    if ms < 1000:
+        return f"{sign}{round(ms)} ms" if ms >= 10 or ms == int(ms) else f"{sign}{ms:.2g} ms"
+    if ms < 59_995:
+        return f"{sign}{ms / 1000:.2f} s" if ms < 9_995 else f"{sign}{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    for large, small, large_s, small_s in (("min", "s", 60, 1), ("h", "min", 3600, 60), ("d", "h", 86400, 3600)):
+        if seconds < large_s * (24 if large == "h" else 60) or large == "d":
+            whole, rest = divmod(seconds, large_s)
+            return f"{sign}{whole} {large} {rest // small_s} {small}" if rest // small_s else f"{sign}{whole} {large}"
+    raise AssertionError("days end the loop")
+
+
+def parse_duration(text: str) -> float:
+    """Reads a span as seconds: `5`, `0.25`, `250ms`, `10m`, `1h30m`, `2d`.
+
+    Raises:
+        ValueError: it is none; the text says what one looks like.
+    """
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    parts = list(_PART.finditer(text))
+    if not parts or "".join(part[0] for part in parts) != text:
+        raise ValueError(f"{text!r} is no duration; give seconds, or such as 250ms, 10m, 1h30m, 2d")
+    return sum(float(part[1]) * _UNITS_S[part[2]] for part in parts)
+
+
+def iso_utc(ms: int | None) -> str | None:
+    """Writes an instant in UTC milliseconds as the views do: `2026-03-01T08:30:00.000Z`."""
+    if ms is None or not 0 <= ms <= MS_MAX:
+        return None
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z"
+
+
+def local_time(ms: int | None, *, millis: bool = False) -> str:
+    """Writes an instant in UTC milliseconds in the machine's zone: `2026-03-01 09:30:00`, with the offset if `millis`."""
+    if ms is None:
+        return "-"
+    if not 0 <= ms <= MS_MAX:
+        return f"{ms} ms"
+    told = datetime.fromtimestamp(ms // 1000, UTC).astimezone()
+    if not millis:
+        return f"{told:%Y-%m-%d %H:%M:%S}"
+    offset = f"{told:%z}"
+    return f"{told:%Y-%m-%d %H:%M:%S}.{ms % 1000:03}{offset[:3]}:{offset[3:5]}"
+
+
+def parse_instant(text: str) -> datetime:
+    """Reads an instant in ISO 8601; without an offset it is local time.
+
+    Raises:
+        ValueError: it is none; the text says what one looks like.
+    """
+    try:
+        instant = datetime.fromisoformat(text.strip())
+        return instant if instant.tzinfo is not None else instant.astimezone()
+    except (ValueError, OverflowError):
+        example = "2026-03-01T08:30:00+01:00, or 2026-03-01T08:30 in local time"
+        raise ValueError(f"{text!r} is no ISO 8601 time; write such as {example}") from None
+
+
+def size(count: int | None) -> str:
+    """Writes a number of bytes: `812 B`, `84.0 KiB`, `1.2 GiB`."""
+    if count is None:
+        return "-"
+    if count < 1024:
+        return f"{count} B"
+    value, units = count / 1024, iter(("KiB", "MiB", "GiB"))
+    for unit in units:
+        if value < 1023.95:
+            return f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def shown_ids(row: Mapping[str, Any], key: str = "id") -> dict[str, Any]:
+    """Returns a row for programs: after the id `job`, as people type it; after each `…_ms` of an instant `…_at`, in ISO."""
+    told: dict[str, Any] = {}
+    for name, value in row.items():
+        told[name] = value
+        if name == key and isinstance(value, int):
+            told["job"] = format_id(value)
+        elif name in INSTANTS:
+            told[f"{name.removesuffix('_ms')}_at"] = iso_utc(value)
+    return told
+
+
+INSTANTS: Final = frozenset({"due_ms", "scheduled_ms", "created_ms", "started_ms", "finished_ms", "expires_ms"})
+"""Columns that hold instants, and not spans."""
+
+
+def one_line(text: str | None, width: int = 0) -> str:
+    """Returns the last line of an error text, which says most, cut to a width if one is given."""
+    lines = (text or "").strip().splitlines()
+    line = lines[-1].strip() if lines else ""
+    return line if not width or len(line) <= width else f"{line[: width - 1]}…"

@@ -1,0 +1,176 @@
+"""How a node's settings become the plans of its processes."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from mainspring.actors.supervisor.settings import Kind, ProcessSpec
+from mainspring.nodes.processes.plan import CoordinatorPlan, ExecutorPlan
+from mainspring.nodes.settings.load import load
+from mainspring.nodes.settings.models import NodeSettings
+from mainspring.nodes.supervisor.errors import NodeError
+from mainspring.nodes.supervisor.plans import plan_coordinator, plan_executor, specs, supervisor_settings, urls
+
+FILE = """
+[node]
+name = "east"
+data_dir = "data"
+listen = ["ipc:///run/mainspring.ipc"]
+drain_timeout_s = 2.5
+log_level = "debug"
+log_format = "json"
+
+[coordinator]
+shards = 2
+tenants = ["default", "acme"]
+lease_ttl_ms = 5_000
+dedup_window = 7
+session_ttl_s = 20
+key_ttl_s = 30
+payload_bytes_max = 2_048
+batch_jobs_max = 9
+backlog_jobs_max = 10
+retention.finished_jobs_max = 11
+retention.finished_age_s = 12
+retention.queues.mail.finished_jobs_max = 13
+
+[storage]
+segment_bytes = 2_097_152
+truncate_every_s = 1.5
+checkpoint_pages = 500
+wal_bytes_max = 8_388_608
+synchronous = "normal"
+
+[[executor]]
+name = "mail"
+count = 2
+tasks = ["shop.mail"]
+import_paths = ["src"]
+queues = ["mail"]
+process_slots = 3
+asyncio_slots = 4
+timeout_default_s = 5
+kill_grace_ms = 600
+start_timeout_s = 7.5
+
+[[executor]]
+name = "far"
+tasks = ["shop.far"]
+coordinators = ["ipc:///run/other.ipc"]
+
+[supervisor]
+restart_backoff_min_ms = 8
+restart_backoff_max_ms = 9
+restart_reset_s = 1.5
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> NodeSettings:
+    """Settings in which no value is the default."""
+    (tmp_path / "node.toml").write_text(FILE)
+    return load(tmp_path / "node.toml", {})
+
+
+def test_the_coordinators_plan_holds_every_setting(settings: NodeSettings, tmp_path: Path) -> None:
+    """Each setting must arrive, in the unit that the plan's field names."""
+    plan = plan_coordinator(settings, "ipc://here")
+    assert dataclasses.asdict(plan) == {
+        "node": "east",
+        "data_dir": str(tmp_path / "data"),
+        "endpoints": ["ipc://here", "ipc:///run/mainspring.ipc"],
+        "shards": 2,
+        "tenants": ["default", "acme"],
+        "lease_ttl_ms": 5_000,
+        "dedup_window": 7,
+        "session_ttl_ms": 20_000,
+        "key_ttl_ms": 30_000,
+        "payload_bytes_max": 2_048,
+        "batch_jobs_max": 9,
+        "backlog_jobs_max": 10,
+        "finished_jobs_max": 11,
+        "finished_age_ms": 12_000,
+        "queue_retention": [("mail", 13, 12_000)],
+        "segment_bytes": 2_097_152,
+        "truncate_every_ms": 1_500,
+        "checkpoint_pages": 500,
+        "wal_bytes_max": 8_388_608,
+        "synchronous": "normal",
+        "log_level": "debug",
+        "log_format": "json",
+        "status_fd": None,
+    }
+
+
+def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path: Path) -> None:
+    """Each setting must arrive, in the unit that the plan's field names."""
+    plan = plan_executor(settings, settings.executors[0], "mail-2", "ipc://here", incarnation=5, replaces=(3, 4))
+    assert dataclasses.asdict(plan) == {
+        "node": "east",
+        "name": "mail-2",
+        "endpoints": ["ipc://here"],
+        "tasks": ["shop.mail"],
+        "import_paths": [str(tmp_path / "src")],
+        "queues": ["mail"],
+        "incarnation": 5,
+        "replaces": [3, 4],
+        "process_slots": 3,
+        "asyncio_slots": 4,
+        "timeout_default_ms": 5_000,
+        "kill_grace_ms": 600,
+        "start_timeout_ms": 7_500,
+        "drain_timeout_ms": 2_500,
+        "log_level": "debug",
+        "log_format": "json",
+        "status_fd": None,
+        "life_fd": None,
+    }
+
+
+def test_plans_survive_their_json(settings: NodeSettings) -> None:
+    """A process must read what the supervisor wrote, on one line."""
+    made = plan_coordinator(settings, "ipc://here")
+    assert "\n" not in made.to_json()
+    # JSON has no tuples; the rows of queue_retention come back as lists.
+    assert CoordinatorPlan.from_json(made.to_json()).to_json() == made.to_json()
+    executor = plan_executor(settings, settings.executors[0], "mail-1", "ipc://here", incarnation=1)
+    assert ExecutorPlan.from_json(executor.to_json()) == executor
+
+
+def test_an_executor_may_work_for_other_coordinators(settings: NodeSettings) -> None:
+    """Where the file names coordinators, the node's own must not be among them."""
+    plan = plan_executor(settings, settings.executors[1], "far", "ipc://here", incarnation=1)
+    assert plan.endpoints == ["ipc:///run/other.ipc"]
+
+
+def test_the_processes_of_a_node(settings: NodeSettings) -> None:
+    """A process must be killed only after its own timeouts have had their time."""
+    assert specs(settings) == [
+        ProcessSpec("coordinator", Kind.COORDINATOR, 7_500),
+        ProcessSpec("mail-1", Kind.EXECUTOR, 8_100),
+        ProcessSpec("mail-2", Kind.EXECUTOR, 8_100),
+        ProcessSpec("far", Kind.EXECUTOR, 8_500),
+    ]
+
+
+def test_an_executor_with_the_coordinators_name_is_refused(tmp_path: Path) -> None:
+    """Two processes of one name could not be told apart."""
+    (tmp_path / "node.toml").write_text('[[executor]]\nname = "coordinator"\ntasks = ["a"]')
+    with pytest.raises(NodeError, match=r"an executor is named .* give it another name"):
+        specs(load(tmp_path / "node.toml", {}))
+
+
+def test_the_supervisors_own_settings(settings: NodeSettings) -> None:
+    """The waits must arrive in milliseconds."""
+    found = supervisor_settings(settings)
+    assert (found.backoff_min_ms, found.backoff_max_ms, found.reset_ms) == (8, 9, 1_500)
+
+
+def test_where_jobs_are_submitted(settings: NodeSettings) -> None:
+    """With a coordinator it is that one; without, those of the executors, each once."""
+    assert urls(settings, "ipc://here") == ["ipc://here"]
+    none = settings.coordinator.model_copy(update={"enabled": False})
+    far = settings.executors[1]
+    without = settings.model_copy(update={"coordinator": none, "executors": (far, far)})
+    assert urls(without, "ipc://here") == ["ipc:///run/other.ipc"]
