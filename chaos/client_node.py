@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .world import World
 
 COORDINATOR = b"coordinator"
+MS = 1_000_000
 
 
 class ClientNode(Node):
@@ -33,7 +34,9 @@ class ClientNode(Node):
         """Starts the process."""
         draws = self.draws.child(self.life)
         session = draws.below((1 << 63) - 1) + 1
-        self.machine = ClientMachine(self.peer.decode(), session, draws, ClientSettings(peers=(COORDINATOR,)))
+        idle_ns = min(600_000, self.world.options.session_ttl_ms // 2) * MS
+        settings = ClientSettings(peers=(COORDINATOR,), session_idle_ns=idle_ns)
+        self.machine = ClientMachine(self.peer.decode(), session, draws, settings)
         self.world.network.join(self)
         self.post(Connected(COORDINATOR))
         self.workload.begin()

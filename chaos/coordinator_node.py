@@ -65,6 +65,10 @@ class CoordinatorNode(Node):
         assert self.member is not None, "the coordinator is down"
         return self.member.machine
 
+    def machine_counts(self) -> dict[str, int]:
+        """Returns what the machine has counted."""
+        return self.member.machine.state.counts if self.member is not None else {}
+
     def start(self, after_ns: int = 0) -> None:
         """Has the process started by its supervisor."""
         self.world.push(self.world.now_ns + after_ns, self, (LOCAL, _START))

@@ -39,6 +39,10 @@ class ExecutorNode(Node):
         self.children: dict[int, children.Child] = {}
         self.number = 1 + int(name.rpartition("-")[2])
 
+    def machine_counts(self) -> dict[str, int]:
+        """Returns what the machine has counted."""
+        return self.machine.state.counts if self.machine is not None else {}
+
     def jitter(self) -> int:
         """Returns a little delay, in ns."""
         return self.draws.below(100_000)

@@ -4,7 +4,7 @@ Decides each fault by the seed's own stream, from the kinds that the options all
 machines hold. After `heal` nothing goes wrong any more.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..actors.draws import Draws
 from .client_node import ClientNode
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .world import World
 
 MS = 1_000_000
+N = TypeVar("N")
 
 
 class Faults(Node):
@@ -92,6 +93,10 @@ class Faults(Node):
         """Has an executor started again."""
         self._later(after_ns, "executor", executor, replaces)
 
+    def client_later(self, client: ClientNode, after_ns: int) -> None:
+        """Has a client started."""
+        self._later(after_ns, "client", client)
+
     def _start_executor(self, executor: ExecutorNode, replaces: list[int]) -> None:
         if not executor.up:
             executor.start(replaces)
@@ -101,7 +106,7 @@ class Faults(Node):
         if not client.up:
             return False
         client.crash()
-        self._later(self.draws.below(2_000 * MS), "client", client)
+        self.client_later(client, self.draws.below(2_000 * MS))
         return True
 
     def _drain_executor(self) -> bool:

@@ -5,7 +5,7 @@ and clients' requests are noted before they are made.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..actors.entries import SUBMIT, Entry
@@ -70,7 +70,7 @@ class Taken:
     now: Now
     life: int
     ended: bool = False
-    asked: bool = field(default=False)
+    retried: bool = False
 
 
 class History:
@@ -84,6 +84,15 @@ class History:
         self.pending: deque[Decided] = deque()
         self.taken: dict[int, Taken] = {}
         self.committed = 0
+        self.pauses: dict[str, list[tuple[int, int]]] = {}
+
+    def paused(self, name: str, until_ns: int) -> None:
+        """A host is frozen until then."""
+        self.pauses.setdefault(name, []).append((self.world.now_ns, until_ns))
+
+    def was_paused(self, name: str, since_ns: int) -> bool:
+        """Says whether a host has been frozen since a time."""
+        return any(until_ns >= since_ns for _, until_ns in self.pauses.get(name, ()))
 
     def starts(self, attempt: Attempt) -> None:
         """A handler is called."""

@@ -277,6 +277,11 @@ class MemoryStore:
         self._since: list[tuple[int, Entry]] = []
 
     @property
+    def rows(self) -> MemoryRows:
+        """The rows, to look at."""
+        return self._rows
+
+    @property
     def finished_count(self) -> int:
         """How many finished jobs are kept, as of `applied`."""
         return len(self._rows.finished)

@@ -40,6 +40,8 @@ class Node:
         self.armed_ns: int | None = None
         self.inbox: list[Any] = []
         self.recent: deque[tuple[int, Any]] = deque(maxlen=RECENT_ITEMS)
+        self.old_counts: dict[str, int] = {}
+        """What the machines of past lives have counted."""
 
     @property
     def peer(self) -> bytes:
@@ -102,9 +104,15 @@ class Node:
             self.recent.append((self.world.now_ns, send))
             network.send(self, send.peer, send.message)
 
+    def machine_counts(self) -> dict[str, int]:
+        """Returns what the machine of this life has counted."""
+        return {}
+
     def end_life(self) -> None:
         """The process is gone, with all that was on its way to it."""
         assert self.up, f"{self.name} is down already"
+        for name, count in self.machine_counts().items():
+            self.old_counts[name] = self.old_counts.get(name, 0) + count
         self.up = False
         self.life += 1
         self.armed_ns = None

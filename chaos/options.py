@@ -53,6 +53,7 @@ class Options:
     heads_max: int = 8
     horizon_ms: int = 4_000
     finished_jobs_max: int = 100_000
+    backlog_jobs_max: int = 10_000_000
     key_ttl_ms: int = 20_000
     session_ttl_ms: int = 3_600_000
     segment_entries: int = 16
@@ -102,6 +103,7 @@ def drawn(seed: int) -> Options:
         heads_max=pick(4, 8, 32),
         horizon_ms=pick(2_000, 4_000, 30_000),
         finished_jobs_max=pick(30, 100_000),
+        backlog_jobs_max=pick(60, 10_000_000, 10_000_000),
         key_ttl_ms=pick(2_000, 20_000),
         session_ttl_ms=pick(70_000, 3_600_000),
         segment_entries=pick(4, 16, 64),

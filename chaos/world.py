@@ -6,7 +6,7 @@ Rule: same seed, same trace, on every machine and under every hash seed.
 
 import zlib
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..actors.draws import WORD, Draws
 from .clock import NodeClock
@@ -15,6 +15,9 @@ from .invariants import Invariants
 from .network import Network
 from .node import FRAME, Item, Node
 from .options import Options
+
+if TYPE_CHECKING:
+    from .faults import Faults
 
 START_WALL_MS = 1_800_000_000_000
 SECOND = 1_000_000_000
@@ -37,6 +40,7 @@ class World:
         self.network = Network(self, self.draws.child("network"), options.weather)
         self.history = History(self)
         self.invariants = Invariants(self)
+        self.faults: Faults
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts an occurrence, for coverage."""
@@ -72,6 +76,14 @@ class World:
         drift_ppm = draws.below(2 * options.drift_ppm + 1) - options.drift_ppm
         off_ms = draws.below(2 * options.wall_off_ms + 1) - options.wall_off_ms
         return NodeClock((1 + draws.below(1000)) * SECOND + draws.below(SECOND), START_WALL_MS + off_ms, drift_ppm)
+
+    def all_nodes(self) -> list[Node]:
+        """Returns every node but the outside."""
+        return [self.faults.coordinator, *self.faults.executors, *self.faults.clients]
+
+    def nodes(self, *names: str) -> list[Node]:
+        """Returns the nodes of these names."""
+        return [node for node in self.all_nodes() if node.name in names]
 
     def fail(self, invariant: str, text: str, *nodes: Any) -> None:
         """Ends the run: something happened that must not.

@@ -51,7 +51,7 @@ def ids_of(jobs: "AnyId | Iterable[AnyId]") -> list[int]:
     return [id_of(job) for job in jobs]
 
 
-def deadline_ns(now_ns: int, timeout: float | None) -> int | None:
+def deadline_ns(now_ns: int, timeout: object) -> int | None:
     """Returns when a call of `timeout` seconds is over, in elapsed ns.
 
     Raises:

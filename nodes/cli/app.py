@@ -8,11 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ... import __version__
-from .commands import COMMANDS, find, names
+from .commands import COMMANDS, find, load, names
 from .errors import expected
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def _app(name: str) -> "typer.Typer":
     """Imports a subcommand, and gives it as an app of its own."""
     import typer
 
-    command = find(name)
-    assert command is not None, f"{name} is not in the table"
-    module: Any = import_module(command.module, __package__)
+    module = load(name)
     if hasattr(module, "app"):
         return module.app
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

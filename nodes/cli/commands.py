@@ -5,7 +5,8 @@ must not know what they do. A module has its subcommand as a function `command`,
 it has subcommands of its own, as a `typer.Typer` named `app`. What the function returns is the exit status (None is 0).
 """
 
-from typing import Final, NamedTuple
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 
 class Command(NamedTuple):
@@ -37,3 +38,10 @@ def find(name: str) -> Command | None:
 def names() -> list[str]:
     """Lists the names of all subcommands."""
     return [name for group in COMMANDS.values() for name in group]
+
+
+def load(name: str) -> Any:
+    """Imports the module of a subcommand."""
+    command = find(name)
+    assert command is not None, f"{name} is not in the table"
+    return import_module(command.module, __package__)

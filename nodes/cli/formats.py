@@ -13,8 +13,11 @@ from ...broker.wire.ids import format_id
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|min|m|h|d|w)", re.ASCII)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+", re.ASCII)
+_NUMBER: Final = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_PART = re.compile(rf"({_NUMBER})(ms|s|min|m|h|d|w)", re.ASCII)
+
+DURATION: Final = re.compile(rf"{_NUMBER}(?:(?:ms|s|min|m|h|d|w)(?:{_NUMBER}(?:ms|s|min|m|h|d|w))*)?", re.ASCII)
+"""What `parse_duration` reads."""
 
 MS_MAX: Final = 253_402_214_400_000
 """A day before the year 10000: later instants have no local time in every zone."""
@@ -67,12 +70,10 @@ def parse_duration(text: str) -> float:
         ValueError: it is none; the text says what one looks like.
     """
     text = text.strip()
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    parts = list(_PART.finditer(text))
-    if not parts or "".join(part[0] for part in parts) != text:
+    if not DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is no duration; give seconds, or such as 250ms, 10m, 1h30m, 2d")
-    return sum(float(part[1]) * _UNITS_S[part[2]] for part in parts)
+    parts = list(_PART.finditer(text))
+    return sum(float(part[1]) * _UNITS_S[part[2]] for part in parts) if parts else float(text)
 
 
 def iso_utc(ms: int | None) -> str | None:

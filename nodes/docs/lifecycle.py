@@ -34,7 +34,8 @@ _STATES: Final = {
 }
 
 _EVENTS: Final = {
-    "due": "The clock has reached its due time. This is derived from the time and is not logged.",
+    "due": "The clock has reached its due time. This follows from the time, so it is not logged, except when memory gives"
+    " the job back to disk (op READY).",
     "lease": "A slot is free, and the job is given to an executor. A job whose time has not quite come is leased a"
     " few milliseconds ahead, and is sent at its instant.",
     "cancel": "A client cancelled it while it was not running.",
@@ -54,7 +55,8 @@ _OUTCOMES: Final = {
         "as `failed`: a retry is spent",
     ),
     "crashed": (
-        "Its runner process died while the job was at it.",
+        "Its runner process died while the job was at it. Where an event loop dies and nobody can tell which job did it,"
+        " all its jobs have crashed.",
         f"`retrying` after a pause; `dead` at crash {CRASHES_MAX}",
     ),
     "cancelled": ("It stopped because it was asked to.", "`cancelled`"),

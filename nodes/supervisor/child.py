@@ -51,9 +51,13 @@ class ActorChild:
         self.name: Final = name
         self.incarnation: Final = incarnation
         self._reader = StatusReader()
-        self.status_fd, their_status_fd = os.pipe()
-        self.life_fd, their_life_fd = os.pipe()
+        self.status_fd = self.life_fd = -1
+        theirs: list[int] = []
         try:
+            self.status_fd, their_status_fd = os.pipe()
+            theirs.append(their_status_fd)
+            self.life_fd, their_life_fd = os.pipe()
+            theirs.append(their_life_fd)
             self._process = _started(
                 [sys.executable, "-P", "-m", module, str(os.getpid()), name],
                 planner(their_status_fd, their_life_fd).to_json(),
@@ -63,8 +67,8 @@ class ActorChild:
             self.close()
             raise
         finally:
-            os.close(their_status_fd)
-            os.close(their_life_fd)
+            for fd in theirs:
+                os.close(fd)
         self.pid: Final = self._process.pid
         for fd in (self.status_fd, self.life_fd):
             os.set_blocking(fd, False)

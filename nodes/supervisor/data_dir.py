@@ -116,18 +116,19 @@ def _locked(path: Path) -> int:
             break
         except BlockingIOError:
             holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
-            waited_s = time.monotonic() - begun
-            if waited_s >= (HELD_WAIT_S if _lives(holder) else DYING_WAIT_S):
+            lives = Path("/proc", holder).exists() if holder.isdecimal() else False
+            if time.monotonic() - begun >= (HELD_WAIT_S if lives else DYING_WAIT_S):
                 os.close(fd)
-                raise NodeError(
-                    f"{path}: another node uses it (process {holder or 'unknown'}): stop that one, or give this node"
-                    " a data_dir of its own"
-                ) from None
+                raise NodeError(_held_text(path, holder, lives)) from None
             time.sleep(LOOK_EVERY_S)
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
 
 
-def _lives(pid: str) -> bool:
-    return pid.isdecimal() and Path("/proc", pid).exists()
+def _held_text(path: Path, holder: str, lives: bool) -> str:
+    if lives:
+        return (
+            f"{path}: another node uses it (process {holder}): stop that one, or give this node a data_dir of its own"
+        )
+    return f"{path}: processes of a node that was killed do not die: `fuser {path / LOCK_FILE}` lists them; kill them"

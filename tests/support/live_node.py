@@ -86,7 +86,14 @@ class LiveNode:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=BOUND_S)
+        status = self.process.wait(timeout=BOUND_S)
+        self._close()
+        return status
+
+    def _close(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def kill(self) -> None:
         """Kills the supervisor at once and waits until nothing of the node is left."""
@@ -94,6 +101,7 @@ class LiveNode:
         left = self.below()
         self.process.kill()
         self.process.wait(timeout=BOUND_S)
+        self._close()
         wait_until(lambda: not any(is_alive(process) for process in left), "every process of the node to die with its supervisor")
 
 

@@ -125,8 +125,10 @@ def test_nodes_that_share_a_directory_are_refused(capsys: pytest.CaptureFixture[
         ),
         ("from mainspring.broker.tasks.exceptions import InvalidTask\ndef command(): raise InvalidTask('c')", (1, "c")),
         (
-            "import typer\napp = typer.Typer()\n@app.command()\ndef one() -> int: return 3\n"
-            "@app.command()\ndef two() -> int: return 4",
+            "import typer\napp = typer.Typer()\n"
+            + "".join(
+                f"@app.command()\ndef {name}() -> int: return {number}\n" for name, number in (("one", 3), ("two", 4))
+            ),
             (4, ""),
         ),
     ],
@@ -175,3 +177,9 @@ def test_all_commands_fit_into_one_app(capsys: pytest.CaptureFixture[str]) -> No
 
     whole = typer.main.get_command(app.assembled())
     assert set(whole.commands) == set(names())  # type: ignore[attr-defined]  # a group, as it has several
+
+
+def test_closed_streams_are_opened() -> None:
+    """Whoever starts the program without them must not have its files take their numbers."""
+    code = f"exec {sys.executable} -m mainspring --version <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", code]).returncode == 0

@@ -1,0 +1,44 @@
+"""An acknowledged job is in the log for good, under the id that its client was told, and ends.
+
+Why: an acknowledgement is the promise that the job will run (promise P1); whatever fails afterwards is ours to mend.
+"""
+
+from ...actors.entries import CANCEL, EXPIRE, FINISH
+from ...actors.jobs.lifecycle import TERMINAL
+from ..history import Asked, Decided
+from .base import Invariant
+
+
+class AckedJobsSurvive(Invariant):
+    """Acked jobs are committed at the ack, and terminal in the end."""
+
+    def committed(self, decided: Decided) -> None:
+        """Notes which jobs have ended."""
+        taken = self.world.history.taken
+        for op in decided.entry.ops:
+            if op[0] == FINISH:
+                for row in op[2]:
+                    if row[3] in TERMINAL:
+                        taken[row[0]].ended = True
+            elif op[0] in (CANCEL, EXPIRE):
+                for id in op[1]:
+                    taken[id].ended = True
+
+    def answered(self, jobs: list[Asked]) -> None:
+        """Looks for each acked job in what is durable."""
+        taken = self.world.history.taken
+        for job in jobs:
+            if not job.acked:
+                continue
+            assert job.id is not None
+            found = taken.get(job.id)
+            if found is None:
+                self.fail(f"{job.tag} was acked as job {job.id}, which is not in the durable log")
+            elif found.tag != job.tag and (job.key is None or self.world.history.asked[found.tag].key != job.key):
+                self.fail(f"{job.tag} was acked as job {job.id}, which is {found.tag}")
+
+    def at_end(self) -> None:
+        """Looks for jobs that were taken and have not ended."""
+        left = [job for job in self.world.history.taken.values() if not job.ended]
+        if left:
+            self.fail(f"{len(left)} jobs that were taken never ended, the first is {left[0].id} ({left[0].tag})")

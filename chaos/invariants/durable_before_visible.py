@@ -1,0 +1,39 @@
+"""Nothing leaves the coordinator that a crash could make untrue.
+
+Why: acks, runs, cancels and ends leave when the entries that they rest on are committed; the one place for that is actors/turn.py.
+"""
+
+from ...actors.effects import Send
+from ...actors.jobs.lifecycle import STATES, TERMINAL
+from ...broker.wire.messages import Cancelled, CancelRun, Ended, ExecutorWelcome, FinishedAck, Run, Submitted
+from ..coordinator_node import CoordinatorNode
+from .base import Invariant
+
+_PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome)
+_ENDED_NAMES = frozenset(STATES[state] for state in TERMINAL)
+
+
+class DurableBeforeVisible(Invariant):
+    """What a message says is in the durable log when the message leaves."""
+
+    def released(self, send: Send, node: CoordinatorNode) -> None:
+        """Compares a message with the durable log."""
+        history, message = self.world.history, send.message
+        if not isinstance(message, _PROMISES):
+            return
+        if isinstance(message, Run):
+            if message.index > history.committed:
+                self.fail(f"a Run rests on entry {message.index}, durable is {history.committed}", node)
+        elif isinstance(message, Submitted):
+            known = {offset for offset, _ in message.existing}
+            ids = range(message.first_id, message.first_id + message.count - len(known))
+            if any(id not in history.taken for id in (*ids, *(id for _, id in message.existing))):
+                self.fail(f"an ack names jobs {ids} that are not durable", node)
+        elif isinstance(message, Ended):
+            for row in message.jobs:
+                if row[1] in _ENDED_NAMES and not history.taken[row[0]].ended:
+                    self.fail(f"job {row[0]} is said to have {row[1]}, which is not durable", node)
+        elif isinstance(message, Cancelled):
+            for id, code in message.codes:
+                if code == "cancelled" and not history.taken[id].ended:
+                    self.fail(f"job {id} is said to be cancelled, which is not durable", node)

@@ -1,0 +1,41 @@
+"""No job is sent to an executor before it is due.
+
+Why: promise P3. A delay runs on the elapsed clock of the coordinator that took it; once that has gone, and for calendar times always, the wall decides. A
+step of the wall may make a job late, never early.
+"""
+
+from ...actors.effects import Send
+from ...actors.entries import FINISH
+from ...broker.wire.messages import Run
+from ..coordinator_node import CoordinatorNode
+from ..history import Decided
+from .base import Invariant
+
+
+class NeverEarly(Invariant):
+    """When a Run leaves, the job's time has come on its clock."""
+
+    def committed(self, decided: Decided) -> None:
+        """A job that is tried again has a new time, and its wait is a delay."""
+        for op in decided.entry.ops:
+            if op[0] == FINISH:
+                for row in op[2]:
+                    job = self.world.history.taken[row[0]]
+                    if row[10] != job.due_ms:
+                        job.due_ms, job.stamp_ms = row[10], decided.entry.stamp_ms
+                        job.now, job.life, job.retried = decided.now, decided.life, True
+
+    def released(self, send: Send, node: CoordinatorNode) -> None:
+        """Holds a Run against both clocks."""
+        if not isinstance(send.message, Run):
+            return
+        now, history = node.now, self.world.history
+        for row in send.message.jobs:
+            job = history.taken[row[0]]
+            if job.due_ms is None or now.wall_ms >= job.due_ms:
+                continue
+            is_delay = job.retried or history.asked[job.tag].delay_ms is not None
+            waited_ns = now.elapsed_ns - job.now.elapsed_ns
+            if is_delay and job.life == node.life and waited_ns >= (job.due_ms - job.stamp_ms) * 1_000_000:
+                continue
+            self.fail(f"job {job.id} ({job.tag}) is sent {job.due_ms - now.wall_ms} ms before it is due", node)

@@ -1,0 +1,164 @@
+"""Runs the world of a seed: first with faults, then healed until everything has come to rest; says how it went.
+
+Decides the two phases and what rest means. Safety is watched all along, by the invariants; liveness is what the second phase demands: every job that was
+taken has ended, every request is answered, every slot is free. Rule: a run that fails says how to run it again.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from .client_node import ClientNode
+from .coordinator_node import CoordinatorNode
+from .executor_node import ExecutorNode
+from .faults import Faults
+from .node import Node
+from .options import Options, drawn
+from .small_limits import small_limits
+from .world import SECOND, Violation, World
+
+REST_WITHIN_S = 400
+_LOOK_EVERY_NS = SECOND // 2
+
+
+@dataclass(slots=True)
+class Report:
+    """How a run went."""
+
+    seed: int
+    options: dict[str, Any]
+    events: int = 0
+    simulated_s: float = 0.0
+    took_s: float = 0.0
+    digest: str = ""
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    violation: str | None = None
+    """Name and text of the invariant that was violated."""
+    recent: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The last events of the nodes involved."""
+
+    def __str__(self) -> str:
+        """Tells what a person needs to know; of a failing run, everything."""
+        line = (
+            f"seed {self.seed}: {self.events} events, {self.simulated_s:.1f} s simulated in {self.took_s:.2f} s, trace {self.digest}"
+        )
+        if self.violation is None:
+            return f"{line}, clean"
+        parts = [f"{line}, violated", f"  {self.violation}", "options: " + ", ".join(f"{k}={v}" for k, v in self.options.items())]
+        for name, events in self.recent.items():
+            parts.extend([f"last events of {name}:", *(f"  {event}" for event in events)])
+        parts.append(f"replay: mainspring simulate --seed {self.seed}")
+        return "\n".join(parts)
+
+
+def run(seed: int, options: Options | None = None) -> Report:
+    """Runs one world to its end.
+
+    Args:
+        seed: 0 to 2**63 - 1; it decides everything.
+        options: instead of those that the seed draws.
+    """
+    options = options or drawn(seed)
+    assert options.seed == seed, "the options are of another seed"
+    report = Report(seed, options.shown())
+    started = perf_counter()
+    with ExitStack() as stack:
+        stack.enter_context(small_limits(limits_of(options)))
+        world = build(options)
+        try:
+            _live(world)
+        except Violation as violation:
+            report.violation, report.recent = str(violation), _recent(world, violation.nodes)
+        except Exception as error:  # noqa: BLE001  (a machine that raises is what we are here to find)
+            report.violation = f"machines_do_not_raise: {type(error).__name__}: {error} {_where(error)}"
+            report.recent = _recent(world, [])
+        report.events, report.simulated_s = world.events, world.now_ns / SECOND
+        report.digest, report.counts = f"{world.digest:016x}", coverage(world)
+    report.took_s = perf_counter() - started
+    return report
+
+
+def limits_of(options: Options) -> dict[str, int]:
+    """Returns the machines' bounds in a world: small, so that a small backlog meets them."""
+    heads, horizon_ms = options.heads_max, options.horizon_ms
+    return {
+        "HEADS_MAX": heads, "REFILL_JOBS": max(2, heads // 2), "REFILL_BELOW": max(1, heads // 4), "HORIZON_MS": horizon_ms,
+        "HORIZON_STEP_MS": horizon_ms // 8, "DUE_READ_JOBS": 7, "FIRE_JOBS_MAX": 12, "PRUNE_JOBS": 10, "EXPIRE_JOBS": 5,
+    }  # fmt: skip
+
+
+def build(options: Options) -> World:
+    """Makes a world and starts its nodes."""
+    world = World(options)
+    faults = world.faults = Faults(world, world.draws.child("faults"))
+    faults.coordinator = CoordinatorNode(world, world.clock("coordinator"), world.draws.child("coordinator"))
+    faults.coordinator.start()
+    for number in range(options.executors):
+        name = f"executor-{number}"
+        queues = ["*"] if number == 0 else [["default"], ["default", "special"]][number % 2]
+        executor = ExecutorNode(world, name, world.clock(name), world.draws.child(name), queues)
+        faults.executors.append(executor)
+        faults.executor_later(executor, number * SECOND // 20, [])
+    for number in range(options.clients):
+        name = f"client-{number}"
+        client = ClientNode(world, name, world.clock(name), world.draws.child(name))
+        faults.clients.append(client)
+        faults.client_later(client, SECOND // 5)
+    faults.begin()
+    return world
+
+
+def _live(world: World) -> None:
+    world.run(world.options.faulty_ms * 1_000_000)
+    world.faults.heal()
+    world.healed = True
+    until_ns = world.now_ns + REST_WITHIN_S * SECOND
+    while not (waiting := not_at_rest(world)) == "":
+        if world.now_ns >= until_ns:
+            world.fail("comes_to_rest", f"{REST_WITHIN_S} s after everything was mended: {waiting}", *world.all_nodes())
+        world.run(world.now_ns + _LOOK_EVERY_NS)
+    world.invariants.at_end()
+
+
+def not_at_rest(world: World) -> str:
+    """Says what the world still waits for; nothing if it has come to rest."""
+    faults = world.faults
+    for client in faults.clients:
+        if not client.up or not client.workload.done:
+            return f"{client.name} has {client.workload.left} submits to make and waits for {list(client.workload.open.items())[:3]}"
+    member = faults.coordinator.member
+    if member is None:
+        return "the coordinator is down"
+    if member.unapplied or member.inbox or faults.coordinator.log.unsettled():
+        return "the coordinator has entries that are not durable or not applied"
+    live = [job.id for job in faults.coordinator.store.rows.jobs.values()]
+    if live:
+        return f"{len(live)} jobs have not ended, the first is {live[0]}: {member.machine.state.image.jobs.get(live[0])}"
+    for executor in faults.executors:
+        if executor.machine is None:
+            return f"{executor.name} is down"
+        if executor.machine.state.held or executor.machine.snapshot()["unacked"]:
+            return f"{executor.name} holds {list(executor.machine.state.held)[:5]}"
+    return ""
+
+
+def coverage(world: World) -> dict[str, int]:
+    """Returns how often each thing happened, for all that counts."""
+    counts = dict(world.counts)
+    for node in world.all_nodes():
+        for name, count in (*node.old_counts.items(), *node.machine_counts().items()):
+            counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def _recent(world: World, nodes: list[Node]) -> dict[str, list[str]]:
+    chosen = nodes or world.all_nodes()
+    return {node.name: [f"{at_ns / SECOND:.6f} {event!r:.400}" for at_ns, event in node.recent] for node in chosen}
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace is not None else ""

@@ -1,0 +1,72 @@
+"""How commands reach the node: the `--url` option, ids from the command line, and a client that is closed again.
+
+Decides how a word becomes a job id and a fault of the URL a fault of the command. It must not know what is asked. Rule:
+docs/design.md, "Finding the node"; the client does the finding.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...broker.wire.ids import parse_id
+from .errors import CommandError
+
+if TYPE_CHECKING:
+    from ...broker.net.client import Client
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="The node, as ipc://PATH; else MAINSPRING_URL, else the nearest mainspring-data/ here or above.",
+        show_default=False,
+    ),
+]
+"""The type of a command's `--url` option: `url: Url = None`."""
+
+COMPLETION_TIMEOUT_S = 1.0
+
+
+@contextmanager
+def connected(url: str | None, timeout_s: float = 10) -> Iterator["Client"]:
+    """Gives a client of the node, and closes it.
+
+    Raises:
+        CommandError: the URL is none.
+        MainspringError: there is no node to be found.
+    """
+    from ...broker.net.client import Client
+
+    try:
+        client = Client(url, timeout_s)
+    except ValueError as fault:
+        raise CommandError(str(fault)) from None
+    with client:
+        yield client
+
+
+def job_ids(words: Sequence[str]) -> list[int]:
+    """Reads ids such as 1042 or 3-1042; each once, in their order.
+
+    Raises:
+        typer.BadParameter: one is none.
+    """
+    try:
+        return list(dict.fromkeys(parse_id(word) for word in words))
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None
+
+
+def names_of(listing: str, column: str, incomplete: str) -> list[str]:
+    """Returns what a column of a listing holds, for completion in the shell; nothing if no node answers soon."""
+    from ...broker.tasks.exceptions import MainspringError
+
+    try:
+        with connected(None, COMPLETION_TIMEOUT_S) as client:
+            found = {str(row[column]) for row in client.query(listing)}
+    except (MainspringError, CommandError):
+        return []
+    return sorted(name for name in found if name.startswith(incomplete))

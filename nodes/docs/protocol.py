@@ -1,0 +1,125 @@
+"""Prints docs/protocol.md: messages, rows and errors, from broker/wire.
+
+It must not know a message by what it does: its class says that. Only the shapes of the small rows, which have no
+columns of their own in rows.py, are written here. The rule that reference pages are printed from code is the design
+map's, section 2.
+"""
+
+import inspect
+import re
+from dataclasses import fields
+from types import NoneType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from ...actors.jobs.retry import ROW_FIELDS
+from ...broker.wire import limits, rows
+from ...broker.wire.errors import ERRORS
+from ...broker.wire.messages import MESSAGES, Message
+from .markdown import flat, names, page, table
+from .protocol_text import GOALS, SEQUENCES
+from .source_notes import notes
+
+_TYPES: Final = {int: "integer", str: "text", bool: "boolean", list: "array", NoneType: "nil"}
+
+_DIRECTION: Final = re.compile(r"((?:Client|Coordinator|Executor)[^.:]* to [^.:]+)[.:] (.+)")
+
+_ROWS: Final = {
+    ("ClientWelcome", "leaders"): "[shard, endpoint]",
+    ("ClientWelcome", "tasks"): "[name, queue, priority]",
+    ("Submit", "jobs"): "JOB_COLUMNS",
+    ("Submitted", "existing"): "[offset, id]",
+    ("Cancelled", "codes"): "[id, code]",
+    ("Ended", "jobs"): "ENDED_COLUMNS",
+    ("Listing", "rows"): "the columns that `columns` names",
+    ("ExecutorHello", "tasks"): "TASK_COLUMNS",
+    ("ExecutorHello", "held"): "HELD_COLUMNS",
+    ("ExecutorWelcome", "lost"): "[id, attempt]",
+    ("Credit", "windows"): "[runner kind, jobs]",
+    ("Run", "jobs"): "RUN_COLUMNS",
+    ("Finished", "results"): "RESULT_COLUMNS",
+    ("CancelRun", "runs"): "[id, attempt]",
+}
+"""(message, field) -> what its rows hold."""
+
+_UNCHECKED: Final[dict[str, tuple[Any, ...]]] = {
+    "HELD_COLUMNS": (int,) * 5,
+    "ENDED_COLUMNS": (int, str, (str, NoneType), (str, NoneType), int, (int, NoneType)),
+}
+"""The types of rows whose receiver checks them elsewhere."""
+
+
+def printed() -> str:
+    """Prints the page, in Markdown."""
+    return page(
+        GOALS,
+        SEQUENCES,
+        "# Reference",
+        "## Messages",
+        table(
+            ("kind", "message", "from, to"),
+            [(cls.KIND, f"[{cls.__name__}](#{cls.__name__.lower()})", _told(cls)[0]) for cls in MESSAGES],
+        ),
+        *(block for cls in MESSAGES for block in _message(cls)),
+        "## Rows",
+        *(block for name in _columns() for block in _row(name)),
+        "### Retry policy",
+        f"A policy travels as five integers: {names(ROW_FIELDS)}. `jitter` is 0 for full, 1 for none.",
+        "## Errors",
+        "Definite: what was asked has not happened and will not. Indefinite: it may have happened.",
+        table(
+            ("code", "definite", "meaning", "mend"),
+            [(f"`{e.code}`", "yes" if e.definite else "**no**", e.meaning, e.mend) for e in ERRORS.values()],
+        ),
+        "## Bounds",
+        table(
+            ("bound", "value", "meaning"),
+            [(f"`{name}`", f"{vars(limits)[name]:_}", note) for name, note in notes(limits).items()],
+        ),
+    )
+
+
+def _told(cls: type[Message]) -> tuple[str, str]:
+    """Splits a message's docstring into its direction and its meaning."""
+    told = _DIRECTION.match(flat(inspect.getdoc(cls) or ""))
+    assert told, f"the docstring of {cls.__name__} does not begin with `From to whom: `"
+    return told[1], told[2][0].upper() + told[2][1:]
+
+
+def _message(cls: type[Message]) -> list[str | list[str]]:
+    direction, meaning = _told(cls)
+    hints = get_type_hints(cls)
+    cells = [(f"`{field.name}`", _type(hints[field.name]), _rows_of(cls, field.name)) for field in fields(cls)]
+    return [f"### {cls.__name__}", f"Kind {cls.KIND}. {direction}. {meaning}", table(("field", "type", "rows"), cells)]
+
+
+def _rows_of(cls: type[Message], field: str) -> str:
+    is_rows = _type(get_type_hints(cls)[field]) == "list of rows"
+    told = _ROWS.get((cls.__name__, field), "")
+    assert is_rows == bool(told), f"what the rows of {cls.__name__}.{field} hold is not said, or said in vain"
+    if told in vars(rows):
+        return f"[`{told}`](#{told.lower()})"
+    return f"`{told}`" if told.startswith("[") else told
+
+
+def _type(hint: Any) -> str:
+    """Returns a type in the words of the page."""
+    if get_origin(hint) is list:
+        item = get_args(hint)[0]
+        return "list of rows" if get_origin(item) is list else f"list of {_TYPES[item]}s"
+    if get_origin(hint) is dict:
+        return "map of text to integer, text or nil"
+    return " or ".join(_TYPES[kind] for kind in get_args(hint) or (hint,))
+
+
+def _columns() -> list[str]:
+    return [name for name in vars(rows) if name.endswith("_COLUMNS")]
+
+
+def _row(name: str) -> list[str | list[str]]:
+    columns: tuple[str, ...] = vars(rows)[name]
+    types: tuple[Any, ...] = _UNCHECKED.get(name) or vars(rows)[f"_{name.removesuffix('COLUMNS')}TYPES"]
+    cells = [
+        (place, f"`{column}`", " or ".join(_TYPES[one] for one in (kind if isinstance(kind, tuple) else (kind,))))
+        for place, (column, kind) in enumerate(zip(columns, types, strict=True))
+    ]
+    return [f"### {name}", notes(rows)[name], table(("place", "column", "type"), cells)]
