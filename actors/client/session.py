@@ -43,11 +43,12 @@ class ClientMachine:
         """Takes one event; see actors.machine.Machine."""
         state = self.state
         out = state.out = Effects()
+        if type(event) is Wake:  # each turn has one, so it comes before the matching
+            self._settle(now.elapsed_ns)
+            return out
         match event:
-            case Received(peer, message):
-                self._received(peer, message, now)
-            case Wake():
-                self._settle(now.elapsed_ns)
+            case Received():
+                self._received(event.peer, event.message, now)
             case SubmitJobs() | AwaitJobs() | CancelJobs() | StatusJobs() | RunQuery():
                 admitting.accept(state, event, now.elapsed_ns)
             case Connected(peer):
@@ -56,7 +57,7 @@ class ClientMachine:
                 ending.forget(state, request)
             case Close():
                 ending.close(state)
-            case PeerGone():
+            case PeerGone() | Wake():
                 pass  # its transport connects again by itself, and then says so
             case _:
                 assert_never(event)

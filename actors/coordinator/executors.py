@@ -33,8 +33,8 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         )
         return
     old = state.links.by_incarnation.get(message.incarnation)
-    if old is not None and old.number > message.link:
-        return  # a hello that was overtaken by a newer one
+    if old is not None and old.number >= message.link:
+        return  # a hello that came twice, or was overtaken by a newer one
     executor = _executor_id(state, message.node, message.name)
     _learn_tasks(state, message.tasks)
     link = Link(peer, executor, message, _deadline_ns(state))

@@ -120,27 +120,28 @@ def gone(state: ExecutorState, peer: Peer) -> None:
 
 
 def fence(state: ExecutorState) -> None:
-    """Ends runs whose lease nobody has renewed, before it is over."""
-    now_ns = state.now.elapsed_ns
+    """Ends runs whose lease nobody has renewed, before it is over.
+
+    They are reported as returned: if the coordinator still holds the lease when it hears so, it must learn that
+    nothing runs under it any more, and until they are dead a hello still names them.
+    """
+    now_ns, grace_ms = state.now.elapsed_ns, state.settings.kill_grace_ms
     for link in state.links.values():
         for shard in link.shards.values():
-            if now_ns >= shard.fence_ns(state.settings.kill_grace_ms):
-                helds = [
-                    held
-                    for held in state.held.values()
-                    if held.shard == shard.shard and held.peer == link.peer and held.ending != "void"
-                ]
-                if helds:
-                    state.count("leases_fenced", len(helds))
-                    _void(state, helds)
-
-
-def _void(state: ExecutorState, helds: list[Held]) -> None:
-    fresh = [held for held in helds if held.ending is None]
-    for held in helds:
-        held.ending = "void"
-    if fresh:
-        runs.end(state, fresh, "void")
+            if now_ns < shard.fence_ns(grace_ms):
+                continue
+            kill_by_ns = max(shard.kill_by_ns(), now_ns)
+            fresh: list[Held] = []
+            for held in state.held.values():
+                if held.shard != shard.shard or held.peer != link.peer:
+                    continue
+                if held.ending is None:
+                    fresh.append(held)
+                elif held.kill_ns is not None:
+                    held.kill_ns = min(held.kill_ns, kill_by_ns)
+            if fresh:
+                state.count("leases_fenced", len(fresh))
+                runs.end(state, fresh, "returned", kill_by_ns)
 
 
 def speak(state: ExecutorState) -> None:
@@ -154,17 +155,18 @@ def speak(state: ExecutorState) -> None:
         for shard in link.shards.values():
             if shard.shard not in link.welcomed:
                 continue
+            if now_ns >= shard.renew_ns:
+                shard.renew_ns = now_ns + shard.renew_every_ns()
+                shard.window = {}  # credit that was lost, or came out of order, is said again with each heartbeat
+                state.out.sends.append(
+                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen))
+                )
             _credit(state, link, shard)
             if shard.results:
                 _report(state, link, shard)
             for batch, (finished, sent_ns) in list(shard.unacked.items()):
                 if now_ns - sent_ns >= _RESEND_NS:
                     _send_finished(state, link, shard, batch, finished)
-            if now_ns >= shard.renew_ns:
-                shard.renew_ns = now_ns + shard.renew_every_ns()
-                state.out.sends.append(
-                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen))
-                )
 
 
 def _hello(state: ExecutorState, link: Link) -> None:

@@ -66,6 +66,10 @@ class ShardLink:
         margin_ms = min(kill_grace_ms + FENCE_MARGIN_MS, self.lease_ttl_ms // 2)
         return self.lease_until_ns - margin_ms * 1_000_000
 
+    def kill_by_ns(self) -> int:
+        """Returns when a run that was told to end because nobody renewed its lease is killed at the latest."""
+        return self.lease_until_ns - min(FENCE_MARGIN_MS, self.lease_ttl_ms // 4) * 1_000_000
+
     def came(self, sequence: int) -> bool:
         """Notes a Run; returns False if it came before."""
         if sequence <= self.seen or sequence in self.seen_ahead:

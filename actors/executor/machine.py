@@ -95,8 +95,8 @@ class ExecutorMachine:
     def _settle(self) -> None:
         """Ends a turn: children, deadlines, hellos and heartbeats, then one message of results a shard."""
         state = self.state
+        conversation.fence(state)  # first: what came late, out of a frozen socket, must not start any more
         runs.tend(state)
-        conversation.fence(state)
         conversation.speak(state)
         if state.drain_until_ns is not None and not state.exited:
             self._settle_drain(state.drain_until_ns)

@@ -91,6 +91,9 @@ def done(state: ExecutorState, number: int, rows: list[list[Any]]) -> None:
             continue
         if child.stuck_run == run_id:
             child.stuck_ns = child.stuck_run = None
+        head = child.head() if pool.serial else None
+        if head is not None and head.ending is not None and head.run_id not in state.ending:
+            _give_grace(state, head)  # told to end while it stood behind another: it may have begun before it heard
         if kind == NOT_STARTED:
             report(state, held, held.ending or "returned", None, None, None, error, None)
             continue
@@ -164,12 +167,11 @@ def _end_overdue(state: ExecutorState, pool: Pool, now_ns: int) -> None:
 _REASONS = {"timed_out": "timeout", "cancelled": "cancelled", "returned": "lease_lost", "void": "lease_lost"}
 
 
-def end(state: ExecutorState, helds: list[Held], outcome: str) -> None:
+def end(state: ExecutorState, helds: list[Held], outcome: str, kill_by_ns: int | None = None) -> None:
     """Tells runs to end with this outcome.
 
-    Those that wait end at once, those in a child get a grace and then their child is killed.
+    Those that wait end at once, those in a child get a grace (up to `kill_by_ns`) and then their child is killed.
     """
-    kill_ns = state.now.elapsed_ns + state.settings.kill_grace_ms * 1_000_000
     by_child: dict[int, list[Held]] = {}
     for held in helds:
         held.ending = outcome
@@ -184,9 +186,15 @@ def end(state: ExecutorState, helds: list[Held], outcome: str) -> None:
         pool, child = found
         for held in group:
             if not pool.serial or held is child.head():
-                held.kill_ns = kill_ns
-                state.ending[held.run_id] = held
+                _give_grace(state, held, kill_by_ns)
         state.act(acts.CancelOn(number, [held.run_id for held in group], _REASONS[outcome], pool.serial))
+
+
+def _give_grace(state: ExecutorState, held: Held, kill_by_ns: int | None = None) -> None:
+    """A run that was told to end is at it: its child is killed when the grace is over."""
+    kill_ns = state.now.elapsed_ns + state.settings.kill_grace_ms * 1_000_000
+    held.kill_ns = kill_ns if kill_by_ns is None else min(kill_ns, kill_by_ns)
+    state.ending[held.run_id] = held
 
 
 def end_all(state: ExecutorState, outcome: str) -> None:

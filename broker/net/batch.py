@@ -59,7 +59,9 @@ class Batch:
     def __enter__(self) -> "Batch":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None and self._jobs:
             for handle, sent in zip(self._handles, self._client.submit_many(self._jobs), strict=True):
                 handle.settle(sent.id)

@@ -135,7 +135,9 @@ def job_error(row: list[Any]) -> JobError:
     if state == "cancelled":
         return JobCancelled(f"{job} was cancelled; submit it again if it is still wanted", id, state, attempts)
     if state == "expired":
-        return JobExpired(f"{job} did not start before it expired; add executors, or give a longer expires", id, state, attempts)
+        return JobExpired(
+            f"{job} did not start before it expired; add executors, or give a longer expires", id, state, attempts
+        )
     if state == "not_found":
         text = f"{job} is not known; correct the id, or keep finished jobs longer ([coordinator.retention])"
         return JobNotFound(text, id, state, attempts)

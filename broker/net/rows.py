@@ -58,14 +58,31 @@ def job_rows(jobs: Iterable[Submission], common: Options) -> tuple[list[Row], li
         if options is None:
             own = job.options
             if is_plain and own is not None:
-                rows.append([job.task, job.payload, own.queue, tenant, own.priority, None, None, None, None, None, own.expires_ms, None])
+                rows.append(
+                    [
+                        job.task,
+                        job.payload,
+                        own.queue,
+                        tenant,
+                        own.priority,
+                        None,
+                        None,
+                        None,
+                        None,
+                        None,
+                        own.expires_ms,
+                        None,
+                    ]
+                )
             else:
                 rows.append(job_row(job, shared))
         else:
             rows.append(job_row(job, check({**common, **options})))
         returns.append(job.returns)
     if shared.key is not None and len(rows) > 1:
-        raise InvalidOption(f"key {shared.key!r} is given for {len(rows)} jobs; give each its own, as in (job, {{'key': ...}})")
+        raise InvalidOption(
+            f"key {shared.key!r} is given for {len(rows)} jobs; give each its own, as in (job, {{'key': ...}})"
+        )
     return rows, returns
 
 
@@ -77,7 +94,11 @@ def job_row(job: Job[Any], options: SubmitOptions) -> Row:
         queue = own.queue if queue is None else queue
         priority = own.priority if priority is None else priority
         expires_ms = own.expires_ms if expires_ms is None else expires_ms
-    retry = None if options.retries is None else list(_retry(own.retry if own is not None else RetryPolicy(), options.retries))
+    retry = (
+        None
+        if options.retries is None
+        else list(_retry(own.retry if own is not None else RetryPolicy(), options.retries))
+    )
     tenant = options.tenant or DEFAULT_TENANT
     due = (options.delay_ms, options.at_ms, options.key)
     return [job.task, job.payload, queue, tenant, priority, *due, retry, options.timeout_ms, expires_ms, None]
@@ -101,5 +122,7 @@ def check(options: Mapping[str, Any]) -> SubmitOptions:
         return _NONE
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
-        raise InvalidOption(f"{', '.join(sorted(unknown))} is no option of a submit; there are {', '.join(Options.__annotations__)}")
+        raise InvalidOption(
+            f"{', '.join(sorted(unknown))} is no option of a submit; there are {', '.join(Options.__annotations__)}"
+        )
     return submit_options(**cast("dict[str, Any]", options))

@@ -19,12 +19,26 @@ class Command(NamedTuple):
 
 
 RUN: Final = "Run a node"
+JOBS: Final = "Submit and follow jobs"
+LOOK: Final = "Look into the node"
 
 COMMANDS: Final[dict[str, dict[str, Command]]] = {
     RUN: {
         "up": Command(".up", "run one node, or several, in the foreground"),
         "node": Command(".node", "run the node of a TOML file, as a service does"),
         "init": Command(".init", "write a node file and a module of tasks to begin with"),
+    },
+    JOBS: {
+        "submit": Command(".submit", "submit a job by the name of its task"),
+        "jobs": Command(".jobs", "list jobs, newest first, or watch them"),
+        "job": Command(".job", "show everything about one job"),
+        "cancel": Command(".cancel", "cancel jobs"),
+    },
+    LOOK: {
+        "queues": Command(".queues", "list queues with their jobs by state"),
+        "executors": Command(".executors", "list the executors that are connected"),
+        "tasks": Command(".tasks", "list the tasks that can be submitted"),
+        "shards": Command(".shards", "look into the shard files: figures, and SQL"),
     },
 }
 """Heading -> name -> subcommand, in the order of the list."""

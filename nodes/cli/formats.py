@@ -16,6 +16,8 @@ _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "
 _NUMBER: Final = r"(?:\d+(?:\.\d+)?|\.\d+)"
 _PART = re.compile(rf"({_NUMBER})(ms|s|min|m|h|d|w)", re.ASCII)
 
+_STEPS: Final = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
+
 DURATION: Final = re.compile(rf"{_NUMBER}(?:(?:ms|s|min|m|h|d|w)(?:{_NUMBER}(?:ms|s|min|m|h|d|w))*)?", re.ASCII)
 """What `parse_duration` reads."""
 
@@ -47,20 +49,19 @@ def state_style(value: object) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """Writes a span of milliseconds in its two largest units: `3 ms`, `1.25 s`, `2 min 5 s`, `3 h 12 min`, `4 d 6 h`."""
+    """Writes a span of milliseconds, from a minute on in its two largest units: `3 ms`, `1.25 s`, `2 min 5 s`, `4 d 6 h`."""
     if ms is None:
         return "-"
-    sign, ms = ("-", -ms) if ms < 0 else ("", ms)
+    if ms < 0:
+        return f"-{duration(-ms)}"
     if ms < 1000:
-        return f"{sign}{round(ms)} ms" if ms >= 10 or ms == int(ms) else f"{sign}{ms:.2g} ms"
-    if ms < 59_995:
-        return f"{sign}{ms / 1000:.2f} s" if ms < 9_995 else f"{sign}{ms / 1000:.1f} s"
+        return f"{ms:.2g} ms" if ms < 10 else f"{round(ms)} ms"
+    if ms < 59_950:
+        return f"{ms / 1000:.2f} s" if ms < 9_995 else f"{ms / 1000:.1f} s"
     seconds = round(ms / 1000)
-    for large, small, large_s, small_s in (("min", "s", 60, 1), ("h", "min", 3600, 60), ("d", "h", 86400, 3600)):
-        if seconds < large_s * (24 if large == "h" else 60) or large == "d":
-            whole, rest = divmod(seconds, large_s)
-            return f"{sign}{whole} {large} {rest // small_s} {small}" if rest // small_s else f"{sign}{whole} {large}"
-    raise AssertionError("days end the loop")
+    large, large_s, small, small_s = next(step for step in _STEPS if seconds >= step[1])
+    whole, rest = divmod(seconds, large_s)
+    return f"{whole} {large} {rest // small_s} {small}" if rest >= small_s else f"{whole} {large}"
 
 
 def parse_duration(text: str) -> float:

@@ -6,7 +6,7 @@ table as wide as the terminal, or as wide as it needs where nobody looks. It mus
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -25,6 +25,8 @@ class Column(NamedTuple):
     title: str
     right: bool = False
     """Aligned to the right, as numbers are."""
+    style: Callable[[object], str] | None = None
+    """How a terminal shows a value, as a style of rich; None for plain."""
 
 
 def show_list(
@@ -45,16 +47,23 @@ def show_list(
     if not found and empty:
         sys.stdout.write(f"{empty}\n")
         return
+    _console().print(table(found, columns))
+
+
+def table(rows: Iterable[Mapping[str, object]], columns: Sequence[Column]) -> Any:
+    """Returns a list as a table of rich."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
-    for row in found:
-        table.add_row(*(Text(cell(row.get(column.key))) for column in columns))
-    _console().print(table)
+        drawn.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        values = [row.get(column.key) for column in columns]
+        styles = [column.style(value) if column.style else "" for column, value in zip(columns, values, strict=True)]
+        drawn.add_row(*(Text(cell(value), style=style) for value, style in zip(values, styles, strict=True)))
+    return drawn
 
 
 def show_one(thing: Mapping[str, object], *, as_json: bool) -> None:

@@ -34,8 +34,8 @@ _STATES: Final = {
 }
 
 _EVENTS: Final = {
-    "due": "The clock has reached its due time. This follows from the time, so it is not logged, except when memory gives"
-    " the job back to disk (op READY).",
+    "due": "The clock has reached its due time. This follows from the time, so it is not logged, except when memory"
+    " gives the job back to disk (op READY).",
     "lease": "A slot is free, and the job is given to an executor. A job whose time has not quite come is leased a"
     " few milliseconds ahead, and is sent at its instant.",
     "cancel": "A client cancelled it while it was not running.",
@@ -55,8 +55,10 @@ _OUTCOMES: Final = {
         "as `failed`: a retry is spent",
     ),
     "crashed": (
-        "Its runner process died while the job was at it. Where an event loop dies and nobody can tell which job did it,"
-        " all its jobs have crashed.",
+        (
+            "Its runner process died while the job was at it. Where an event loop dies and nobody can tell which job"
+            " did it, all its jobs have crashed."
+        ),
         f"`retrying` after a pause; `dead` at crash {CRASHES_MAX}",
     ),
     "cancelled": ("It stopped because it was asked to.", "`cancelled`"),
@@ -65,8 +67,10 @@ _OUTCOMES: Final = {
         f"`ready` at once; `dead` at crash {CRASHES_MAX}",
     ),
     "returned": (
-        "It is given back: it had to wait too long for its slot, or its executor stops, or another job took the process"
-        " down, or the run never reached the executor.",
+        (
+            "It is given back: it had to wait too long for its slot, or its executor stops, or another job took the"
+            " process down, or the run never reached the executor."
+        ),
         "`ready` at once, and nothing is spent",
     ),
 }

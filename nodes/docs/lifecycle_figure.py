@@ -70,8 +70,10 @@ def printed() -> str:
     assert moves == set(WAYS), f"moves and ways differ: {sorted(moves ^ set(WAYS))}"
     left, top, width, height = FRAME
     parts = [
-        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10" fill="#f4f6f8" stroke="#999999"'
-        ' stroke-dasharray="5 4"/>\n',
+        (
+            f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10" fill="#f4f6f8" stroke="#999999"'
+            ' stroke-dasharray="5 4"/>\n'
+        ),
         _text((left + 10, top + 18), "waiting", anchor="start", color="#666666"),
         f'<circle cx="{START[0]}" cy="{START[1]}" r="7" fill="#333333"/>\n',
         _line(((START[0] - 7, START[1]), (110, START[1]), (110, 96))),

@@ -34,20 +34,34 @@ only under a new `version`.
 The fence of a lease is (epoch, index) of the entry that holds its LEASE op.
 """
 
-_FILES = """\
+_WHERE = """\
 ## Where entries lie
 
 One node keeps the logs of all its shards in the folder `log` of its data directory. Group 0 is kept free; the shard
 *n* is group *n* + 1. The indexes of a group are 1, 2, 3 … without gaps.
+"""
 
-| file | what it holds |
-|---|---|
-| `log-00000001.db`, … | The segments, SQLite files in WAL mode. A segment that is full is followed by a new one. An old segment is deleted as a whole. |
-| `hard_state` | The last epoch of each group. Written before the epoch is used, so that none is given twice. |
-| `synced` | How far each group was durable, and the checksum of that entry. Written at most about ten times a second. At a start it shows whether the log ends before what was acknowledged. |
-| `ballast` | 4 MiB kept aside for a full disk. Where there is no room for it, the log works without. |
-| `lock` | Held by the process that uses the folder. |
+_FILES = (
+    (
+        "`log-00000001.db`, …",
+        (
+            "The segments, SQLite files in WAL mode. A segment that is full is followed by a new one. An old segment is"
+            " deleted as a whole."
+        ),
+    ),
+    ("`hard_state`", "The last epoch of each group, written before the epoch is used, so that none is given twice."),
+    (
+        "`synced`",
+        (
+            "How far each group was durable, and the checksum of that entry; written about ten times a second at most."
+            " At a start it shows whether the log ends before what was acknowledged."
+        ),
+    ),
+    ("`ballast`", "4 MiB kept aside for a full disk. Where there is no room for it, the log works without."),
+    ("`lock`", "Held by the process that uses the folder."),
+)
 
+_SEGMENTS = """\
 The table `log` of a segment has one row an entry: `grp`, `idx`, `term` (the epoch), `version` (of the row), `crc`
 and `blob` (the entry). The checksum is CRC-32 over group, index, epoch, version and blob. The table `base` says how
 far each group had come when the segment was begun; so a missing segment is noticed.
@@ -64,11 +78,18 @@ def printed() -> str:
     return page(
         _INTRODUCTION.format(version=entries.ENTRY_VERSION),
         "## The ops",
-        table(("number", "op", "what it says"), [(number, f"`{_shape(told[name])}`", _meaning(told[name])) for number, name in ops]),
+        table(
+            ("number", "op", "what it says"),
+            [(number, f"`{_shape(told[name])}`", _meaning(told[name])) for number, name in ops],
+        ),
         "## The columns of their rows",
-        table(("rows", "columns", "notes"), [(f"`{name}`", names(value), told.get(name, "")) for name, value in columns]),
+        table(
+            ("rows", "columns", "notes"), [(f"`{name}`", names(value), told.get(name, "")) for name, value in columns]
+        ),
         "The rows of TASKS have the columns of `TASK_COLUMNS` in [the protocol](protocol.md).",
-        _FILES,
+        _WHERE,
+        table(("file", "what it holds"), _FILES),
+        _SEGMENTS,
     )
 
 

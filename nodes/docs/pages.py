@@ -7,8 +7,14 @@ The rule that reference pages are printed from code is the design map's, section
 from collections.abc import Callable
 
 from ..settings import reference
+from . import bounds, lifecycle, lifecycle_figure, log_format, protocol
 
 PAGES: dict[str, Callable[[], str]] = {
+    "bounds.md": bounds.printed,
     "configuration.md": reference.page,
+    "lifecycle.md": lifecycle.printed,
+    "lifecycle.svg": lifecycle_figure.printed,
+    "log-format.md": log_format.printed,
+    "protocol.md": protocol.printed,
 }
 """Path inside docs/ -> the function that prints the page, ending in a line feed."""

@@ -9,14 +9,14 @@ import inspect
 import re
 from dataclasses import fields
 from types import NoneType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 from ...actors.jobs.retry import ROW_FIELDS
 from ...broker.wire import limits, rows
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import MESSAGES, Message
 from .markdown import flat, names, page, table
-from .protocol_text import GOALS, SEQUENCES
+from .protocol_text import GOALS, LIMITS, SEQUENCES, WRONG_FRAMES
 from .source_notes import notes
 
 _TYPES: Final = {int: "integer", str: "text", bool: "boolean", list: "array", NoneType: "nil"}
@@ -41,6 +41,10 @@ _ROWS: Final = {
 }
 """(message, field) -> what its rows hold."""
 
+_ERROR_NOTES: Final = """\
+`not_found` and `finished` stand in the rows of Cancelled. `disk_full` has its place here and is not sent yet: a
+coordinator whose log finds no room ends, as after any failure of the disk."""
+
 _UNCHECKED: Final[dict[str, tuple[Any, ...]]] = {
     "HELD_COLUMNS": (int,) * 5,
     "ENDED_COLUMNS": (int, str, (str, NoneType), (str, NoneType), int, (int, NoneType)),
@@ -53,7 +57,9 @@ def printed() -> str:
     return page(
         GOALS,
         SEQUENCES,
-        "# Reference",
+        "## Wrong frames",
+        table(("who", "gets", "does"), WRONG_FRAMES),
+        LIMITS,
         "## Messages",
         table(
             ("kind", "message", "from, to"),
@@ -70,6 +76,7 @@ def printed() -> str:
             ("code", "definite", "meaning", "mend"),
             [(f"`{e.code}`", "yes" if e.definite else "**no**", e.meaning, e.mend) for e in ERRORS.values()],
         ),
+        _ERROR_NOTES,
         "## Bounds",
         table(
             ("bound", "value", "meaning"),
@@ -119,7 +126,11 @@ def _row(name: str) -> list[str | list[str]]:
     columns: tuple[str, ...] = vars(rows)[name]
     types: tuple[Any, ...] = _UNCHECKED.get(name) or vars(rows)[f"_{name.removesuffix('COLUMNS')}TYPES"]
     cells = [
-        (place, f"`{column}`", " or ".join(_TYPES[one] for one in (kind if isinstance(kind, tuple) else (kind,))))
-        for place, (column, kind) in enumerate(zip(columns, types, strict=True))
+        (place, f"`{column}`", _kind(kind)) for place, (column, kind) in enumerate(zip(columns, types, strict=True))
     ]
     return [f"### {name}", notes(rows)[name], table(("place", "column", "type"), cells)]
+
+
+def _kind(kind: Any) -> str:
+    kinds = cast("tuple[Any, ...]", kind if isinstance(kind, tuple) else (kind,))
+    return " or ".join(_TYPES[one] for one in kinds)

@@ -45,11 +45,11 @@ A frame is one part of a ZeroMQ message. It holds one msgpack array:
 
     [version, kind, field, ...]
 
-* `version` is {PROTOCOL_VERSION}. `kind` is the number of the message. The fields stand in the order of the tables below.
+* `version` is {PROTOCOL_VERSION}. `kind` is the number of the message. The tables below have the order of the fields.
 * A multipart MAY hold many frames; each part is a frame of its own. A coordinator puts all that it has for a peer at
   the end of a turn into one multipart. There is no empty part before the first frame.
-* A frame has at most {FRAME_BYTES_MAX:_} bytes. A larger one is refused, and one that is more than 1 KiB larger ends the
-  connection.
+* A frame has at most {FRAME_BYTES_MAX:_} bytes. A larger one is refused. One that is more than 1 KiB larger ends
+  the connection.
 * Numbers are integers, texts are UTF-8, nil stands for "none". A boolean is not a number.
 * Rows inside messages are flat arrays whose columns have fixed places.
 * A frame with one field too many, one too few or one of the wrong type is `malformed`. There are no optional fields:
@@ -99,8 +99,8 @@ A session is a client's numbered stream of submits to one shard. Its number is d
   with `unknown_session`. So a client MUST wait for the answer to sequence 1 before it sends others.
 * `acked_below` says that all answers below this sequence have reached the client; the coordinator forgets them. It
   also keeps no more than `dedup_window` answers. A sequence below what it keeps gets `forgotten`.
-* Ours has at most {SEQUENCES_IN_FLIGHT} sequences of a shard in flight, never more than {SEQUENCE_SPAN_MAX} apart, and begins a new session after
-  {_IDLE_S} idle seconds. A coordinator forgets a session that was idle for `session_ttl_s`.
+* Ours has at most {SEQUENCES_IN_FLIGHT} sequences of a shard in flight, never more than {SEQUENCE_SPAN_MAX} apart.
+  It begins a new session after {_IDLE_S} idle seconds. A coordinator forgets one that was idle for `session_ttl_s`.
 * A refused submit is not taken in part. While the coordinator lives, and for the last 10_000 refused sequences, the
   same sequence gets the same refusal.
 
@@ -146,8 +146,8 @@ jobs up by their keys. Silence means the same as an indefinite refusal.
 * `sequence` of Run counts from 1 within a link. The executor takes each number once. `seen` of Renew says that all
   Runs up to this number have come. When three heartbeats in a row do not show a Run that was sent before an earlier
   heartbeat, the coordinator asks for a hello, and `held` settles which jobs never came.
-* A Finished is sent again under the same `batch` until its FinishedAck comes: after {RESEND_AFTER_MS} ms, and after each welcome.
-  A FinishedAck means that every result in it is durable or void.
+* A Finished is sent again under the same `batch` until its FinishedAck comes: after {RESEND_AFTER_MS} ms,
+  and after each welcome. A FinishedAck means that every result in it is durable or void.
 
 ### Leases, fences and epochs
 
@@ -160,27 +160,35 @@ jobs up by their keys. Silence means the same as an indefinite refusal.
 * A lease belongs to the executor's link with a shard. One Renew holds all leases of that link. Ours sends one every
   {RENEW_EVERY_MS} ms, or every tenth of the lease's time if that is shorter.
 * The executor trusts its leases for `lease_ttl_ms` from the moment at which it **sent** the Renew that was answered.
-  It ends its runs so early that they are dead before that: by its own kill grace and {FENCE_MARGIN_MS} ms, but not more than half
-  of the lease.
-* The coordinator ends them {LEASE_SLACK} times `lease_ttl_ms` after the last Renew **came**. So an executor that is cut off
-  has stopped before another one begins.
+  It ends its runs so early that they are dead before that: by its own kill grace and {FENCE_MARGIN_MS} ms, but
+  not more than half of the lease.
+* The coordinator ends them {LEASE_SLACK} times `lease_ttl_ms` after the last Renew **came**. So an executor that is
+  cut off has stopped before another one begins.
 * After its own restart a coordinator counts every lease as renewed at that moment.
+"""
 
-## Wrong frames
+WRONG_FRAMES: Final = (
+    (
+        "coordinator",
+        "a frame that cannot be read",
+        (
+            "counts it, logs it, and answers Refused(shard 0, request 0, `malformed` or `version`); the other frames of"
+            " the same multipart are taken"
+        ),
+    ),
+    ("coordinator", "a message for a shard that it does not serve", "Refused(`not_here`)"),
+    ("coordinator", "a message that only a coordinator sends", "Refused(request 0, `malformed`)"),
+    ("coordinator", "a hello from another cluster", "Refused(request 0, `wrong_cluster`), and no link"),
+    ("coordinator", "a Submit with one bad row", "refuses the whole Submit; the text names the fault"),
+    ("coordinator", "a Finished with a bad row", "passes that row over, takes the others, acknowledges all"),
+    ("executor", "a frame that cannot be read", "logs it and passes it over"),
+    ("executor", "a Run with a bad row", "passes the whole Run over"),
+    ("executor", "Refused", "logs it; the hello is said again until it is answered"),
+    ("client", "a late, repeated or unknown answer", "passes it over"),
+)
+"""(who, what it gets, what it does)."""
 
-| who | gets | does |
-|---|---|---|
-| coordinator | a frame that cannot be read | counts it, logs it, answers Refused(shard 0, request 0, `malformed` or `version`). The other frames of the same multipart are taken. |
-| coordinator | a message for a shard that it does not serve | Refused(`not_here`) |
-| coordinator | a message that only a coordinator sends | Refused(request 0, `malformed`) |
-| coordinator | a hello from another cluster | Refused(request 0, `wrong_cluster`), and no link |
-| coordinator | a Submit with one bad row | refuses the whole Submit; the text names the fault |
-| coordinator | a Finished with a bad row | passes that row over, takes the others, acknowledges all |
-| executor | a frame that cannot be read | logs it and passes it over |
-| executor | a Run with a bad row | passes the whole Run over |
-| executor | Refused | logs it; the hello is said again until it is answered |
-| client | a late, repeated or unknown answer | passes it over |
-
+LIMITS: Final = """\
 A peer that does not read is not waited for. What cannot be sent waits in an outbox of bounded length; when that is
 full, or the connection is gone, the coordinator treats the peer as gone: no new work is sent, and its leases run on
 until they are over.

@@ -110,7 +110,7 @@ def submit(model: Model, a: int, b: int) -> None:
     for offset in range(a % 6):
         seed = a + b * 7 + offset * 13
         lane, tenant, _ = model.lanes[seed % len(model.lanes)]
-        due_ms = model.stamp_ms + seed % 900 if seed % 3 == 0 else None
+        due_ms = model.stamp_ms + seed % 9 * 100 if seed % 3 == 0 else None
         key = f"key-{seed % 5}" if seed % 4 == 0 else None
         until_ms = None if key is None else model.stamp_ms + seed % 700
         if key is not None and until_ms is not None:

@@ -25,15 +25,16 @@ from .database import Database, Rows
 from .listings import listing
 
 _LIVE = f"SELECT {', '.join(LIVE_COLUMNS)} FROM jobs"
-_READY = f"{_LIVE} WHERE lane = ? AND due_ms IS NULL AND id > ? ORDER BY id LIMIT ?"
-_DUE = (
-    "SELECT due_ms, id FROM jobs WHERE due_ms IS NOT NULL AND (due_ms, id) > (?, ?) AND due_ms < ?"
-    " ORDER BY due_ms, id LIMIT ?"
-)
-_BY_ID = f"{_LIVE} WHERE id IN (SELECT value FROM json_each(?))"
-_DONE_BY_ID = f"SELECT {', '.join(DONE_COLUMNS)} FROM finished WHERE id IN (SELECT value FROM json_each(?))"
-_KEY = "SELECT tenant, key, id, until_ms FROM keys WHERE tenant = ? AND key = ?"
-_EXPIRED = "SELECT id FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ? ORDER BY expires_ms, id LIMIT ?"
+
+READY = f"{_LIVE} WHERE lane = ? AND due_ms IS NULL AND id > ? ORDER BY id LIMIT ?"
+# Two halves, because SQLite starts (due_ms, id) > (?, ?) at the first job of that millisecond: with a million jobs of
+# one millisecond every page would walk over all the pages before it.
+DUE = """SELECT due_ms, id FROM jobs WHERE due_ms = ?1 AND id > ?2 AND due_ms < ?3
+    UNION ALL SELECT due_ms, id FROM jobs WHERE due_ms > ?1 AND due_ms < ?3 ORDER BY 1, 2 LIMIT ?4"""
+LIVE_BY_ID = f"{_LIVE} WHERE id IN (SELECT value FROM json_each(?))"
+DONE_BY_ID = f"SELECT {', '.join(DONE_COLUMNS)} FROM finished WHERE id IN (SELECT value FROM json_each(?))"
+KEY = "SELECT tenant, key, id, until_ms FROM keys WHERE tenant = ? AND key = ?"
+EXPIRED = "SELECT id FROM jobs WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?"
 
 _RETRY = LIVE_COLUMNS.index("retry")
 
@@ -46,24 +47,24 @@ def answer(database: Database, path: Path, read: Read) -> list[Any]:
     """
     match read:
         case ReadReady(lane, after, limit):
-            return _live(database.execute(_READY, (lane, after, limit)))
+            return _live(database.execute(READY, (lane, after, limit)))
         case ReadDue(after_ms, after_id, before_ms, limit):
-            return [list(row) for row in database.execute(_DUE, (after_ms, after_id, before_ms, limit))]
+            return [list(row) for row in database.execute(DUE, (after_ms, after_id, before_ms, limit))]
         case ReadJobs(ids):
             return _jobs(database, ids)
         case ReadKeys(keys):
-            return [list(row) for row in database.executemany(_KEY, keys)]
+            return [list(row) for row in database.executemany(KEY, keys)]
         case ReadExpired(before_ms, limit):
-            return [list(row) for row in database.execute(_EXPIRED, (before_ms, limit))]
+            return [list(row) for row in database.execute(EXPIRED, (before_ms, limit))]
         case ReadListing(name, chosen):
             return listing(database, path, name, chosen)
 
 
 def _jobs(database: Database, ids: list[int]) -> list[Any]:
     text = (pack(ids),)
-    found: dict[int, list[Any]] = {row[0]: row for row in _live(database.execute(_BY_ID, text))}
+    found: dict[int, list[Any]] = {row[0]: row for row in _live(database.execute(LIVE_BY_ID, text))}
     if len(found) < len(ids):
-        found.update((row[0], list(row)) for row in database.execute(_DONE_BY_ID, text))
+        found.update((row[0], list(row)) for row in database.execute(DONE_BY_ID, text))
     return [found[id] for id in dict.fromkeys(ids) if id in found]
 
 

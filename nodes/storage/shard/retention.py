@@ -14,10 +14,10 @@ from .database import Database
 
 _LANES = "SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0"
 _LANES_OF_QUEUE = _LANES + " AND queue = ?"
-_OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
+OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
 _DELETE_FINISHED = "DELETE FROM finished WHERE id IN (SELECT value FROM json_each(?))"
-_DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"
-_END_KEYS = "DELETE FROM keys WHERE until_ms < ?"
+DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"
+END_KEYS = "DELETE FROM keys WHERE until_ms < ?"
 
 _FINISHED_STATES = (SUCCEEDED, DEAD, CANCELLED, EXPIRED)
 
@@ -43,7 +43,7 @@ def prune(
     # Both rules take a beginning of one order, so what goes is the longer of the two beginnings. A lane is read in that
     # order from its index, and a merge of the lanes looks at one row a lane that stays, no more.
     def oldest(lane: int) -> Iterator[tuple[int, int, int, int]]:
-        yield from database.execute(_OLDEST, (lane, limit))
+        yield from database.execute(OLDEST, (lane, limit))
 
     ordered = islice(heapq.merge(*map(oldest, kept)), limit)
     gone = [
@@ -59,10 +59,10 @@ def prune(
         more[state] = more.get(state, 0) - 1
     ids = pack([row[1] for row in gone])
     database.execute(_DELETE_FINISHED, (ids,))
-    database.execute(_DELETE_EXECUTIONS, (ids,))
+    database.execute(DELETE_EXECUTIONS, (ids,))
     return by_lane, database.changes()
 
 
 def end_keys(database: Database, before_ms: int) -> None:
     """Deletes the idempotency keys whose stated time ended before this."""
-    database.execute(_END_KEYS, (before_ms,))
+    database.execute(END_KEYS, (before_ms,))

@@ -4,6 +4,7 @@ Decides transactions, locks and durability. Must not know what ops mean or how r
 Rule: docs/shard-file.md, "Durability".
 """
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from ..log.files import Files, OsFiles
 from . import reads, restore
 from .apply import read_meta, write
 from .database import Database
-from .migration import check_header, migrate, needs_migration
+from .migration import ShardFileError, check_header, migrate, needs_migration
 
 BUSY_TIMEOUT_MS = 5
 """How long a transaction waits for somebody else's lock: the loop has better things to do than to wait."""
@@ -58,6 +59,7 @@ class ShardFile:
         vfs: name of an apsw VFS, for tests that inject disk faults.
         checkpoint_pages: a commit that leaves at least so many pages in the WAL checkpoints it.
         files: what makes plain files durable; tests put a disk here that fails.
+        open_timeout_ms: how long a start waits for somebody else's lock.
 
     Raises:
         ShardFileError: the file is not a shard, is newer than this program, or cannot be read.
@@ -70,6 +72,7 @@ class ShardFile:
         vfs: str | None = None,
         checkpoint_pages: int = 4000,
         files: Files | None = None,
+        open_timeout_ms: int = 2000,
     ) -> None:
         assert checkpoint_pages > 0, checkpoint_pages
         self.path = Path(path)
@@ -77,7 +80,10 @@ class ShardFile:
         self._checkpoint_pages = checkpoint_pages
         self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
-        self._database = self._open(vfs)
+        try:
+            self._database = self._open(vfs, open_timeout_ms)
+        except (apsw.BusyError, sqlite3.OperationalError) as error:
+            raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
         self._meta = read_meta(self._database)
         self._tenants = restore.read_tenants(self._database)
         self._durable = 0
@@ -85,9 +91,9 @@ class ShardFile:
         # SQLite holds on it.
         self._plain = self._files.open(self.path)
 
-    def _open(self, vfs: str | None) -> Database:
+    def _open(self, vfs: str | None, timeout_ms: int) -> Database:
         check_header(self.path)
-        database = _connect(self.path, vfs)
+        database = _connect(self.path, vfs, timeout_ms)
         try:
             identity = database.pragma("application_id"), database.pragma("user_version")
             old = needs_migration(self.path, *identity, tables=database.execute(_COUNT_SCHEMA).get)
@@ -98,7 +104,7 @@ class ShardFile:
             database.close()
             migrate(self.path)
             self._files.sync_directory(self.path.parent)
-            database = _connect(self.path, vfs)
+            database = _connect(self.path, vfs, timeout_ms)
         for name, value in (
             ("journal_mode", "WAL"),
             ("synchronous", "NORMAL"),
@@ -108,6 +114,7 @@ class ShardFile:
             ("temp_store", "MEMORY"),
         ):
             database.pragma(name, value)
+        database.set_busy_timeout(BUSY_TIMEOUT_MS)
         database.set_wal_hook(self._committed)
         return database
 
@@ -182,7 +189,8 @@ class ShardFile:
         """
         try:
             done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
-        except apsw.BusyError:
+        except (apsw.BusyError, apsw.FullError):
+            # Everything stays in the WAL, and a WAL that cannot grow fails the next apply in its own words.
             done = Checkpoint(self._wal_pages, 0)
         # Under a reader that pins the WAL every commit would try again in vain; a quarter of the distance more will do.
         self._checkpoint_at = max(self._checkpoint_pages, done.log + self._checkpoint_pages // 4)
@@ -229,7 +237,7 @@ class ShardFile:
         self._plain.close()
 
 
-def _connect(path: Path, vfs: str | None) -> Database:
+def _connect(path: Path, vfs: str | None, busy_timeout_ms: int) -> Database:
     database: Database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
-    database.set_busy_timeout(BUSY_TIMEOUT_MS)
+    database.set_busy_timeout(busy_timeout_ms)
     return database

@@ -11,12 +11,12 @@ from ....actors.jobs.lifecycle import OUTCOMES, READY, RETRYING, SCHEDULED, STAT
 from ....broker.wire.ids import SEQUENCE_BITS, SEQUENCE_MAX
 
 
-def _iso(milliseconds: str) -> str:
+def iso(milliseconds: str) -> str:
     """A time as ISO-8601 in UTC with milliseconds."""
     return f"strftime('%Y-%m-%dT%H:%M:%fZ', {milliseconds} / 1000.0, 'unixepoch')"
 
 
-def _shown(id: str) -> str:
+def shown(id: str) -> str:
     """An id as people type it, `3-1042` or a bare `1042` on shard 0."""
     shard, sequence = f"({id} >> {SEQUENCE_BITS})", f"({id} & {SEQUENCE_MAX})"
     return f"CASE WHEN {shard} THEN {shard} || '-' || {sequence} ELSE CAST({sequence} AS TEXT) END"
@@ -44,12 +44,12 @@ _DONE_STATE = _named("j.state", {number: STATES[number] for number in sorted(TER
 
 def _jobs_arm(table: str, state: str, due_ms: str, finished_ms: str, error: str, result: str) -> str:
     """One half of v_jobs; live and finished rows are told apart by where they stand."""
-    return f"""SELECT j.id AS id, {_shown("j.id")} AS job, l.tenant AS tenant, l.queue AS queue, l.task AS task,
-    l.priority AS priority, {state} AS state, {_iso(due_ms)} AS due_at, j.attempts AS attempts,
+    return f"""SELECT j.id AS id, {shown("j.id")} AS job, l.tenant AS tenant, l.queue AS queue, l.task AS task,
+    l.priority AS priority, {state} AS state, {iso(due_ms)} AS due_at, j.attempts AS attempts,
     {_json("j.payload")} AS payload, {_json(result)} AS result, {error} AS error, j.key AS key,
-    {_iso("j.created_ms")} AS created_at, {_iso("j.scheduled_ms")} AS scheduled_at,
-    {_iso(f"(SELECT e.started_ms {_LAST})")} AS started_at, {_iso(finished_ms)} AS finished_at,
-    {_iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms,
+    {iso("j.created_ms")} AS created_at, {iso("j.scheduled_ms")} AS scheduled_at,
+    {iso(f"(SELECT e.started_ms {_LAST})")} AS started_at, {iso(finished_ms)} AS finished_at,
+    {iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms,
     {due_ms} AS due_ms,
     (SELECT e.started_ms {_LAST}) AS started_ms, {finished_ms} AS finished_ms, j.expires_ms AS expires_ms,
     j.timeout_ms AS timeout_ms, j.retry AS retry, j.trace AS trace
@@ -73,19 +73,19 @@ _JOBS_DONE = _jobs_arm(
     "j.result",
 )
 
-_EXECUTIONS = f"""SELECT e.job_id AS job_id, {_shown("e.job_id")} AS job, e.attempt AS attempt,
-    l.tenant AS tenant, l.queue AS queue, l.task AS task, {_iso("e.scheduled_ms")} AS scheduled_at,
-    {_iso("e.started_ms")} AS started_at, {_iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor,
+_EXECUTIONS = f"""SELECT e.job_id AS job_id, {shown("e.job_id")} AS job, e.attempt AS attempt,
+    l.tenant AS tenant, l.queue AS queue, l.task AS task, {iso("e.scheduled_ms")} AS scheduled_at,
+    {iso("e.started_ms")} AS started_at, {iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor,
     {_named("e.outcome", OUTCOMES)} AS outcome,
     e.error_kind AS error_kind, e.error AS error, e.finished_ms - e.started_ms AS duration_ms,
     e.started_ms - e.scheduled_ms AS lateness_ms, e.scheduled_ms AS scheduled_ms, e.started_ms AS started_ms,
     e.finished_ms AS finished_ms
 FROM executions e JOIN lanes l ON l.lane = e.lane LEFT JOIN executors x ON x.executor = e.executor"""
 
-_LEASES = f"""SELECT s.id AS job_id, {_shown("s.id")} AS job, s.attempt AS attempt,
+_LEASES = f"""SELECT s.id AS job_id, {shown("s.id")} AS job, s.attempt AS attempt,
     l.tenant AS tenant, l.queue AS queue, l.task AS task,
     x.node AS node, x.name AS executor, s.incarnation AS incarnation, s.epoch AS epoch, s.entry AS entry,
-    {_iso("s.leased_ms")} AS leased_at, s.leased_ms AS leased_ms
+    {iso("s.leased_ms")} AS leased_at, s.leased_ms AS leased_ms
 FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes l ON l.lane = j.lane
     LEFT JOIN executors x ON x.executor = s.executor"""
 
@@ -111,7 +111,7 @@ VIEWS: dict[str, str] = {
     "v_queues": _QUEUES,
     "v_tasks": "SELECT name, runner, queue, priority, timeout_ms, retry FROM tasks",
     "v_executors": _EXECUTORS,
-    "v_shard": f"""SELECT applied, epoch, {_iso("stamp_ms")} AS stamp_at, stamp_ms, next_sequence, floor,
+    "v_shard": f"""SELECT applied, epoch, {iso("stamp_ms")} AS stamp_at, stamp_ms, next_sequence, floor,
     (SELECT sum(scheduled + ready + retrying) FROM lanes) AS live, finished, executions FROM meta""",
 }
 """view -> its SELECT."""

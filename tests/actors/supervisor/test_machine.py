@@ -73,7 +73,18 @@ SCENARIOS = {
         1300 exited c over -> info: c over, exit 0
         1301 stop ->
     """,
-    "what does not stop in time is killed": f"""
+    "a stop in which something had to be killed is told by the status": f"""
+        {UP}
+        1000 stop -> {STOPS}, terminate e1, terminate e2
+        2000 wake -> warning: e1 has not stopped in time; killed, kill e1, \
+warning: e2 has not stopped in time; killed, kill e2
+        2001 exited e1 killed -> info: e1 killed
+        2001 exited e2 killed -> info: e2 killed
+        2002 dead e1 1 ->
+        2002 dead e2 1 -> terminate c
+        2003 exited c over -> info: c over, exit 1
+    """,
+    "what does not stop in time is killed, and what does not die is left behind": f"""
         {UP}
         1000 stop -> {STOPS}, terminate e1, terminate e2
         1001 exited e2 over -> info: e2 over
@@ -141,6 +152,7 @@ SCENARIOS = {
         1501 exited e1 killed -> error: e1 no memory; starts again in 0.1 s
         1502 dead e1 1 ->
         1601 wake -> start e1 replacing 1
+        1700 exited e1 killed -> error: e1 killed; starts again in 0.2 s
     """,
     "one process that was never ready may stop the node later": f"""
         0 wake -> start c, start e1, start e2

@@ -1,0 +1,98 @@
+"""N1 and N2: how fast a backlog of no-op jobs is run down by two executors, everything durable and kept.
+
+Decides what a drain is. The jobs are submitted while no executor runs, so most of them stand on disk alone; then a
+node of two executors comes. The clock runs from the start of the first handler to the commit that holds the last
+finish, both as the shard file has them afterwards: nobody awaits the jobs, and the start of processes is no part of
+it. It must not know how the other measures do it.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ...broker.net.client import Client
+from ...broker.tasks.task import Task
+from ..cli.errors import CommandError
+from ..storage.shard.offline import open_offline
+from . import tasks
+from .node import BenchNode, coordinator_alone, executors_alone, whole_node
+from .sizes import Sizes
+
+PATIENCE_S = 120.0
+LOOK_EVERY_S = 0.05
+CHUNK_JOBS = 10_000
+
+_SPAN = """SELECT count(*), min(started_ms), max(f.finished_ms)
+    FROM finished f JOIN executions e ON e.job_id = f.id WHERE f.id > ? AND f.state = 10"""
+
+
+def measure_asyncio(folder: Path, sizes: Sizes) -> dict[str, float]:
+    """Returns jobs a second on the asyncio runner: of a drain, and from submit to the client's last result."""
+    return {
+        "n1": _drain(folder, tasks.noop, sizes.drain_jobs),
+        "n1_through": _through(folder / "through", tasks.noop, sizes.drain_jobs),
+    }
+
+
+def measure_process(folder: Path, sizes: Sizes) -> dict[str, float]:
+    """Returns jobs a second of a drain on the process runner."""
+    return {"n2": _drain(folder, tasks.noop_process, sizes.process_jobs)}
+
+
+def announced(folder: Path) -> BenchNode:
+    """Starts a coordinator that knows the tasks, and has no executor any more."""
+    node = coordinator_alone(folder / "coordinator")
+    try:
+        with executors_alone(folder / "announcing", node.url), Client(node.url) as client:
+            client.submit_many([tasks.noop.job(), tasks.noop_process.job()])[1].result(PATIENCE_S)
+    except BaseException:
+        node.stop()
+        raise
+    return node
+
+
+def _drain(folder: Path, task: Task[..., Any], jobs: int) -> float:
+    with announced(folder) as node:
+        with Client(node.url, timeout=PATIENCE_S) as client:
+            before = client.submit(task.job()).id
+            for start in range(0, jobs, CHUNK_JOBS):
+                client.submit_many([task.job() for _ in range(min(CHUNK_JOBS, jobs - start))])
+        with executors_alone(folder / "executors", node.url):
+            _wait_finished(node.shard_file, jobs + 3)  # two of `announced`, and the one that leads
+        return _rate(node.shard_file, before, jobs)
+
+
+def _wait_finished(shard_file: Path, count: int) -> None:
+    until = time.monotonic() + PATIENCE_S
+    connection = open_offline(shard_file)
+    try:
+        while (found := connection.execute("SELECT finished FROM meta").fetchone()[0]) < count:
+            if time.monotonic() > until:
+                raise CommandError(f"only {found} of {count} jobs were done in {PATIENCE_S:.0f} s; see the node's log")
+            time.sleep(LOOK_EVERY_S)
+    finally:
+        connection.close()
+
+
+def _rate(shard_file: Path, before: int, jobs: int) -> float:
+    connection = open_offline(shard_file)
+    try:
+        count, first_ms, last_ms = connection.execute(_SPAN, (before,)).fetchone()
+    finally:
+        connection.close()
+    assert count == jobs, f"{count} of {jobs} jobs have succeeded"
+    return jobs / max(1, last_ms - first_ms) * 1000
+
+
+def _through(folder: Path, task: Task[..., Any], jobs: int) -> float:
+    """Submits in batches to a whole node, and waits in the client for every result."""
+    with whole_node(folder) as node, Client(node.url, timeout=PATIENCE_S) as client:
+        client.wait_all(client.submit_many([task.job() for _ in range(1_000)]), PATIENCE_S)
+        begun = time.perf_counter()
+        handles = [
+            handle
+            for start in range(0, jobs, CHUNK_JOBS)
+            for handle in client.submit_many([task.job() for _ in range(min(CHUNK_JOBS, jobs - start))])
+        ]
+        client.wait_all(handles, PATIENCE_S)
+        return jobs / (time.perf_counter() - begun)

@@ -1,0 +1,119 @@
+"""A node under test: started from a file of its own, on a fresh data directory, and ended for good.
+
+Decides the settings under which everything is measured: the defaults, with two executors. A coordinator can run
+without executors, so that a backlog can be built up and drained. It must not know what is measured. Only processes
+that were started here are ever signalled.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..cli.errors import CommandError
+
+TASKS = f"{__package__}.tasks"
+READY_S = 60.0
+STOP_S = 30.0
+
+_NODE = """
+[node]
+name = "bench"
+data_dir = "{data_dir}"
+log_level = "warning"
+"""
+
+_EXECUTORS = """
+[[executor]]
+count = 2
+tasks = ["{tasks}"]
+"""
+
+_ALONE = """
+[coordinator]
+enabled = false
+"""
+
+
+class BenchNode:
+    """The supervisor of one node, and how to end it."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        """Starts the node and waits until it is ready.
+
+        Args:
+            folder: for its file, its data and its log; made.
+            text: the TOML file.
+
+        Raises:
+            CommandError: the node did not come up; the text has the end of its log.
+        """
+        folder.mkdir(parents=True)
+        self.data_dir = folder / "data"
+        file = folder / "node.toml"
+        file.write_text(text, encoding="utf-8")
+        self._log = folder / "node.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __package__.split(".")[0], "node", str(file), "--parent", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("ready "):
+            self._process.kill()
+            self._process.wait()
+            raise CommandError(f"the node under test did not start; its log ends with: {self._tail()}")
+        self.url = line.split(" ", 1)[1].strip()
+
+    def _tail(self) -> str:
+        return self._log.read_text("utf-8", "replace")[-500:].strip() or "nothing"
+
+    def stop(self) -> None:
+        """Ends the node in good order."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    @property
+    def shard_file(self) -> Path:
+        """The SQLite file of its only shard."""
+        return self.data_dir / "tasks_default_shard_0.db"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def whole_node(folder: Path) -> BenchNode:
+    """Starts a coordinator with two executors, as `mainspring up` does."""
+    return BenchNode(folder, _NODE.format(data_dir=folder / "data") + _EXECUTORS.format(tasks=TASKS))
+
+
+def coordinator_alone(folder: Path) -> BenchNode:
+    """Starts a coordinator without executors."""
+    return BenchNode(folder, _NODE.format(data_dir=folder / "data"))
+
+
+def executors_alone(folder: Path, url: str) -> BenchNode:
+    """Starts a node of two executors that work for somebody else's coordinator."""
+    text = _NODE.format(data_dir=folder / "data") + _ALONE + _EXECUTORS.format(tasks=TASKS)
+    return BenchNode(folder, f'{text}coordinators = ["{url}"]\n')

@@ -1,0 +1,73 @@
+"""The data folder whose files a command reads, and the shard files in it.
+
+Decides which files are shards, by their names, and which folder is meant. It must not open them. Rule: docs/design.md,
+"Finding the node" and "Storage" (one file a shard).
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ...broker.net.discovery import DATA_FOLDER
+from .errors import CommandError
+
+_NAME = re.compile(r"tasks_(?P<tenant>.+)_shard_(?P<shard>\d{1,4})\.db", re.ASCII)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="The node's data folder; else the nearest mainspring-data/ here or above.",
+        show_default=False,
+    ),
+]
+"""The type of a command's `--data` option: `data: Data = None`."""
+
+
+class ShardPath(NamedTuple):
+    """One shard's file."""
+
+    shard: int
+    tenant: str
+    path: Path
+
+
+def data_folder(given: Path | None) -> Path:
+    """Returns the folder that is meant.
+
+    Raises:
+        CommandError: there is none.
+    """
+    if given is not None:
+        if not given.is_dir():
+            raise CommandError(f"{given} is no folder; give the data_dir of a node")
+        inner = given / DATA_FOLDER
+        return inner if inner.is_dir() and not _shards_in(given) else given
+    start = Path.cwd()
+    for folder in (start, *start.parents):
+        if (folder / DATA_FOLDER).is_dir():
+            return folder / DATA_FOLDER
+    raise CommandError(f"neither {start} nor a folder above it has {DATA_FOLDER}/; give the node's folder by --data")
+
+
+def shard_paths(folder: Path) -> list[ShardPath]:
+    """Returns the shard files of a data folder, by shard.
+
+    Raises:
+        CommandError: it has none, or may not be read.
+    """
+    try:
+        found = _shards_in(folder)
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be read ({error.strerror}); run this as the node's user") from None
+    if not found:
+        raise CommandError(f"{folder} has no shard files; give a node's data folder, which has them after its first start")
+    return found
+
+
+def _shards_in(folder: Path) -> list[ShardPath]:
+    named = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted(ShardPath(int(match["shard"]), match["tenant"], path) for match, path in named if match)

@@ -1,0 +1,139 @@
+"""`mainspring shards`: figures of the shards, and SQL over their files.
+
+Decides which source is asked: a running node, or files. It must not know how either answers (shard_stat.py,
+shard_sql.py).
+"""
+
+import csv
+import json as json_text
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from .connection import Url, connected
+from .data_folder import Data, data_folder, shard_paths
+from .formats import size
+from .output import Column, Json, show_list
+
+LIMIT_DEFAULT: Final = 1000
+LIMIT_MAX: Final = 1_000_000
+TIMEOUT_S: Final = 30.0
+TIMEOUT_MAX_S: Final = 86_400.0
+
+STAT_COLUMNS: Final = tuple(
+    Column(name, title, right=True)
+    for name, title in (
+        ("shard", "shard"), ("epoch", "epoch"), ("log_index", "log index"), ("applied", "applied"), ("jobs", "live jobs"),
+        ("finished", "finished"), ("executions", "executions"), ("leases", "leases"), ("bytes", "file"), ("wal", "WAL"),
+        ("log", "log"),
+    )
+)  # fmt: skip
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Look into the shard files.",
+)
+
+
+@app.command()
+def stat(url: Url = None, data: Data = None, json: Json = False) -> None:
+    """Show figures of each shard: how far it is, how many rows it has, how large its files are.
+
+    A running node is asked; with --data the files are read, whether the node runs or not. The log is one for all shards
+    of a node; its size is known where its folder is. `log index` is the last entry of a shard's log, `applied` the last
+    one that its file shows.
+    """
+    if data is not None and url is not None:
+        raise typer.BadParameter("--url asks a node and --data reads files; give one of them")
+    from . import shard_stat
+
+    folder: Path | None
+    if data is not None:
+        folder = data_folder(data)
+        rows = shard_stat.offline(folder, shard_paths(folder))
+    else:
+        with connected(url) as client:
+            rows = shard_stat.online(client.query("stat"))
+        folder = _folder_of(url)
+    log = shard_stat.log_size(folder) if folder is not None else None
+    rows = [{**row, "log": log} for row in rows]
+    if json:
+        show_list(rows, STAT_COLUMNS, as_json=True)
+        return
+    shown = [
+        {
+            **{name: row[name] for name in ("shard", "epoch", "log_index", "applied")},
+            **{name: row["rows"].get(name) for name in ("jobs", "finished", "executions")},
+            "leases": row.get("memory", row["rows"]).get("leases"),
+            "bytes": size(row["file"].get("bytes")),
+            "wal": size(row["file"].get("wal_bytes")),
+            "log": size(log["bytes"] if log else None),
+        }
+        for row in rows
+    ]
+    show_list(shown, STAT_COLUMNS, as_json=False)
+
+
+def _folder_of(url: str | None) -> Path | None:
+    """Returns the data folder of a node that is reached by the socket in it."""
+    from ...broker.net.discovery import SOCKET_NAME, find_endpoints
+
+    path = Path(find_endpoints(url)[0].removeprefix("ipc://"))
+    return path.parent if path.name == SOCKET_NAME else None
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement; `-` reads it from stdin.")],
+    data: Data = None,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many rows at most.")] = LIMIT_DEFAULT,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, max=TIMEOUT_MAX_S, metavar="SECONDS", help="How long it may take.")
+    ] = TIMEOUT_S,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a line of names.")] = False,
+    as_lines: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Run read-only SQL over all shard files of a data folder, whether the node runs or not.
+
+    Made to be asked: v_jobs, v_executions, v_queues, v_leases, v_lanes, v_tasks, v_executors, v_shard. Where there are
+    several shards, each is asked, and the first column says which. So ORDER BY, LIMIT and sums are those of each shard.
+
+    Example: mainspring shards query "SELECT job, task, error FROM v_jobs WHERE state = 'dead' ORDER BY id DESC"
+    """
+    if as_csv and as_lines:
+        raise typer.BadParameter("--csv and --json are both given; give one of them")
+    from .shard_sql import run
+
+    statement = sys.stdin.read() if sql == "-" else sql
+    answer = run(shard_paths(data_folder(data)), statement, limit=limit, timeout_s=timeout)
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows([_plain(value) for value in row] for row in answer.rows)
+    elif as_lines:
+        for row in answer.rows:
+            told = dict(zip(answer.columns, map(_plain, row), strict=True))
+            sys.stdout.write(json_text.dumps(told, ensure_ascii=False) + "\n")
+    else:
+        columns = [Column(name, name, right=_is_number(answer.rows, at)) for at, name in enumerate(answer.columns)]
+        rows = [dict(zip(answer.columns, map(_plain, row), strict=True)) for row in answer.rows]
+        show_list(rows, columns, as_json=False, empty="no rows")
+    if answer.more:
+        sys.stderr.write(f"only the first {limit} rows are shown; --limit N gives more\n")
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of SQLite as JSON can hold it: bytes in hexadecimal, no number that is none."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _is_number(rows: list[tuple[Any, ...]], at: int) -> bool:
+    return bool(rows) and all(isinstance(row[at], int | float | None) for row in rows)

@@ -1,0 +1,209 @@
+"""Locks, readers that pin the WAL, and power that goes: what was said to be durable is there."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shard_entries import EXECUTORS, LANES, START_MS, a_finish, a_submit, an_entry, apply
+
+from mainspring.actors.entries import Entry
+from mainspring.actors.store import ReadListing
+from mainspring.chaos.disk.disk import Disk, Loss
+from mainspring.chaos.disk.plain_files import DiskFiles
+from mainspring.chaos.disk.vfs import DiskVfs
+from mainspring.nodes.storage.shard.shard_file import ShardFile
+
+
+def history(count: int, first: int = 2) -> list[tuple[int, Entry]]:
+    """Numbered entries behind the first; each takes four jobs and ends three of them."""
+    built: list[tuple[int, Entry]] = []
+    for index in range(first, first + count):
+        id = (index - 2) * 4 + 1
+        ops = [a_submit(id, 4, sequence=index), a_finish(id, id + 1, id + 3, result="[1]")]
+        built.append((index, an_entry(*ops, stamp_ms=START_MS + index)))
+    return built
+
+
+FIRST = (1, an_entry(LANES, EXECUTORS))
+
+
+def row_faults(path: Path) -> list[str]:
+    """What is wrong with a file that holds such a history up to some entry."""
+    store = ShardFile(path)
+    rows = dict(store.read(ReadListing("stat", {}))[1])
+    expected = max(0, store.applied - 1)
+    store.close()
+    faults = [
+        f"{name} is {rows[name]}, not {count}"
+        for name, count in (("rows.jobs", expected), ("rows.finished", expected * 3), ("rows.executions", expected * 3))
+        if rows[name] != count
+    ]
+    connection = apsw.Connection(str(path))
+    counted = connection.execute(
+        "SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM finished), (SELECT count(*) FROM executions)"
+    ).fetchone()
+    if counted != (expected, expected * 3, expected * 3):
+        faults.append(f"rows {counted}, not {(expected, expected * 3, expected * 3)}")
+    checked = connection.execute("PRAGMA integrity_check").get
+    connection.close()
+    return faults if checked == "ok" else [*faults, checked]
+
+
+@contextmanager
+def another_process(path: Path, statements: str) -> Iterator[None]:
+    """Runs statements over the standard library's SQLite in a process of its own, which then holds what it has."""
+    program = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "for statement in sys.argv[2].split(';'): connection.execute(statement).fetchall()\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    arguments = [sys.executable, "-c", program, str(path), statements]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.stdin.close()
+
+
+def test_locked_by_another_process(tmp_path: Path) -> None:
+    """A lock of somebody's shell defers the apply; the same entries and newer ones are taken when it is gone."""
+    path = tmp_path / "shard.db"
+    store = ShardFile(path)
+    log = [FIRST, *history(4)]
+    assert store.apply(log[:2])
+    with another_process(path, "BEGIN IMMEDIATE"):
+        assert not store.apply(log[:3])
+        assert not store.apply(log)
+        assert store.applied == 2
+        assert len(store.read(ReadListing("jobs", {}))[1]) == 4
+    assert store.apply(log)
+    assert store.applied == 5
+    store.close()
+    assert row_faults(path) == []
+
+
+def test_reader_that_pins_the_wal(tmp_path: Path) -> None:
+    """An open reader keeps checkpoints from finishing, which they say; what make_durable promises does not rest on them."""
+    path = tmp_path / "shard.db"
+    store = ShardFile(path, checkpoint_pages=10)
+    log = [FIRST, *history(60)]
+    assert store.apply(log[:2])
+    assert store.checkpoint().complete
+    assert store.durable_applied() == 2
+    with another_process(path, "BEGIN;SELECT count(*) FROM v_jobs"):
+        for pair in log[2:]:
+            assert store.apply([pair])
+        done = store.checkpoint()
+        assert not done.complete
+        assert done.checkpointed < done.log
+        assert store.wal_bytes() > done.log * 4096
+        assert store.durable_applied() == 2
+        assert store.make_durable() == store.durable_applied() == 61
+    done = store.checkpoint()
+    assert done.complete
+    assert store.apply(history(1, first=62))
+    assert store.checkpoint().log < done.log, "the WAL starts again once nobody reads its old end"
+    store.close()
+
+
+@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize("pinned", [False, True], ids=["free", "pinned"])
+def test_power_loss(tmp_path: Path, loss: Loss, pinned: bool) -> None:
+    """After make_durable no cut of the power loses an entry, whether or not a reader pins the WAL."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    path = folder / "shard.db"
+    ShardFile(path).close()
+    disk = Disk(folder)
+    vfs = DiskVfs(disk)
+    store = ShardFile(path, vfs=vfs.name, files=DiskFiles(disk), checkpoint_pages=30)
+    draw = random.Random(5)
+    reader = apsw.Connection(str(path))
+    log = [FIRST, *history(40)]
+    at = 0
+    while at < len(log):
+        if pinned and at > 8 and not reader.in_transaction:
+            reader.execute("BEGIN; SELECT count(*) FROM jobs")
+        size = draw.randint(1, 4)
+        assert store.apply(log[at : at + size])
+        at += size
+        if draw.random() < 0.4:
+            store.make_durable()
+        left = tmp_path / f"left{at}"
+        disk.power_loss(left, loss, draw)
+        durable = store.durable_applied()
+        after = ShardFile(left / "shard.db")
+        assert durable <= after.applied <= store.applied
+        after.close()
+        assert row_faults(left / "shard.db") == []
+    reader.close()
+    store.close()
+    vfs.close()
+
+
+def test_failed_fsync_is_told(tmp_path: Path) -> None:
+    """A disk that fails to sync ends make_durable with an error, and nothing more is promised."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    ShardFile(folder / "shard.db").close()
+    disk = Disk(folder)
+    store = ShardFile(folder / "shard.db", files=DiskFiles(disk))
+    disk.adopt()
+    assert store.apply([FIRST])
+    disk.fail("sync")
+    with pytest.raises(OSError, match="Input/output error"):
+        store.make_durable()
+    assert store.durable_applied() == 0
+    store.close()
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """A full disk takes nothing and keeps what was there; with room again the same entries are taken."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    path = folder / "shard.db"
+    ShardFile(path).close()
+    disk = Disk(folder)
+    vfs = DiskVfs(disk)
+    store = ShardFile(path, vfs=vfs.name, files=DiskFiles(disk), checkpoint_pages=20)
+    log = [FIRST, *history(20)]
+    assert store.apply(log[:3])
+    disk.capacity_bytes = 1
+    with pytest.raises(apsw.FullError):
+        store.apply(log)
+    assert store.applied == 3
+    assert len(store.read(ReadListing("jobs", {"state": "ready"}))[1]) == 2
+    disk.capacity_bytes = None
+    assert store.apply(log)
+    store.close()
+    vfs.close()
+    assert row_faults(path) == []
+
+
+@given(st.integers(1, 6), st.integers(0, 3))
+@settings(max_examples=15)
+def test_failed_apply_changes_nothing(tmp_path_factory: pytest.TempPathFactory, good: int, lane: int) -> None:
+    """A fault in the middle of a batch leaves file and memory as they were, new lanes included."""
+    store = ShardFile(tmp_path_factory.mktemp("shard") / "shard.db")
+    apply(store, an_entry(LANES, EXECUTORS))
+    before = store.restore()
+    new_lane = [1, [[9, "default", "late", 0, "task"]]]
+    bad = [(2 + n, an_entry(a_submit(n * 2 + 1, 2, sequence=n + 1), new_lane if n == 0 else [0])) for n in range(good)]
+    bad.append((2 + good, an_entry(a_submit(good * 2 + 1, 1, sequence=99, lane=9), a_finish(500))))
+    with pytest.raises(AssertionError, match="job 500 ends and is not live"):
+        store.apply(bad)
+    assert store.restore() == before
+    with pytest.raises(AssertionError, match="no entry brought"):
+        store.apply([(2, an_entry(a_submit(1, 1, lane=9)))])
+    assert store.restore() == before
+    store.close()
