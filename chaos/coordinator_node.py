@@ -52,6 +52,7 @@ class CoordinatorNode(Node):
         self.commit_ns = 0
         self.stalled_until_ns = 0
         self.holding_applies = False
+        self.apply_asked = False
         self.seen = 0
 
     @property
@@ -124,6 +125,9 @@ class CoordinatorNode(Node):
         self.world.invariants.turned(self)
 
     def _apply_later(self) -> None:
+        if self.apply_asked:
+            return
+        self.apply_asked = True
         self.world.push(self.world.now_ns + _APPLY_AGAIN_NS, self, (LOCAL, _APPLY))
 
     def _commit_later(self, index: int) -> None:
@@ -140,6 +144,7 @@ class CoordinatorNode(Node):
                 self.world.history.settled(item[2])
                 self.arm(self.world.now_ns)
             case 1:  # _APPLY
+                self.apply_asked = False
                 if self.member is not None and self.member.unapplied:
                     self._after(self.member)
             case 2:  # _TRUNCATE
@@ -166,6 +171,7 @@ class CoordinatorNode(Node):
         world = self.world
         self.end_life()
         self.member = None
+        self.apply_asked = False
         self.log.crash(random.Random(self.draws.next_u64()))
         durable = self.log.last_index(GROUP)
         world.history.settled(durable)

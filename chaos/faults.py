@@ -163,6 +163,8 @@ class Faults(Node):
     def _step_wall(self) -> bool:
         node = self._one([self.coordinator, self.coordinator, *self.executors, *self.clients])
         span = self.world.options.step_ms
+        if node is self.coordinator:
+            self.world.history.wall_peaks.append((self.world.now_ns, node.now.wall_ms))
         node.clock.step(self.draws.below(2 * span + 1) - span)
         return True
 

@@ -55,6 +55,7 @@ class Decided:
     index: int
     entry: Entry
     now: Now
+    at_ns: int
     life: int
 
 
@@ -67,8 +68,7 @@ class Taken:
     scheduled_ms: int
     due_ms: int | None
     stamp_ms: int
-    now: Now
-    life: int
+    decided: Decided
     ended: bool = False
     retried: bool = False
 
@@ -84,6 +84,8 @@ class History:
         self.pending: deque[Decided] = deque()
         self.taken: dict[int, Taken] = {}
         self.committed = 0
+        self.wall_peaks: list[tuple[int, int]] = []
+        """(true ns, wall ms): what the coordinator's wall showed when it was stepped."""
         self.pauses: dict[str, list[tuple[int, int]]] = {}
 
     def paused(self, name: str, until_ns: int) -> None:
@@ -93,6 +95,10 @@ class History:
     def was_paused(self, name: str, since_ns: int) -> bool:
         """Says whether a host has been frozen since a time."""
         return any(until_ns >= since_ns for _, until_ns in self.pauses.get(name, ()))
+
+    def wall_reached(self, wall_ms: int, since_ns: int) -> bool:
+        """Says whether the coordinator's wall had come so far before a step took it back."""
+        return any(peak_ms >= wall_ms for at_ns, peak_ms in self.wall_peaks if at_ns >= since_ns)
 
     def starts(self, attempt: Attempt) -> None:
         """A handler is called."""
@@ -111,7 +117,7 @@ class History:
 
     def appended(self, index: int, entry: Entry, now: Now, life: int) -> None:
         """The coordinator has appended an entry."""
-        self.pending.append(Decided(index, entry, now, life))
+        self.pending.append(Decided(index, entry, now, self.world.now_ns, life))
 
     def settled(self, index: int) -> None:
         """Entries up to `index` are durable."""
@@ -132,7 +138,7 @@ class History:
             if op[0] == SUBMIT:
                 for id, row in enumerate(op[5], op[4]):
                     tag = tag_of(row[1])
-                    self.taken[id] = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided.now, decided.life)
+                    self.taken[id] = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided)
 
 
 def payload_for(tag: str, plan: str) -> str:

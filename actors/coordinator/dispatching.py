@@ -151,11 +151,12 @@ def _lease_ahead(state: ShardState) -> None:
                     link.used[kind] = link.used.get(kind, 0) + 1
                     chosen.setdefault(link, []).append(job)
                     ahead.append((clock, job))
+                    job.queued = False  # a job that came back stands in `soon` twice
                     break
     for link, jobs in chosen.items():
         lease(state, link, jobs)
     for clock, job in ahead:
-        job.ahead, job.queued = True, False
+        job.ahead = True
         state.timers.lease_ahead(clock, job)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...broker.wire.limits import NAME_CHARS_MAX
 from ...broker.wire.messages import CancelRun, Credit, ExecutorHello, ExecutorWelcome, HelloNeeded, Renew, Renewed
-from ...broker.wire.rows import task_fault
+from ...broker.wire.rows import HELD_COLUMNS, task_fault
 from ..effects import Peer, Send
 from ..entries import EXECUTORS, TASKS
 from ..jobs.job import Job
@@ -62,8 +62,8 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
         if fault is not None:
             return f"an announced task is malformed: {fault}"
     for row in message.held:
-        if not isinstance(row, list) or len(row) != 5 or not all(type(value) is int for value in row):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return "held rows are [shard, id, attempt, epoch, index]"
+        if len(row) != len(HELD_COLUMNS) or not all(type(value) is int for value in row):
+            return f"held rows are integers: {', '.join(HELD_COLUMNS)}"
     return None
 
 

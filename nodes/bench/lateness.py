@@ -41,9 +41,7 @@ def _calendar(client: Client, after_ms: list[int]) -> list[float]:
     """Submits jobs for moments of the calendar; returns how late each was."""
     begun_ms = time.time_ns() // 1_000_000
     due_ms = [begun_ms + late_ms for late_ms in after_ms]
-    handles = client.submit_many(
-        [(tasks.stamp.job(), {"at": _EPOCH + timedelta(milliseconds=due)}) for due in due_ms]
-    )
+    handles = client.submit_many([(tasks.stamp.job(), {"at": _EPOCH + timedelta(milliseconds=due)}) for due in due_ms])
     return [handle.result(PATIENCE_S) / 1e6 - due for handle, due in zip(handles, due_ms, strict=True)]
 
 

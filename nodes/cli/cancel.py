@@ -22,7 +22,7 @@ COLUMNS: Final = (Column("job", "id", right=True), Column("code", "code", style=
 
 
 def command(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Such as 1042 or 3-1042.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Such as 1042 or 3-1042.")],
     url: Url = None,
     json: Json = False,
 ) -> int:

@@ -21,12 +21,14 @@ class Command(NamedTuple):
 RUN: Final = "Run a node"
 JOBS: Final = "Submit and follow jobs"
 LOOK: Final = "Look into the node"
+MEASURE: Final = "Measure"
 
 COMMANDS: Final[dict[str, dict[str, Command]]] = {
     RUN: {
         "up": Command(".up", "run one node, or several, in the foreground"),
         "node": Command(".node", "run the node of a TOML file, as a service does"),
         "init": Command(".init", "write a node file and a module of tasks to begin with"),
+        "demo": Command(".demo", "run a demonstration that checks itself"),
     },
     JOBS: {
         "submit": Command(".submit", "submit a job by the name of its task"),
@@ -39,6 +41,9 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
         "executors": Command(".executors", "list the executors that are connected"),
         "tasks": Command(".tasks", "list the tasks that can be submitted"),
         "shards": Command(".shards", "look into the shard files: figures, and SQL"),
+    },
+    MEASURE: {
+        "bench": Command(".bench", "measure throughput, latency and cost on this machine"),
     },
 }
 """Heading -> name -> subcommand, in the order of the list."""

@@ -53,6 +53,8 @@ def run(shards: Sequence[ShardPath], sql: str, *, limit: int, timeout_s: float) 
     Raises:
         CommandError: the statement is wrong, would write, or took too long; or a file cannot be read.
     """
+    if not sql.strip():
+        raise CommandError("there is no statement; give one, such as 'SELECT * FROM v_queues'")
     deadline_s = time.monotonic() + timeout_s
     columns: list[str] = []
     rows: list[tuple[Any, ...]] = []

@@ -28,25 +28,24 @@ Row = dict[str, Any]
 
 
 def online(listed: Iterable[Row]) -> list[Row]:
-    """Returns one row a shard from the listing `stat`, whose rows are figures."""
-    shards: dict[int, Row] = {}
+    """Returns one row a shard from the listing `stat`: figures by name, shard after shard."""
+    shards: list[Row] = []
     for row in listed:
-        told = shards.setdefault(
-            row["shard"],
-            {
-                "shard": row["shard"],
-                "epoch": row["epoch"],
-                "applied": row["applied"],
-                "log_index": row["index"],
-                "rows": {},
-                "file": {},
-                "memory": {name: row[name] for name in ("jobs_in_memory", "leases", "links", "sessions") if name in row},
-            },
-        )
-        kind, _, name = row["name"].partition(".")
-        if name:
-            told.setdefault(kind, {})[name] = row["value"]
-    return [shards[shard] for shard in sorted(shards)]
+        if not shards or row["name"] in shards[-1]:
+            shards.append({})
+        shards[-1][row["name"]] = row["value"]
+    return sorted(map(_told, shards), key=lambda told: told["shard"])
+
+
+def _told(figures: Row) -> Row:
+    """Gives the figures that both sources have their common form, and leaves the machine's own as `memory`."""
+    told: Row = {"shard": figures.pop("shard", 0), "epoch": figures.pop("epoch", None)}
+    told |= {"applied": figures.pop("applied", None), "log_index": figures.pop("index", None)}
+    told |= {"rows": {}, "file": {}, "memory": {}}
+    for name, value in figures.items():
+        kind, _, rest = name.rpartition(".")
+        told[kind if kind in ("rows", "file") else "memory"][rest if kind in ("rows", "file") else name] = value
+    return told
 
 
 def offline(folder: Path, shards: Iterable[ShardPath]) -> list[Row]:

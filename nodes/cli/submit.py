@@ -72,7 +72,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ARGS]...", help="Values, or name=value; JSON where it parses, else text.", show_default=False
+            metavar="ARGS", help="Values, or name=value; JSON where it parses, else text.", show_default=False
         ),
     ] = None,
     kwargs: Annotated[

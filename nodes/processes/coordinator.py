@@ -35,6 +35,9 @@ from .status import EXIT_FAILED, report_failed, report_ready
 
 log = logging.getLogger("mainspring.coordinator")
 
+SHARED = "default"
+"""The name in the files of the shards that all tenants share."""
+
 
 def main() -> int:
     """Runs the process; returns its exit status."""
@@ -81,9 +84,10 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
         synchronous="full" if plan.synchronous == "full" else "normal",
     )
     settings = shard_settings(plan, load_identity(data_dir).cluster)
+    _check_shard_count(data_dir, plan.shards, engine)
     shards: dict[int, Shard] = {}
     for number in range(plan.shards):
-        file = ShardFile(data_dir / shard_file_name(plan.tenants[0], number), checkpoint_pages=plan.checkpoint_pages)
+        file = ShardFile(data_dir / shard_file_name(SHARED, number), checkpoint_pages=plan.checkpoint_pages)
         member = take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks())
         shards[number] = Shard(member, file)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -95,6 +99,21 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
     router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
     loop = CoordinatorLoop(shards, engine, router, StopSignal(), plan.truncate_every_ms)
     return loop, engine, router, context
+
+
+def _check_shard_count(data_dir: Path, shards: int, engine: LocalLog) -> None:
+    """Refuses another number of shards than the data has: jobs and keys would be looked for in the wrong one.
+
+    Raises:
+        ValueError: the numbers differ; the text says what to do.
+    """
+    found = len(list(data_dir.glob(shard_file_name(SHARED, 0).replace("0", "*"))))
+    begun = engine.last_index(1) > 0
+    if found > shards or (begun and found != shards):
+        raise ValueError(
+            f"{data_dir} holds {found} shards, the settings say shards = {shards}; set [coordinator] shards = {found}, "
+            "or start with an empty data directory"
+        )
 
 
 def shard_settings(plan: CoordinatorPlan, cluster: str) -> ShardSettings:

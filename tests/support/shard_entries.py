@@ -1,12 +1,16 @@
 """Builders of log entries for tests of shard stores: plain by default, any column by name."""
 
+from pathlib import Path
 from typing import Any
+
+import apsw
 
 from mainspring.actors import entries
 from mainspring.actors.entries import Entry, Op
 from mainspring.actors.jobs import lifecycle as life
-from mainspring.actors.store import ShardStore
+from mainspring.actors.store import ReadListing, ShardStore
 from mainspring.broker.wire.ids import job_id
+from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 START_MS = 1_700_000_000_000
 """2023-11-14T22:13:20.000Z"""
@@ -86,9 +90,7 @@ def one_of_each(shard: int = 3) -> list[Entry]:
         "error_kind": "ConnectionError",
         "result": None,
     }
-    taken = a_submit(
-        first, 9, payload='{"args":["someone@example.org"],"kwargs":{}}', key=None, trace="00-abc-def-01"
-    )
+    taken = a_submit(first, 9, payload='{"args":["someone@example.org"],"kwargs":{}}', key=None, trace="00-abc-def-01")
     rows = taken[5]
     rows[0][3] = rows[0][2] = far_ms  # scheduled
     rows[1][3] = rows[1][2] = START_MS + 5  # scheduled, and due by now
@@ -102,10 +104,43 @@ def one_of_each(shard: int = 3) -> list[Entry]:
     return [
         an_entry(LANES, EXECUTORS, TASKS),
         an_entry(taken, stamp_ms=START_MS + 1),
-        an_entry(
-            [entries.LEASE, 1, 77, [first + 3, first + 4, first + 5, first + 6], [1] * 4], stamp_ms=START_MS + 2
-        ),
+        an_entry([entries.LEASE, 1, 77, [first + 3, first + 4, first + 5, first + 6], [1] * 4], stamp_ms=START_MS + 2),
         an_entry(*ended, stamp_ms=START_MS + 20),
         an_entry(a_hold(first + 3, 3, START_MS + 2), stamp_ms=START_MS + 1500),
         an_entry([entries.CANCEL, [first + 7]], [entries.EXPIRE, [first + 8]], stamp_ms=START_MS + 2000),
     ]
+
+
+FIRST = (1, an_entry(LANES, EXECUTORS))
+
+
+def history(count: int, first: int = 2) -> list[tuple[int, Entry]]:
+    """Numbered entries behind FIRST; each takes four jobs and ends three of them."""
+    built: list[tuple[int, Entry]] = []
+    for index in range(first, first + count):
+        id = (index - 2) * 4 + 1
+        ops = [a_submit(id, 4, sequence=index), a_finish(id, id + 1, id + 3, result="[1]")]
+        built.append((index, an_entry(*ops, stamp_ms=START_MS + index)))
+    return built
+
+
+def row_faults(path: Path) -> list[str]:
+    """What is wrong with a file that holds FIRST and `history` up to some entry."""
+    store = ShardFile(path)
+    rows = dict(store.read(ReadListing("stat", {}))[1])
+    expected = max(0, store.applied - 1)
+    store.close()
+    faults = [
+        f"{name} is {rows[name]}, not {count}"
+        for name, count in (("rows.jobs", expected), ("rows.finished", expected * 3), ("rows.executions", expected * 3))
+        if rows[name] != count
+    ]
+    connection = apsw.Connection(str(path))
+    counted = connection.execute(
+        "SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM finished), (SELECT count(*) FROM executions)"
+    ).fetchone()
+    if counted != (expected, expected * 3, expected * 3):
+        faults.append(f"rows {counted}, not {(expected, expected * 3, expected * 3)}")
+    checked = connection.execute("PRAGMA integrity_check").get
+    connection.close()
+    return faults if checked == "ok" else [*faults, checked]

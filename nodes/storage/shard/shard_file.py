@@ -26,6 +26,14 @@ CACHE_KIB = 16 * 1024
 WAL_BYTES_KEPT = 64 * 1024 * 1024
 
 _STATEMENTS_CACHED = 100
+_PRAGMAS = (
+    ("journal_mode", "WAL"),
+    ("synchronous", "NORMAL"),
+    ("wal_autocheckpoint", 0),
+    ("journal_size_limit", WAL_BYTES_KEPT),
+    ("cache_size", -CACHE_KIB),
+    ("temp_store", "MEMORY"),
+)
 _COUNT_SCHEMA = "SELECT count(*) FROM sqlite_schema"
 
 
@@ -80,10 +88,7 @@ class ShardFile:
         self._checkpoint_pages = checkpoint_pages
         self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
-        try:
-            self._database = self._open(vfs, open_timeout_ms)
-        except (apsw.BusyError, sqlite3.OperationalError) as error:
-            raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
+        self._database = self._open(vfs, open_timeout_ms)
         self._meta = read_meta(self._database)
         self._tenants = restore.read_tenants(self._database)
         self._durable = 0
@@ -93,27 +98,26 @@ class ShardFile:
 
     def _open(self, vfs: str | None, timeout_ms: int) -> Database:
         check_header(self.path)
-        database = _connect(self.path, vfs, timeout_ms)
+        try:
+            return self._prepared(_connect(self.path, vfs, timeout_ms), vfs, timeout_ms)
+        except (apsw.BusyError, sqlite3.OperationalError) as error:
+            if "locked" not in str(error):
+                raise
+            raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
+
+    def _prepared(self, database: Database, vfs: str | None, timeout_ms: int) -> Database:
         try:
             identity = database.pragma("application_id"), database.pragma("user_version")
-            old = needs_migration(self.path, *identity, tables=database.execute(_COUNT_SCHEMA).get)
+            if needs_migration(self.path, *identity, tables=database.execute(_COUNT_SCHEMA).get):
+                database.close()
+                migrate(self.path)
+                self._files.sync_directory(self.path.parent)
+                database = _connect(self.path, vfs, timeout_ms)
+            for name, value in _PRAGMAS:
+                database.pragma(name, value)
         except BaseException:
             database.close()
             raise
-        if old:
-            database.close()
-            migrate(self.path)
-            self._files.sync_directory(self.path.parent)
-            database = _connect(self.path, vfs, timeout_ms)
-        for name, value in (
-            ("journal_mode", "WAL"),
-            ("synchronous", "NORMAL"),
-            ("wal_autocheckpoint", 0),
-            ("journal_size_limit", WAL_BYTES_KEPT),
-            ("cache_size", -CACHE_KIB),
-            ("temp_store", "MEMORY"),
-        ):
-            database.pragma(name, value)
         database.set_busy_timeout(BUSY_TIMEOUT_MS)
         database.set_wal_hook(self._committed)
         return database

@@ -68,7 +68,7 @@ def test_the_runner_follows_the_kind_of_function() -> None:
         task(runner="asyncio")(sync)
     with pytest.raises(InvalidTask, match="is async def, which the process runner does not run; leave runner out"):
         task(runner="process")(coroutine)
-    with pytest.raises(InvalidTask, match="runner 'fibre' is unknown; give one of process, asyncio, thread"):
+    with pytest.raises(InvalidTask, match="runner 'fibre' is unknown; give one of process, asyncio"):
         task(runner="fibre")  # type: ignore[arg-type]  (wrong on purpose)
 
 

@@ -11,49 +11,13 @@ import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_entries import EXECUTORS, LANES, START_MS, a_finish, a_submit, an_entry, apply
+from shard_entries import EXECUTORS, FIRST, LANES, a_finish, a_submit, an_entry, apply, history, row_faults
 
-from mainspring.actors.entries import Entry
 from mainspring.actors.store import ReadListing
 from mainspring.chaos.disk.disk import Disk, Loss
 from mainspring.chaos.disk.plain_files import DiskFiles
 from mainspring.chaos.disk.vfs import DiskVfs
 from mainspring.nodes.storage.shard.shard_file import ShardFile
-
-
-def history(count: int, first: int = 2) -> list[tuple[int, Entry]]:
-    """Numbered entries behind the first; each takes four jobs and ends three of them."""
-    built: list[tuple[int, Entry]] = []
-    for index in range(first, first + count):
-        id = (index - 2) * 4 + 1
-        ops = [a_submit(id, 4, sequence=index), a_finish(id, id + 1, id + 3, result="[1]")]
-        built.append((index, an_entry(*ops, stamp_ms=START_MS + index)))
-    return built
-
-
-FIRST = (1, an_entry(LANES, EXECUTORS))
-
-
-def row_faults(path: Path) -> list[str]:
-    """What is wrong with a file that holds such a history up to some entry."""
-    store = ShardFile(path)
-    rows = dict(store.read(ReadListing("stat", {}))[1])
-    expected = max(0, store.applied - 1)
-    store.close()
-    faults = [
-        f"{name} is {rows[name]}, not {count}"
-        for name, count in (("rows.jobs", expected), ("rows.finished", expected * 3), ("rows.executions", expected * 3))
-        if rows[name] != count
-    ]
-    connection = apsw.Connection(str(path))
-    counted = connection.execute(
-        "SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM finished), (SELECT count(*) FROM executions)"
-    ).fetchone()
-    if counted != (expected, expected * 3, expected * 3):
-        faults.append(f"rows {counted}, not {(expected, expected * 3, expected * 3)}")
-    checked = connection.execute("PRAGMA integrity_check").get
-    connection.close()
-    return faults if checked == "ok" else [*faults, checked]
 
 
 @contextmanager

@@ -31,9 +31,7 @@ COLUMNS = {
         " duration_ms lateness_ms scheduled_ms started_ms finished_ms"
     ),
     "v_leases": "job_id job attempt tenant queue task node executor incarnation epoch entry leased_at leased_ms",
-    "v_lanes": (
-        "lane tenant queue priority task live scheduled ready retrying succeeded dead cancelled expired"
-    ),
+    "v_lanes": ("lane tenant queue priority task live scheduled ready retrying succeeded dead cancelled expired"),
     "v_queues": "tenant queue scheduled ready retrying succeeded dead cancelled expired running",
     "v_tasks": "name runner queue priority timeout_ms retry",
     "v_executors": "executor node name running",
@@ -145,7 +143,11 @@ def test_success_after_failure_shows_no_error(tmp_path: Path) -> None:
 def test_executions(shard: sqlite3.Connection) -> None:
     """An attempt has a row with who ran it, how it ended, how long it took and how late it was."""
     found = rows(shard, "SELECT * FROM v_executions ORDER BY job_id")
-    assert [(row["job"], row["outcome"]) for row in found] == [("3-5", "failed"), ("3-6", "succeeded"), ("3-7", "failed")]
+    assert [(row["job"], row["outcome"]) for row in found] == [
+        ("3-5", "failed"),
+        ("3-6", "succeeded"),
+        ("3-7", "failed"),
+    ]
     assert found[2] == {
         "job_id": 3 << 40 | 7,
         "job": "3-7",

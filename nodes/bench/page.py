@@ -1,0 +1,42 @@
+"""The page docs/benchmarks.md: its figures are written by a run, its prose by people.
+
+Decides that only what stands between the two marks is replaced, so that what is said about the figures stays until
+somebody changes it. It must not know how figures are made.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..cli.errors import CommandError
+from ..docs.markdown import table
+from .lines import HEADINGS, Line, texts
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+BEGIN = "<!-- figures: begin; `mainspring bench --write` replaces what stands here -->"
+END = "<!-- figures: end -->"
+
+
+def section(lines: Sequence[Line], machine: Mapping[str, str], skipped: Mapping[str, str]) -> str:
+    """Returns the figures as Markdown."""
+    rows = [texts(line) for line in lines]
+    about = [f"{name}: {value}" for name, value in machine.items()]
+    notes = [f"- {name} was not measured: {reason}" for name, reason in skipped.items()]
+    blocks = [["; ".join(about) + "."], table(HEADINGS, rows), notes]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def write(text: str, page: Path = PAGE) -> None:
+    """Replaces the figures of the page.
+
+    Raises:
+        CommandError: there is no such page, or its marks are missing.
+    """
+    try:
+        old = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{page} cannot be read ({error.strerror}): run this in a checkout of the source") from error
+    before, begin, rest = old.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise CommandError(f"{page} has lost the marks around its figures: put back {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,105 @@
+"""The rounds: every measure once a round, in turn, so that ratios are taken within a round.
+
+Decides the order, what is skipped and why, and where data directories stand. It must not know how anything is
+measured or shown.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ..cli.errors import CommandError
+from . import drain, echo, enqueue, fsync, huey_peer, idle, import_cost, lateness, start_latency
+from .sizes import Sizes
+
+
+def _floors(folder: Path, sizes: Sizes) -> dict[str, float]:
+    return {**echo.measure(folder / "echo", sizes), **fsync.measure(folder / "fsync", sizes)}
+
+
+def _never() -> str | None:
+    return None
+
+
+class Measure(NamedTuple):
+    """One measure: what it says while it runs, how it is run, and why it may be absent."""
+
+    title: str
+    run: Callable[[Path, Sizes], dict[str, float]]
+    absent: Callable[[], str | None] = _never
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "floors": Measure("floors: ZeroMQ echo and fsync", _floors),
+    "N1": Measure("drain, asyncio runner", drain.measure_asyncio),
+    "N2": Measure("drain, process runner", drain.measure_process),
+    "N3": Measure("enqueue, one a call and in batches", enqueue.measure),
+    "N5": Measure("submit to handler start", start_latency.measure),
+    "N7": Measure("lateness of delayed jobs", lateness.measure),
+    "N17": Measure("idle node", idle.measure),
+    "N18": Measure("a client's import", import_cost.measure),
+    "huey": Measure("huey on SQLite", huey_peer.measure, huey_peer.absent),
+}
+"""In the order of a round."""
+
+ALIASES: Final = {"N4": "N3"}
+"""Measured together."""
+
+
+@dataclass
+class Samples:
+    """What the rounds gave: a value a round for each figure, and what was skipped for which reason."""
+
+    values: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def chosen(only: str | None) -> list[str]:
+    """Returns the ids of the measures to run; the floors and the peer come along unless others are named alone.
+
+    Args:
+        only: ids joined by commas, any case; None for all.
+
+    Raises:
+        CommandError: there is no such measure.
+    """
+    if only is None:
+        return list(MEASURES)
+    known = {name.lower(): name for name in (*MEASURES, *ALIASES)}
+    wanted = [word.strip().lower() for word in only.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in known]
+    if unknown or not wanted:
+        raise CommandError(f"there is no measure {', '.join(unknown) or only!r}; there are {', '.join(known.values())}")
+    found = {ALIASES.get(known[word], known[word]) for word in wanted}
+    return [name for name in MEASURES if name in found]
+
+
+def run(
+    names: Sequence[str], sizes: Sizes, folder: Path, step: Callable[[str], None], done: Callable[[], None]
+) -> Samples:
+    """Runs the measures round by round.
+
+    Args:
+        names: of MEASURES.
+        sizes: of each measure, and how many rounds.
+        folder: data directories stand below it while they are needed.
+        step: called before each measure with what it is.
+        done: called after each measure.
+    """
+    samples = Samples()
+    for name in names:
+        reason = MEASURES[name].absent()
+        if reason is not None:
+            samples.skipped[name] = reason
+    for number in range(sizes.rounds):
+        for name in names:
+            if name not in samples.skipped:
+                step(f"round {number + 1} of {sizes.rounds}: {MEASURES[name].title}")
+                # The name is short because a Unix socket's path is.
+                with tempfile.TemporaryDirectory(prefix=".b-", dir=folder) as own:
+                    for key, value in MEASURES[name].run(Path(own) / "m", sizes).items():
+                        samples.values.setdefault(key, []).append(value)
+            done()
+    return samples
