@@ -64,7 +64,9 @@ def shard_paths(folder: Path) -> list[ShardPath]:
     except OSError as error:
         raise CommandError(f"{folder} cannot be read ({error.strerror}); run this as the node's user") from None
     if not found:
-        raise CommandError(f"{folder} has no shard files; give a node's data folder, which has them after its first start")
+        raise CommandError(
+            f"{folder} has no shard files; give a node's data folder, which has them after its first start"
+        )
     return found
 
 

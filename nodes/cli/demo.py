@@ -4,12 +4,14 @@ Decides only how it is called, and which of its faults are the caller's to mend.
 """
 
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .errors import CommandError
+from .output import WIDTH_OF_A_PIPE
 from .up import DATA_DIR
 
 
@@ -41,6 +43,6 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us ends the node in good order, too
     options = Options(tree or standard_library(), data_dir, keep=keep, svg=svg)
     try:
-        return run_demo(options, Console())
+        return run_demo(options, Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE))
     except (TreeError, NodeFailed) as error:
         raise CommandError(str(error)) from None

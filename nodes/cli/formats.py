@@ -97,6 +97,20 @@ def local_time(ms: int | None, *, millis: bool = False) -> str:
     return f"{told:%Y-%m-%d %H:%M:%S}.{ms % 1000:03}{offset[:3]}:{offset[3:5]}"
 
 
+def short_time(ms: int | None, now: datetime | None = None) -> str:
+    """Writes an instant in the machine's zone for a narrow column: `09:30:00` if it is today's, else `2026-03-01 09:30`.
+
+    Args:
+        ms: the instant in UTC milliseconds.
+        now: the present, with a zone; None reads the clock.
+    """
+    told = local_time(ms)
+    today = (now or datetime.now(UTC)).astimezone()
+    if told.startswith(f"{today:%Y-%m-%d} "):
+        return told[11:]
+    return told[:16]
+
+
 def parse_instant(text: str) -> datetime:
     """Reads an instant in ISO 8601; without an offset it is local time.
 

@@ -14,7 +14,7 @@ from ...broker.wire.ids import format_id
 from .connection import Url, connected, job_ids
 from .formats import duration, local_time, one_line, shown_ids, state_style
 from .output import Column, Json, show_json, show_list, show_one
-from .tasks import policy_of
+from .tasks import with_policy
 
 if TYPE_CHECKING:
     from ...broker.net.client import Client
@@ -79,7 +79,7 @@ def read_job(client: "Client", id: int) -> dict[str, Any] | None:
     if not rows:
         return {"id": id, "job": format_id(id), "state": state, "executions": []}
     columns, executions, _ = client.listing("executions", job_id=id, limit=ATTEMPTS_MAX)
-    found = shown_ids(rows[0])
+    found = with_policy(shown_ids(rows[0]))
     found |= _arguments(found.pop("payload", None))
     found["result"] = _value(found.get("result"))
     attempts = [dict(zip(columns, row, strict=True)) for row in executions]
@@ -155,8 +155,7 @@ def _told(found: dict[str, Any]) -> dict[str, Any]:
         ms = found.get(f"{name}_ms")
         told[name] = local_time(ms, millis=True) if ms is not None else None
     told["timeout"] = duration(found["timeout_ms"]) if found.get("timeout_ms") else None
-    policy = policy_of(found.get("retry"))
-    told["retries"] = policy.retries if policy else None
+    told["retries"] = found.get("retries")
     told["trace"] = found.get("trace")
     told["error"] = one_line(found.get("error")) or None
     told = {name: value for name, value in told.items() if value is not None}

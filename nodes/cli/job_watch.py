@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 EVERY_S: Final = 1.0
 
 
-def watch_jobs(client: "Client", chosen: dict[str, Any], limit: int, *, as_json: bool, ended: Event | None = None) -> int:
+def watch_jobs(
+    client: "Client", chosen: dict[str, Any], limit: int, *, as_json: bool, ended: Event | None = None
+) -> int:
     """Shows jobs until Ctrl-C.
 
     Args:

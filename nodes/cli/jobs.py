@@ -11,7 +11,7 @@ import typer
 from ...actors.jobs.lifecycle import LIVE, STATES
 from ...broker.wire.ids import format_id
 from .connection import Url, connected, job_ids, names_of
-from .formats import local_time, one_line, shown_ids, state_style
+from .formats import one_line, short_time, shown_ids, state_style
 from .job_pages import Page, read_page, shown_before
 from .output import Column, Json, show_list
 
@@ -68,12 +68,10 @@ def command(
         str | None, typer.Option(metavar="NAME", help="Of this task.", autocompletion=_tasks, show_default=False)
     ] = None,
     tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Of this tenant.", show_default=False)] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many at most.")
-    ] = LIMIT_DEFAULT,
+    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many at most.")] = LIMIT_DEFAULT,
     before: Annotated[
         str | None,
-        typer.Option(metavar="ID[,ID…]", help="Only jobs with lower ids; one id a shard.", show_default=False),
+        typer.Option(metavar="ID,...", help="Only jobs with lower ids; one id a shard.", show_default=False),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show them anew every second; with --json each change, a line each.")
@@ -112,8 +110,8 @@ def table_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "job": format_id(row["id"]),
-        "created": local_time(row["created_ms"]),
-        "when": local_time(when_ms),
+        "created": short_time(row["created_ms"]),
+        "when": short_time(when_ms),
         "error": one_line(row["error"], ERROR_CHARS),
     }
 

@@ -55,7 +55,7 @@ def offline(folder: Path, shards: Iterable[ShardPath]) -> list[Row]:
         CommandError: a file cannot be read.
     """
     durable = _durable(folder / LOG_FOLDER)
-    return [_read(place, durable.get(place.shard)) for place in shards]
+    return [_read(place, durable.get(place.shard + 1)) for place in shards]  # group 0 is the cluster's own
 
 
 def _read(place: ShardPath, log_index: int | None) -> Row:
@@ -86,7 +86,7 @@ def _read(place: ShardPath, log_index: int | None) -> Row:
 
 
 def _durable(folder: Path) -> dict[int, int]:
-    """Returns the last entry of each shard's log that is known to be on disk, as its side file says."""
+    """Returns the last entry of each group's log that is known to be on disk, as its side file says."""
     try:
         side = SyncedFile(folder, OsFiles())
     except (OSError, LogDamaged):

@@ -41,7 +41,14 @@ app = typer.Typer(
 
 
 @app.command()
-def stat(url: Url = None, data: Data = None, json: Json = False) -> None:
+def stat(
+    url: Url = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Read the files of this data folder, and ask no node.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show figures of each shard: how far it is, how many rows it has, how large its files are.
 
     A running node is asked; with --data the files are read, whether the node runs or not. The log is one for all shards
@@ -91,7 +98,9 @@ def _folder_of(url: str | None) -> Path | None:
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement; `-` reads it from stdin.")],
     data: Data = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many rows at most.")] = LIMIT_DEFAULT,
+    limit: Annotated[
+        int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many rows at most.")
+    ] = LIMIT_DEFAULT,
     timeout: Annotated[
         float, typer.Option(min=0.001, max=TIMEOUT_MAX_S, metavar="SECONDS", help="How long it may take.")
     ] = TIMEOUT_S,

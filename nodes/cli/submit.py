@@ -93,20 +93,29 @@ def command(
         typer.Option(metavar="TEXT", help="A second submit with this key gives the first job.", show_default=False),
     ] = None,
     queue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Not the task's queue.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Its queue, if not the task's own.", show_default=False)
     ] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="For whom.", show_default=False)] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For which tenant; default if not given.", show_default=False)
+    ] = None,
     priority: Annotated[
         int | None, typer.Option(metavar="N", help="-100 to 100, higher first.", show_default=False)
     ] = None,
-    retries: Annotated[int | None, typer.Option(metavar="N", help="Not the task's.", show_default=False)] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="How often a failed attempt is tried again, if not as the task says.", show_default=False
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(parser=_seconds, metavar="SPAN", help="The longest an attempt may run.", show_default=False),
     ] = None,
     expires: Annotated[
         float | None,
-        typer.Option(parser=_seconds, metavar="SPAN", help="Drop it if it has not started by then.", show_default=False),
+        typer.Option(
+            parser=_seconds, metavar="SPAN", help="Drop it if it has not started by then.", show_default=False
+        ),
     ] = None,
     wait: Annotated[
         float | None,
@@ -189,5 +198,3 @@ def _waited(handle: "JobHandle[Any]", wait_s: float, *, as_json: bool) -> int:
 
 def _json(value: object) -> str:
     return json_text.dumps(value, ensure_ascii=False)
-
-

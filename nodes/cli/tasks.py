@@ -25,16 +25,16 @@ def command(url: Url = None, json: Json = False) -> None:
     """List the tasks that executors have announced, now or earlier."""
     with connected(url) as client:
         found = {row["name"]: row for row in client.query("tasks")}
-    rows = [_told(found[name]) for name in sorted(found)]
+    rows = [with_policy(found[name]) for name in sorted(found)]
     if not json:
         rows = [{**row, "timeout": duration(row["timeout_ms"]), "backoff": _backoff(row)} for row in rows]
     show_list(rows, COLUMNS, as_json=json, empty="no tasks: `mainspring up --tasks MODULE` brings those of a module")
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """Names the fields of the retry policy, which travels as a row."""
+def with_policy(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns a row with the fields of its retry policy, which travels as a list, by their names."""
     told = {name: value for name, value in row.items() if name != "retry"}
-    policy = policy_of(row["retry"])
+    policy = policy_of(row.get("retry"))
     if policy is not None:
         told |= {
             "retries": policy.retries,

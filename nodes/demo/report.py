@@ -5,18 +5,18 @@ Decides the looks alone; what is right and what is not, `summary` says.
 
 import shlex
 from pathlib import Path
+from textwrap import indent
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from .summary import Section, Summary
 
-WIDTH_MAX: Final = 92
-NAME_WIDTH: Final = 42
+NAME_WIDTH: Final = 38
+SQL_INDENT: Final = "  "
 
 
 def print_summary(console: Console, summary: Summary, data_dir: Path, log_path: Path) -> None:
@@ -43,7 +43,7 @@ def print_tables(console: Console, summary: Summary) -> None:
     console.print(Text.assemble("\nRead from ", (shown_path(summary.file), "bold"), " by SQL:\n"), soft_wrap=True)
     for section in summary.sections:
         console.print(_table(section))
-        console.print(Padding(Text(section.sql, "dim cyan"), (0, 0, 1, 2)), soft_wrap=True)
+        console.print(Text(f"{indent(section.sql, SQL_INDENT)}\n", "dim"), soft_wrap=True)
 
 
 def print_next_steps(console: Console, data_dir: Path, queue: str) -> None:
@@ -71,7 +71,7 @@ def shown_path(path: Path) -> str:
 
 
 def _table(section: Section) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     table.add_column(Text(section.title, "bold"), min_width=NAME_WIDTH, no_wrap=True)
     for column in section.columns:
         table.add_column(Text(column), justify="right", min_width=10, no_wrap=True)

@@ -6,7 +6,7 @@ own (demo-1, demo-2, …), so that runs on the same data folder are told apart.
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ def run_demo(options: Options, console: Console) -> int:
 
 
 @contextmanager
-def running_node(data_dir: Path) -> Iterator[DemoNode]:
+def running_node(data_dir: Path) -> Generator[DemoNode]:
     """Gives a node that does not outlive the block, however that ends."""
     node = DemoNode(data_dir)
     try:

@@ -7,7 +7,7 @@ coordinator as of the last applied entry; the summary does not rest on them.
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .load import Special
 
@@ -87,8 +87,8 @@ class Watch:
     def look(self) -> Picture:
         """Asks, and returns what there is to see."""
         rows = self._client.query("queues")
-        row: dict[str, Any] = next((row for row in rows if row["queue"] == self._queue), {})
-        counts = {state: int(row.get(state, 0)) for state in (*LIVE_STATES, *ENDED_STATES)}
+        own = [row for row in rows if row["queue"] == self._queue]
+        counts = {state: sum(int(row[state]) for row in own) for state in (*LIVE_STATES, *ENDED_STATES)}
         executors = self._client.query("executors")
         self._fates = [
             fate if fate.is_over else self._fate(special)

@@ -7,10 +7,11 @@ The rule that reference pages are printed from code is the design map's, section
 from collections.abc import Callable
 
 from ..settings import reference
-from . import bounds, lifecycle, lifecycle_figure, log_format, protocol
+from . import bounds, commands, lifecycle, lifecycle_figure, log_format, protocol
 
 PAGES: dict[str, Callable[[], str]] = {
     "bounds.md": bounds.printed,
+    "cli.md": commands.printed,
     "configuration.md": reference.page,
     "lifecycle.md": lifecycle.printed,
     "lifecycle.svg": lifecycle_figure.printed,

@@ -169,7 +169,7 @@ class ExecutorLoop:
                 log.info("executor ready name=%s", self.plan.name)
                 report_ready(self.plan.status_fd)
             case acts.Failed(text):
-                log.error("executor cannot start name=%s: %s", self.plan.name, text)
+                log.debug("executor cannot start: %s", text)  # the supervisor says it aloud
                 report_failed(self.plan.status_fd, text)
                 self.exit_status = EXIT_FAILED
             case acts.Exit():

@@ -1,4 +1,4 @@
-"""The entry of a runner child: `mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q`.
+"""The entry of a runner child: `mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q --keep N,N`.
 
 It decides in which order a child binds itself to its parent, loads the tasks and begins. It must not run a
 job itself. It asks the kernel to die with its parent before anything else, then checks that the parent was
@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,6 +32,7 @@ class Arguments(NamedTuple):
     kind: str
     tasks: list[str]
     paths: list[str]
+    keep: list[int]
 
 
 def parse(words: list[str]) -> Arguments:
@@ -40,13 +42,14 @@ def parse(words: list[str]) -> Arguments:
         ValueError: A pair is unknown, missing or malformed.
     """
     pairs = dict(zip(words[::2], words[1::2], strict=True))
-    if pairs.keys() != {"--fd", "--parent", "--kind", "--tasks", "--paths"} or pairs["--kind"] not in KINDS:
+    if pairs.keys() != {"--fd", "--parent", "--kind", "--tasks", "--paths", "--keep"} or pairs["--kind"] not in KINDS:
         raise ValueError(
-            f"arguments are {' '.join(words)!r}; give --fd N --parent PID --kind K --tasks a,b --paths p:q"
+            f"arguments are {' '.join(words)!r}; give --fd N --parent PID --kind K --tasks a,b --paths p:q --keep N,N"
         )
     tasks = [name for name in pairs["--tasks"].split(",") if name]
     paths = [path for path in pairs["--paths"].split(os.pathsep) if path]
-    return Arguments(int(pairs["--fd"]), int(pairs["--parent"]), pairs["--kind"], tasks, paths)
+    keep = [int(fd) for fd in pairs["--keep"].split(",") if fd]
+    return Arguments(int(pairs["--fd"]), int(pairs["--parent"]), pairs["--kind"], tasks, paths, keep)
 
 
 def main() -> int:
@@ -55,6 +58,10 @@ def main() -> int:
     die_with_parent(arguments.parent)
     _settle_signals()
     sock = _adopt(arguments.fd)
+    for fd in arguments.keep:
+        os.set_inheritable(fd, False)
+        # Held to prove that this process lives; a grandchild that held it would speak for it.
+        os.register_at_fork(after_in_child=partial(os.close, fd))
     for stream in (sys.stdout, sys.stderr):
         # A job that is killed must not take along the lines that it printed.
         stream.reconfigure(line_buffering=True)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  (both are text wrappers)

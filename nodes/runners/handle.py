@@ -79,6 +79,7 @@ class ChildHandle:
                 "--kind": kind,
                 "--tasks": ",".join(tasks),
                 "--paths": os.pathsep.join(import_paths),
+                "--keep": ",".join(map(str, keep_fds)),
             }
             try:
                 process = subprocess.Popen(
