@@ -28,8 +28,8 @@ def command(
 ) -> int:
     """Cancel jobs by their ids.
 
-    Each answers with a code: cancelled (it will not run), asked (it runs and was told to stop), finished, not_found. The
-    exit status is 1 if any was not found.
+    Each answers with a code: cancelled (it will not run), asked (it runs and was told to stop), finished, not_found.
+    The exit status is 1 if any was not found.
     """
     wanted = job_ids(ids)
     with connected(url) as client:

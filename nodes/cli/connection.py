@@ -4,7 +4,7 @@ Decides how a word becomes a job id and a fault of the URL a fault of the comman
 docs/design.md, "Finding the node"; the client does the finding.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +31,7 @@ COMPLETION_TIMEOUT_S = 1.0
 
 
 @contextmanager
-def connected(url: str | None, timeout_s: float = 10) -> Iterator["Client"]:
+def connected(url: str | None, timeout_s: float = 10) -> Generator["Client"]:
     """Gives a client of the node, and closes it.
 
     Raises:

@@ -9,10 +9,15 @@ from .connection import Url, connected
 from .formats import duration
 from .output import Column, Json, show_list
 
+
+def _style(state: object) -> str:
+    return "green" if state == "connected" else "red"
+
+
 COLUMNS: Final = (
     Column("executor", "executor"),
     Column("node", "node"),
-    Column("state", "state", style=lambda state: "green" if state == "connected" else "red"),
+    Column("state", "state", style=_style),
     Column("used", "jobs", right=True),
     Column("slots", "credit", right=True),
     Column("tasks", "tasks", right=True),

@@ -49,7 +49,7 @@ def state_style(value: object) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """Writes a span of milliseconds, from a minute on in its two largest units: `3 ms`, `1.25 s`, `2 min 5 s`, `4 d 6 h`."""
+    """Writes a span of milliseconds; from a minute on in its two largest units: `3 ms`, `1.25 s`, `2 min 5 s`."""
     if ms is None:
         return "-"
     if ms < 0:
@@ -85,7 +85,7 @@ def iso_utc(ms: int | None) -> str | None:
 
 
 def local_time(ms: int | None, *, millis: bool = False) -> str:
-    """Writes an instant in UTC milliseconds in the machine's zone: `2026-03-01 09:30:00`, with the offset if `millis`."""
+    """Writes an instant in UTC milliseconds in the machine's zone: `2026-03-01 09:30:00`, or longer with `millis`."""
     if ms is None:
         return "-"
     if not 0 <= ms <= MS_MAX:
@@ -98,7 +98,7 @@ def local_time(ms: int | None, *, millis: bool = False) -> str:
 
 
 def short_time(ms: int | None, now: datetime | None = None) -> str:
-    """Writes an instant in the machine's zone for a narrow column: `09:30:00` if it is today's, else `2026-03-01 09:30`.
+    """Writes an instant in the machine's zone for a narrow column: `09:30:00` if today, else `2026-03-01 09:30`.
 
     Args:
         ms: the instant in UTC milliseconds.
@@ -140,7 +140,7 @@ def size(count: int | None) -> str:
 
 
 def shown_ids(row: Mapping[str, Any], key: str = "id") -> dict[str, Any]:
-    """Returns a row for programs: after the id `job`, as people type it; after each `…_ms` of an instant `…_at`, in ISO."""
+    """Returns a row for programs: behind the id `job`, as people type it; behind each instant `…_ms` its `…_at`."""
     told: dict[str, Any] = {}
     for name, value in row.items():
         told[name] = value

@@ -67,6 +67,7 @@ def command(
 def read_job(client: "Client", id: int) -> dict[str, Any] | None:
     """Reads a job and its attempts, as `--json` shows them; None if there is none."""
     rows: list[dict[str, Any]] = []
+    state = NOT_FOUND
     for _ in range(APPLIED_TRIES):
         state = client.status(id)[id]
         if state == NOT_FOUND:

@@ -13,7 +13,10 @@ _COUNTS: Final = ("scheduled", "ready", "retrying", "running", "succeeded", "dea
 
 
 def _shown(name: str) -> Column:
-    return Column(name, name, right=True, style=lambda count: STATE_STYLES[name] if count else "dim")
+    def style(count: object) -> str:
+        return STATE_STYLES[name] if count else "dim"
+
+    return Column(name, name, right=True, style=style)
 
 
 COLUMNS: Final = (Column("tenant", "tenant"), Column("queue", "queue"), *map(_shown, _COUNTS))

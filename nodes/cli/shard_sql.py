@@ -1,7 +1,7 @@
 """One read-only SQL statement, run over every shard file of a data folder.
 
-Decides what is allowed (to read, and nothing else) and how long and how many rows at most. It must not know how rows are
-printed. Rule: people read shard files with the standard library's SQLite, in a process that writes none.
+Decides what is allowed (to read, and nothing else) and how long and how many rows at most. It must not know how rows
+are printed. Rule: people read shard files with the standard library's SQLite, in a process that writes none.
 """
 
 import sqlite3
@@ -21,12 +21,10 @@ _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
 _PRAGMAS: Final = frozenset(
-    {
-        "application_id", "compile_options", "database_list", "encoding", "freelist_count", "function_list", "index_info",
-        "index_list", "index_xinfo", "integrity_check", "journal_mode", "page_count", "page_size", "quick_check",
-        "schema_version", "table_info", "table_list", "table_xinfo", "user_version",
-    }
-)  # fmt: skip
+    "application_id compile_options database_list encoding freelist_count function_list index_info index_list index_xinfo"
+    " integrity_check journal_mode page_count page_size quick_check schema_version table_info table_list table_xinfo"
+    " user_version".split()
+)
 _WITH_ARGUMENT: Final = frozenset(
     {"index_info", "index_list", "index_xinfo", "integrity_check", "quick_check", "table_info", "table_xinfo"}
 )
@@ -74,32 +72,41 @@ def _on_one(
         connection = open_offline(place.path)
     except ShardFileError as error:
         raise CommandError(str(error)) from None
-    refused: list[str] = []
+    guard = _Guard()
     try:
         connection.row_factory = None
         connection.text_factory = _text
-        connection.set_authorizer(lambda *asked: _authorize(refused, *asked))
+        connection.set_authorizer(guard.authorize)
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline_s), STEPS_A_LOOK)
         cursor = connection.execute(sql)
         rows: list[tuple[Any, ...]] = cursor.fetchmany(limit)
         return [column[0] for column in cursor.description or ()], rows
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise CommandError(_told(error, refused, place, timeout_s)) from None
+        raise CommandError(_told(error, guard.has_refused, place, timeout_s)) from None
     finally:
         connection.close()
 
 
-def _authorize(refused: list[str], action: int, first: str | None, second: str | None, *_where: str | None) -> int:
-    if action in _ALLOWED and not (action == sqlite3.SQLITE_FUNCTION and second == "load_extension"):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_PRAGMA and first is not None and first.lower() in _PRAGMAS:
-        if second is None or first.lower() in _WITH_ARGUMENT:
-            return sqlite3.SQLITE_OK
-    refused.append(f"PRAGMA {first}" if action == sqlite3.SQLITE_PRAGMA else first or second or "that")
-    return sqlite3.SQLITE_DENY
+class _Guard:
+    """Says yes to what reads, and no to everything else, what a later SQLite may bring included."""
+
+    def __init__(self) -> None:
+        self.has_refused = False
+
+    def authorize(
+        self, action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
+    ) -> int:
+        """Answers SQLite, which asks for each thing that a statement is about to do."""
+        if action == sqlite3.SQLITE_PRAGMA:
+            name = (first or "").lower()
+            allowed = name in _PRAGMAS and (second is None or name in _WITH_ARGUMENT)
+        else:
+            allowed = action in _ALLOWED and not (action == sqlite3.SQLITE_FUNCTION and second == "load_extension")
+        self.has_refused = self.has_refused or not allowed
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _told(error: Exception, refused: list[str], place: ShardPath, timeout_s: float) -> str:
+def _told(error: Exception, refused: bool, place: ShardPath, timeout_s: float) -> str:
     text = str(error)
     if text == "interrupted":
         return f"the query ran longer than {timeout_s:g} s and was stopped; narrow it, or give a longer --timeout"

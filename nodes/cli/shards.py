@@ -23,14 +23,19 @@ LIMIT_MAX: Final = 1_000_000
 TIMEOUT_S: Final = 30.0
 TIMEOUT_MAX_S: Final = 86_400.0
 
-STAT_COLUMNS: Final = tuple(
-    Column(name, title, right=True)
-    for name, title in (
-        ("shard", "shard"), ("epoch", "epoch"), ("log_index", "log index"), ("applied", "applied"), ("jobs", "live jobs"),
-        ("finished", "finished"), ("executions", "executions"), ("leases", "leases"), ("bytes", "file"), ("wal", "WAL"),
-        ("log", "log"),
-    )
-)  # fmt: skip
+STAT_COLUMNS: Final = (
+    Column("shard", "shard", right=True),
+    Column("epoch", "epoch", right=True),
+    Column("log_index", "log index", right=True),
+    Column("applied", "applied", right=True),
+    Column("jobs", "live jobs", right=True),
+    Column("finished", "finished", right=True),
+    Column("executions", "executions", right=True),
+    Column("leases", "leases", right=True),
+    Column("bytes", "file", right=True),
+    Column("wal", "WAL", right=True),
+    Column("log", "log", right=True),
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -68,22 +73,22 @@ def stat(
             rows = shard_stat.online(client.query("stat"))
         folder = _folder_of(url)
     log = shard_stat.log_size(folder) if folder is not None else None
-    rows = [{**row, "log": log} for row in rows]
     if json:
-        show_list(rows, STAT_COLUMNS, as_json=True)
-        return
-    shown = [
-        {
-            **{name: row[name] for name in ("shard", "epoch", "log_index", "applied")},
-            **{name: row["rows"].get(name) for name in ("jobs", "finished", "executions")},
-            "leases": row.get("memory", row["rows"]).get("leases"),
-            "bytes": size(row["file"].get("bytes")),
-            "wal": size(row["file"].get("wal_bytes")),
-            "log": size(log["bytes"] if log else None),
-        }
-        for row in rows
-    ]
-    show_list(shown, STAT_COLUMNS, as_json=False)
+        show_list([{**row, "log": log} for row in rows], STAT_COLUMNS, as_json=True)
+    else:
+        show_list([_figures(row, log) for row in rows], STAT_COLUMNS, as_json=False)
+
+
+def _figures(row: dict[str, Any], log: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns what the table shows of a shard."""
+    return {
+        **row,
+        **{name: row["rows"].get(name) for name in ("jobs", "finished", "executions")},
+        "leases": row.get("memory", row["rows"]).get("leases"),
+        "bytes": size(row["file"].get("bytes")),
+        "wal": size(row["file"].get("wal_bytes")),
+        "log": size(log["bytes"] if log else None),
+    }
 
 
 def _folder_of(url: str | None) -> Path | None:

@@ -76,7 +76,7 @@ def test_broken_task_modules_are_told_and_end_the_child(spawn: SpawnChild, sourc
 
 def test_a_child_whose_parent_has_gone_leaves(tmp_path: Path) -> None:
     """A child whose parent is not the one that it was told of ends itself."""
-    words = ["--fd", "0", "--parent", "1", "--kind", "process", "--tasks", "", "--paths", ""]
+    words = ["--fd", "0", "--parent", "1", "--kind", "process", "--tasks", "", "--paths", "", "--keep", ""]
 
     ended = subprocess.run([sys.executable, "-m", "mainspring.nodes.runners.child", *words], timeout=BOUND_SECONDS)
 
@@ -110,9 +110,10 @@ def test_wrong_arguments_are_refused(words: list[str]) -> None:
 
 
 def test_arguments_are_read() -> None:
-    """All five pairs are needed, in any order; an empty list of task modules or folders is a list of none."""
-    none = parse(["--tasks", "", "--fd", "3", "--paths", "", "--kind", "asyncio", "--parent", "9"])
-    some = parse(["--fd", "3", "--parent", "9", "--kind", "process", "--tasks", "a,b.c", "--paths", "/a:/b"])
+    """All six pairs are needed, in any order; an empty list of task modules or folders is a list of none."""
+    none = parse(["--tasks", "", "--fd", "3", "--paths", "", "--kind", "asyncio", "--keep", "", "--parent", "9"])
+    words = ["--fd", "3", "--parent", "9", "--kind", "process", "--tasks", "a,b.c", "--paths", "/a:/b", "--keep", "4,5"]
+    some = parse(words)
 
-    assert (none.tasks, none.paths, none.fd, none.parent) == ([], [], 3, 9)
-    assert (some.tasks, some.paths, some.kind) == (["a", "b.c"], ["/a", "/b"], "process")
+    assert (none.tasks, none.paths, none.keep, none.fd, none.parent) == ([], [], [], 3, 9)
+    assert (some.tasks, some.paths, some.keep, some.kind) == (["a", "b.c"], ["/a", "/b"], [4, 5], "process")
