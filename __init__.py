@@ -8,19 +8,102 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .broker.net.async_client import AsyncClient
+    from .broker.net.async_client import AsyncClient, AsyncJobHandle
     from .broker.net.client import Client
-    from .broker.tasks import Context, job, task
+    from .broker.net.exceptions import (
+        ClientClosed,
+        IndefiniteError,
+        JobCancelled,
+        JobError,
+        JobExpired,
+        JobFailed,
+        JobNotFound,
+        NodeNotFound,
+        Overloaded,
+        PayloadRefused,
+        RequestError,
+        RequestRefused,
+        RequestTimeout,
+        ResultTimeout,
+        TaskRefused,
+        Unreachable,
+    )
+    from .broker.net.handles import JobHandle
+    from .broker.tasks import Context, Job, Task, job, task
+    from .broker.tasks.exceptions import (
+        InvalidOption,
+        JobInterrupted,
+        MainspringError,
+        PayloadTooLarge,
+        UnserializablePayload,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["AsyncClient", "Client", "Context", "__version__", "job", "task"]
+__all__ = [
+    "AsyncClient",
+    "AsyncJobHandle",
+    "Client",
+    "ClientClosed",
+    "Context",
+    "IndefiniteError",
+    "InvalidOption",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobExpired",
+    "JobFailed",
+    "JobHandle",
+    "JobInterrupted",
+    "JobNotFound",
+    "MainspringError",
+    "NodeNotFound",
+    "Overloaded",
+    "PayloadRefused",
+    "PayloadTooLarge",
+    "RequestError",
+    "RequestRefused",
+    "RequestTimeout",
+    "ResultTimeout",
+    "Task",
+    "TaskRefused",
+    "Unreachable",
+    "UnserializablePayload",
+    "__version__",
+    "job",
+    "task",
+]
 
 # Public name -> the module that defines it. The block above tells type checkers the same; a test compares.
 _EXPORTS: Final[dict[str, str]] = {
     "AsyncClient": ".broker.net.async_client",
+    "AsyncJobHandle": ".broker.net.async_client",
     "Client": ".broker.net.client",
+    "ClientClosed": ".broker.net.exceptions",
     "Context": ".broker.tasks",
+    "IndefiniteError": ".broker.net.exceptions",
+    "InvalidOption": ".broker.tasks.exceptions",
+    "Job": ".broker.tasks",
+    "JobCancelled": ".broker.net.exceptions",
+    "JobError": ".broker.net.exceptions",
+    "JobExpired": ".broker.net.exceptions",
+    "JobFailed": ".broker.net.exceptions",
+    "JobHandle": ".broker.net.handles",
+    "JobInterrupted": ".broker.tasks.exceptions",
+    "JobNotFound": ".broker.net.exceptions",
+    "MainspringError": ".broker.tasks.exceptions",
+    "NodeNotFound": ".broker.net.exceptions",
+    "Overloaded": ".broker.net.exceptions",
+    "PayloadRefused": ".broker.net.exceptions",
+    "PayloadTooLarge": ".broker.tasks.exceptions",
+    "RequestError": ".broker.net.exceptions",
+    "RequestRefused": ".broker.net.exceptions",
+    "RequestTimeout": ".broker.net.exceptions",
+    "ResultTimeout": ".broker.net.exceptions",
+    "Task": ".broker.tasks",
+    "TaskRefused": ".broker.net.exceptions",
+    "Unreachable": ".broker.net.exceptions",
+    "UnserializablePayload": ".broker.tasks.exceptions",
     "job": ".broker.tasks",
     "task": ".broker.tasks",
 }
@@ -40,9 +123,7 @@ def __getattr__(name: str) -> object:
     """
     module = _EXPORTS.get(name)
     if module is None:
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; its public names are in __all__"
-        )
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; its public names are in __all__")
     value: object = getattr(import_module(module, __name__), name)
     globals()[name] = value
     return value

@@ -130,7 +130,15 @@ class Child:
             done = [run_id, outcome, started_ms, ended_ms, None, "it was told to stop", reason]
         else:
             history.ends(attempt, "failed")
-            done = [run_id, "failed", started_ms, ended_ms, None, "it raised", "no_retry" if outcome == "fatal" else "ValueError"]
+            done = [
+                run_id,
+                "failed",
+                started_ms,
+                ended_ms,
+                None,
+                "it raised",
+                "no_retry" if outcome == "fatal" else "ValueError",
+            ]
         self._say(ChildDone(self.number, [done]))
         assert row[0] == run_id
         self._start_next()

@@ -102,7 +102,7 @@ class CoordinatorNode(Node):
         if last > self.seen:
             index, entry = member.unapplied[-1]
             assert index == last == self.seen + 1 == member.machine.state.image.index, "one turn appends one entry"
-            self.seen = last
+            self.seen, self.idle_turns = last, 0
             self.recent.append((self.world.now_ns, entry))
             self.world.history.appended(index, entry, now, self.life)
             self._commit_later(index)
@@ -159,7 +159,11 @@ class CoordinatorNode(Node):
         """Makes rows durable and lets the log go as far as that allows."""
         world = self.world
         if self.draws.below(2):
-            below = keep_from(self.store.make_durable(), self.store.restore().floor)
+            durable = self.store.make_durable()
+            below = keep_from(durable, self.machine.housekeeping.floor_as_of(durable))
+            assert below <= self.store.rows.floor <= self.seen or below == 0, (
+                "the machine knows another floor than the rows have"
+            )
             before = self.log.first_index(GROUP)
             self.log.truncate(GROUP, below)
             world.count("log_segments_dropped", int(self.log.first_index(GROUP) > before))

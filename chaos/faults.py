@@ -7,6 +7,7 @@ machines hold. After `heal` nothing goes wrong any more.
 from typing import TYPE_CHECKING, TypeVar
 
 from ..actors.draws import Draws
+from ..actors.events import PeerGone
 from .client_node import ClientNode
 from .clock import NodeClock
 from .coordinator_node import CoordinatorNode
@@ -84,6 +85,7 @@ class Faults(Node):
         if not executor.up:
             return False
         old = executor.incarnation
+        self._tell_of_loss(executor)
         executor.crash()
         # A supervisor on the same host knows that the old one is dead; one that was replaced with its host does not.
         self.executor_later(executor, 20 * MS + self.draws.below(3_000 * MS), [old] if self.draws.below(2) else [])
@@ -143,8 +145,14 @@ class Faults(Node):
         if self.draws.below(2):
             ways = {sorted(ways)[self.draws.below(2)]}
         self.world.network.cut |= ways
+        self._tell_of_loss(other)
         self._mend_later(self.world.options.lease_ttl_ms * 3 // 2, self.world.network.cut.difference_update, ways)
         return True
+
+    def _tell_of_loss(self, node: Node) -> None:
+        """The transport may notice that a peer cannot be reached; it need not."""
+        if self.coordinator.up and self.draws.below(2):
+            self.coordinator.post(PeerGone(node.peer), self.draws.below(500 * MS))
 
     def _lock_store(self) -> bool:
         self.coordinator.store.locked = True

@@ -8,11 +8,21 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..actors import entries
 from ..actors.entries import SUBMIT, Entry
 from ..actors.machine import Now
 
 if TYPE_CHECKING:
     from .world import World
+
+OPS = {
+    getattr(entries, name): "op_" + name.lower()
+    for name in (
+        "NOOP", "LANES", "EXECUTORS", "TASKS", "SUBMIT", "LEASE", "FINISH", "CANCEL", "ASK", "EXPIRE", "READY", "HOLD", "SESSIONS_END",
+        "PRUNE", "KEYS_END",
+    )
+}  # fmt: skip
+"""Op -> the name under which it is counted."""
 
 
 @dataclass(slots=True)
@@ -69,7 +79,8 @@ class Taken:
     due_ms: int | None
     stamp_ms: int
     decided: Decided
-    ended: bool = False
+    ended: int | None = None
+    """The state in which it ended."""
     retried: bool = False
 
 
@@ -135,6 +146,7 @@ class History:
 
     def _note(self, decided: Decided) -> None:
         for op in decided.entry.ops:
+            self.world.count(OPS[op[0]])
             if op[0] == SUBMIT:
                 for id, row in enumerate(op[5], op[4]):
                     tag = tag_of(row[1])

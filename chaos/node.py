@@ -24,6 +24,8 @@ _TURN: Item = (TURN,)
 WAKE_GAP_NS = 50_000
 """Two wakes without news in between are at least this far apart: the loop itself takes time."""
 RECENT_ITEMS = 60
+IDLE_TURNS_MAX = 400
+"""More turns than that, with no frame and no entry between them, are a loop that spins."""
 
 
 class Node:
@@ -39,6 +41,7 @@ class Node:
         self.paused_until_ns = 0
         self.armed_ns: int | None = None
         self.inbox: list[Any] = []
+        self.idle_turns = 0
         self.recent: deque[tuple[int, Any]] = deque(maxlen=RECENT_ITEMS)
         self.old_counts: dict[str, int] = {}
         """What the machines of past lives have counted."""
@@ -60,10 +63,16 @@ class Node:
             message = decode(item[2])
             self.recent.append((self.world.now_ns, message))
             self.inbox.append(Received(item[1], message))
+            self.idle_turns = 0
             self.arm(self.world.now_ns + self.think_ns)
         elif kind == TURN:
             if self.armed_ns == self.world.now_ns:
                 self.armed_ns = None
+                self.idle_turns += 1
+                if self.idle_turns > IDLE_TURNS_MAX:
+                    self.world.fail(
+                        "loops_do_not_spin", f"{self.name} has turned {IDLE_TURNS_MAX} times for nothing", self
+                    )
                 self.turn()
         elif kind == EVENT:
             self.recent.append((self.world.now_ns, item[1]))

@@ -16,7 +16,9 @@ WEATHERS = {
     "slow": Weather(delay_min_ns=20 * MS, delay_span_ns=60 * MS),
     "lossy": Weather(loss=1_600, duplicate=300),
     "wild": Weather(loss=800, duplicate=1_200, spike=1_200, spike_ns=1_500 * MS, in_order=False),
-    "stormy": Weather(delay_span_ns=20 * MS, loss=3_300, duplicate=1_600, spike=800, spike_ns=4_000 * MS, in_order=False),
+    "stormy": Weather(
+        delay_span_ns=20 * MS, loss=3_300, duplicate=1_600, spike=800, spike_ns=4_000 * MS, in_order=False
+    ),
 }
 
 FAULTS = (
@@ -41,6 +43,8 @@ class Options:
     """Submits that each client makes."""
     submit_every_ms: int = 300
     burst_jobs: int = 40
+    keyed_one_in: int = 6
+    lead_ms: int = 10
     commit_min_ns: int = 100_000
     commit_span_ns: int = 2 * MS
     drift_ppm: int = 0
@@ -93,6 +97,8 @@ def drawn(seed: int) -> Options:
         submits=pick(10, 20, 40),
         submit_every_ms=pick(50, 200, 600),
         burst_jobs=pick(5, 20, 60),
+        keyed_one_in=pick(6, 6, 2),
+        lead_ms=pick(10, 10, 300),
         drift_ppm=pick(0, 0, 200, 20_000),
         wall_off_ms=pick(0, 50, 5_000),
         step_ms=pick(100, 3_000, 20_000),

@@ -40,12 +40,14 @@ class Report:
 
     def __str__(self) -> str:
         """Tells what a person needs to know; of a failing run, everything."""
-        line = (
-            f"seed {self.seed}: {self.events} events, {self.simulated_s:.1f} s simulated in {self.took_s:.2f} s, trace {self.digest}"
-        )
+        line = f"seed {self.seed}: {self.events} events, {self.simulated_s:.1f} s simulated in {self.took_s:.2f} s, trace {self.digest}"
         if self.violation is None:
             return f"{line}, clean"
-        parts = [f"{line}, violated", f"  {self.violation}", "options: " + ", ".join(f"{k}={v}" for k, v in self.options.items())]
+        parts = [
+            f"{line}, violated",
+            f"  {self.violation}",
+            "options: " + ", ".join(f"{k}={v}" for k, v in self.options.items()),
+        ]
         for name, events in self.recent.items():
             parts.extend([f"last events of {name}:", *(f"  {event}" for event in events)])
         parts.append(f"replay: mainspring simulate --seed {self.seed}")
@@ -85,6 +87,7 @@ def limits_of(options: Options) -> dict[str, int]:
     return {
         "HEADS_MAX": heads, "REFILL_JOBS": max(2, heads // 2), "REFILL_BELOW": max(1, heads // 4), "HORIZON_MS": horizon_ms,
         "HORIZON_STEP_MS": horizon_ms // 8, "DUE_READ_JOBS": 7, "FIRE_JOBS_MAX": 12, "PRUNE_JOBS": 10, "EXPIRE_JOBS": 5,
+        "LEAD_MS": options.lead_ms,
     }  # fmt: skip
 
 
@@ -134,7 +137,9 @@ def not_at_rest(world: World) -> str:
         return "the coordinator has entries that are not durable or not applied"
     live = [job.id for job in faults.coordinator.store.rows.jobs.values()]
     if live:
-        return f"{len(live)} jobs have not ended, the first is {live[0]}: {member.machine.state.image.jobs.get(live[0])}"
+        return (
+            f"{len(live)} jobs have not ended, the first is {live[0]}: {member.machine.state.image.jobs.get(live[0])}"
+        )
     for executor in faults.executors:
         if executor.machine is None:
             return f"{executor.name} is down"

@@ -70,7 +70,9 @@ class Workload:
                 self._later(SUBMIT, 1 + draws.below(2 * every_ns))
         elif what == CANCEL and self.acked:
             ids = [self.acked[-1 - draws.below(min(len(self.acked), 30))] for _ in range(1 + draws.below(4))]
-            self._ask(CancelJobs(self._next(), [*ids, 1 << 39] if draws.below(8) == 0 else ids, self._deadline()), CANCEL)
+            self._ask(
+                CancelJobs(self._next(), [*ids, 1 << 39] if draws.below(8) == 0 else ids, self._deadline()), CANCEL
+            )
         elif what == STATUS and self.acked:
             ids = [self.acked[draws.below(len(self.acked))] for _ in range(1 + draws.below(5))]
             self._ask(StatusJobs(self._next(), ids, self._deadline()), STATUS)
@@ -85,7 +87,9 @@ class Workload:
         shape = draws.below(10)
         count = 1 if shape < 4 else 1 + draws.below(6) if shape < 8 else 1 + draws.below(self.options.burst_jobs)
         asked = [self._job() for _ in range(count)]
-        self._ask(SubmitJobs(self._next(), [row for row, _ in asked], self._deadline()), SUBMIT, [job for _, job in asked])
+        self._ask(
+            SubmitJobs(self._next(), [row for row, _ in asked], self._deadline()), SUBMIT, [job for _, job in asked]
+        )
         for what, one_in in ((CANCEL, 3), (STATUS, 6), (QUERY, 12)):
             if draws.below(one_in) == 0:
                 self._later(what, draws.below(3_000 * MS))
@@ -115,7 +119,7 @@ class Workload:
                 delay_ms, at_ms = (far_ms, None) if draws.below(2) else (None, node.now.wall_ms + far_ms)
             case _:
                 pass
-        key = f"key-{draws.below(12)}" if draws.below(6) == 0 else None
+        key = f"key-{draws.below(12)}" if draws.below(self.options.keyed_one_in) == 0 else None
         expires_ms = 1 + draws.below(2_000) if draws.below(10) == 0 else None
         retry = [draws.below(3), 10 + draws.below(200), 1500, 800, draws.below(2)] if draws.below(4) == 0 else None
         priority = (0, 0, 5, -5)[draws.below(4)]
@@ -152,6 +156,8 @@ class Workload:
         world = self.node.world
         code = act.failure.code if act.failure is not None else "done"
         world.count(f"{what}_{code}")
+        if code == "malformed":
+            world.fail("answers_fit", f"{self.node.name} was told: {act.failure}", self.node, world.faults.coordinator)
         if what == SUBMIT:
             self._submitted(value, act)
         elif what == CANCEL and act.failure is None:

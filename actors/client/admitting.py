@@ -1,7 +1,7 @@
 """Taking a caller's request: at once if the cluster is known, else when it is.
 
-Decides what is refused before anything is sent, what a job by name is filled in with, and which shard a job or an id belongs to. Must not know
-of answers. Rules: docs/design.md, "Flow control" and "Storage" (shard key).
+Decides what is refused before anything is sent, what a job by name is filled in with, and which shard a job or an id
+belongs to. Must not know of answers. Rules: docs/design.md, "Flow control" and "Storage" (shard key).
 """
 
 from typing import assert_never
@@ -14,8 +14,19 @@ from ...broker.wire.routing import shard_for
 from .asks import CallerAsk
 from .awaits import CallerAwait, not_found
 from .events import (
-    CLOSED, AwaitJobs, CancelJobs, Command, Completed, Failure, Partial, Row, RunQuery, StatusJobs, SubmitJobs, refusal,
-)  # fmt: skip
+    CLOSED,
+    AwaitJobs,
+    CancelJobs,
+    Command,
+    Completed,
+    Failure,
+    Partial,
+    Row,
+    RunQuery,
+    StatusJobs,
+    SubmitJobs,
+    refusal,
+)
 from .flights import UTF8_BYTES_MAX, CallerSubmit, Queued
 from .settings import IDS_AWAITED_MAX, JOBS_QUEUED_MAX, REQUESTS_MAX
 from .state import ClientState, Waiting
@@ -59,7 +70,7 @@ def _too_much(state: ClientState, command: Command) -> str | None:
 def _has_unknown(state: ClientState, rows: list[Row]) -> bool:
     """Says whether a job by name has a task that is not known here."""
     tasks = state.cluster.tasks
-    return any([row[QUEUE] is None and row[TASK] not in tasks for row in rows])
+    return any(row[QUEUE] is None and row[TASK] not in tasks for row in rows)
 
 
 def admit(state: ClientState, command: Command) -> None:
@@ -97,7 +108,10 @@ def _submit(state: ClientState, command: SubmitJobs) -> None:
 
 
 def _fill(state: ClientState, rows: list[Row]) -> Failure | None:
-    """Gives jobs by name the queue and priority that their task's executors announced; returns what cannot be filled."""
+    """Gives jobs by name the queue and priority that their task's executors announced.
+
+    Returns what cannot be filled.
+    """
     for row in rows:
         if row[QUEUE] is not None and row[PRIORITY] is not None:
             continue
@@ -143,8 +157,8 @@ def _await(state: ClientState, command: AwaitJobs) -> None:
 
 
 def _ask(state: ClientState, command: CancelJobs | StatusJobs) -> None:
-    caller = CallerAsk(command.request)
     is_cancel = type(command) is CancelJobs
+    caller = CallerAsk(command.request, changes=is_cancel)
     for shard, ids in _split(command.ids).items():
         if shard >= state.cluster.shards:
             caller.rows.extend([id, "not_found"] if is_cancel else not_found(id) for id in ids)

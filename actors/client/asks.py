@@ -1,7 +1,7 @@
 """Questions with one answer: cancel, status, query; the same message until it comes.
 
-Decides how a question that spans shards or takes several messages becomes one answer. Repeating is safe: a cancel of what was cancelled says
-`finished`, the others change nothing. Must not know of deadlines.
+Decides how a question that spans shards or takes several messages becomes one answer. Repeating is safe: a cancel of
+what was cancelled says `finished`, the others change nothing. Must not know of deadlines.
 """
 
 from typing import Any
@@ -16,10 +16,11 @@ from .settings import ClientSettings
 class CallerAsk:
     """One caller's question: the rows found so far."""
 
-    __slots__ = ("columns", "failure", "missing", "more", "request", "rows")
+    __slots__ = ("changes", "columns", "failure", "missing", "more", "request", "rows")
 
-    def __init__(self, request: int) -> None:
+    def __init__(self, request: int, *, changes: bool = False) -> None:
         self.request = request
+        self.changes = changes  # whether asking does anything
         self.missing = 0  # messages without an answer
         self.rows: list[Row] = []
         self.columns: list[str] | None = None

@@ -1,16 +1,17 @@
 """The jobs of one shard whose end somebody awaits.
 
-Decides what is asked for and when it is asked again: news of an end leaves the shard once, and may be lost with a connection. Must not know of
-deadlines. Rule: the shard answers at once for jobs that have ended already, so asking again finds what was lost.
+Decides what is asked for and when it is asked again: news of an end leaves the shard once, and may be lost with a
+connection. Must not know of deadlines. Rule: the shard answers at once for jobs that have ended already, so asking
+again finds what was lost.
 """
 
 from collections.abc import Iterable
 
-from ..jobs.lifecycle import LIVE, STATES
 from ...broker.wire.limits import IDS_MAX
 from ...broker.wire.messages import Await
 from ...broker.wire.rows import ENDED_COLUMNS, shape_fault
 from ..effects import Effects, Peer, Send
+from ..jobs.lifecycle import LIVE, STATES
 from .events import Row
 from .settings import ClientSettings
 
@@ -92,7 +93,10 @@ class Awaits:
         self.wait_ns = self.settings.await_again_ns
 
     def ended(self, rows: Iterable[Row]) -> dict[CallerAwait, list[Row]]:
-        """Takes the rows of jobs that have ended; returns what each caller is to be told. Late and repeated ones go unnoticed."""
+        """Takes the rows of jobs that have ended; returns what each caller is to be told.
+
+        Late and repeated ones go unnoticed.
+        """
         told: dict[CallerAwait, list[Row]] = {}
         for row in rows:
             if not is_state(row) or row[1] in _LIVE_NAMES:

@@ -1,7 +1,7 @@
 """What a client knows of the cluster: shards, who serves them, which tasks exist.
 
-Decides whom to say hello to and when, and which welcome counts: one of a lower epoch than seen is old news. Must not know what is asked of
-the shards. Rule: docs/protocol.md, ClientWelcome.
+Decides whom to say hello to and when, and which welcome counts: one of a lower epoch than seen is old news. Must not
+know what is asked of the shards. Rule: docs/protocol.md, ClientWelcome.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """How a request ends without its answer: its deadline, a caller that goes away, the client's close.
 
-Decides what may be claimed then. A submit that was never sent did not happen; one that was sent may have happened, whatever the clock says: a
-timeout means unknown. Rule: docs/promises.md, P1.
+Decides what may be claimed then. A submit that was never sent did not happen; one that was sent may have happened,
+whatever the clock says: a timeout means unknown. Rule: docs/promises.md, P1.
 """
 
 from typing import assert_never
@@ -39,7 +39,9 @@ def _overdue(state: ClientState, caller: Caller, *, was_sent: bool) -> Failure:
                 True,
             )
         case CallerAwait():
-            text = f"{caller.missing} of {len(caller.ids)} awaited jobs have not ended in time; they go on, ask again later"
+            text = (
+                f"{caller.missing} of {len(caller.ids)} awaited jobs have not ended in time; they go on, so ask again"
+            )
             return Failure(TIMEOUT, text, False)
         case CallerAsk():
             return Failure(TIMEOUT, "the node has not answered in time; ask again", False)
@@ -94,6 +96,8 @@ def close(state: ClientState) -> None:
         state.out.sends.extend([Send(peer, Goodbye(0)) for peer in dict.fromkeys(state.cluster.peers.values())])
     for caller in list(state.callers.values()):
         was_sent = let_go(state, caller)
-        end(state, caller, Failure(CLOSED, "the client was closed before the answer came", not was_sent))
+        changes = type(caller) is CallerSubmit or (type(caller) is CallerAsk and caller.changes)
+        text = "the client was closed before the answer came; make a new one"
+        end(state, caller, Failure(CLOSED, text, not (was_sent and changes)))
     state.closed = True
     assert not state.callers, "a request is open after the close"

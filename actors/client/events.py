@@ -1,7 +1,7 @@
 """What a client's shell asks of the machine, and what the machine tells it.
 
-Decides the caller's side of the conversation. Each call has a number of the shell's own; it is answered by exactly one Completed, unless the
-shell forgets it. Deadlines are elapsed ns; None waits for ever.
+Decides the caller's side of the conversation. Each call has a number of the shell's own; it is answered by exactly one
+Completed, unless the shell forgets it. Deadlines are elapsed ns; None waits for ever.
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +37,10 @@ class StatusJobs(NamedTuple):
 
 
 class AwaitJobs(NamedTuple):
-    """Tell when these jobs end: rows of ENDED_COLUMNS in any number of Partial acts; the value of Completed holds the last of them."""
+    """Tell when these jobs end: rows of ENDED_COLUMNS in any number of Partial acts.
+
+    The value of Completed holds the last of them.
+    """
 
     request: int
     ids: list[int]
@@ -82,7 +85,10 @@ class Failure(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The one answer to a request. A failed SubmitJobs still has as value the ids of the jobs that were taken, None for the others."""
+    """The one answer to a request.
+
+    A failed SubmitJobs still has as value the ids of the jobs that were taken, None for the others.
+    """
 
     request: int
     value: Any
@@ -108,7 +114,10 @@ assert not ERRORS.keys() & set(OWN_CODES)
 
 
 def refusal(code: str, text: str = "") -> Failure:
-    """Makes the failure of a refusal by the protocol's own code; unknown codes, of a later version, may mean anything."""
+    """Makes the failure of a refusal by the protocol's own code.
+
+    Unknown codes, of a later version, may mean anything.
+    """
     error = ERRORS.get(code)
     if error is None:
         return Failure(code, text or f"the node refused with {code!r}", False)

@@ -1,7 +1,7 @@
 """The parts of one caller's submit, and the messages that carry them.
 
-Decides how an answer is split back over the callers whose jobs shared a message, and when a caller's submit is over. Must not know of sessions,
-windows or time.
+Decides how an answer is split back over the callers whose jobs shared a message, and when a caller's submit is over.
+Must not know of sessions, windows or time.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """The client: callers' requests in, messages to the shards' leaders out, one answer to each request.
 
-Decides the order of a turn: all that came in, then deadlines, then whatever is to be sent. Must not know of sockets, threads or the types of
-arguments. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1.
+Decides the order of a turn: all that came in, then deadlines, then whatever is to be sent. Must not know of sockets,
+threads or the types of arguments. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,19 @@ from . import admitting, ending
 from .asks import CallerAsk
 from .awaits import CallerAwait
 from .events import (
-    AwaitJobs, CancelJobs, Close, Command, Completed, Connected, Forget, Partial, RunQuery, StatusJobs, SubmitJobs, refusal,
-)  # fmt: skip
+    AwaitJobs,
+    CancelJobs,
+    Close,
+    Command,
+    Completed,
+    Connected,
+    Forget,
+    Partial,
+    RunQuery,
+    StatusJobs,
+    SubmitJobs,
+    refusal,
+)
 from .flights import CallerSubmit
 from .settings import ClientSettings
 from .state import NUMBERS_FROM, ClientState, Waiting

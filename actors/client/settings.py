@@ -11,7 +11,10 @@ MS = 1_000_000
 SECOND = 1_000 * MS
 
 SEQUENCES_IN_FLIGHT = 8
-"""Submits of one shard that await their answers at once; what comes meanwhile is merged, so a small window batches by itself."""
+"""Submits of one shard that await their answers at once.
+
+What comes meanwhile is merged, so a small window batches by itself.
+"""
 
 REQUESTS_MAX = 100_000
 """Calls of one client that may be open at once."""

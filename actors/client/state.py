@@ -1,6 +1,7 @@
 """What the parts of a client share during an event: the map, the open requests, and what the event asks for.
 
-Decides nothing but that a request is completed once. Each shard's conversation stands in submits.py and awaits.py, questions in asks.py.
+Decides nothing but that a request is completed once. Each shard's conversation stands in submits.py and awaits.py,
+questions in asks.py.
 """
 
 import heapq

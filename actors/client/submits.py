@@ -1,7 +1,8 @@
 """A client's submits to one shard: one session, its sequences, the window, and what waits behind it.
 
-Decides which jobs travel together, under which sequence, when they are sent again, and what an answer means. The same (session, sequence) is
-always the same jobs, so however often it is sent, it is taken once. Rule: docs/design.md, "Submitting twice".
+Decides which jobs travel together, under which sequence, when they are sent again, and what an answer means. The same
+(session, sequence) is always the same jobs, so however often it is sent, it is taken once. Rule: docs/design.md,
+"Submitting twice".
 """
 
 from collections import deque
@@ -216,7 +217,10 @@ class Submits:
         return dropped
 
     def abandon(self, caller: CallerSubmit) -> int:
-        """Lets go of a caller's jobs in flight; a message that nobody waits for any more is not sent again. Returns how many there were."""
+        """Lets go of a caller's jobs in flight; a message that nobody waits for any more is not sent again.
+
+        Returns how many there were.
+        """
         left = 0
         for sequence, flight in list(self.flights.items()):
             others = [part for part in flight.parts if part.caller is not caller]
@@ -227,7 +231,8 @@ class Submits:
                 self._land(sequence)
                 self.retired = self.retired or not self.opened
                 continue
-            # The message keeps its jobs, for it may be on its way; nobody stands in, so that the others' jobs keep their places.
+            # The message keeps its jobs, for it may be on its way; so that the others' jobs keep their places, nobody
+            # stands in.
             for at, part in enumerate(flight.parts):
                 if part.caller is caller:
                     flight.parts[at] = Part(CallerSubmit(NOBODY, part.count), 0, part.count, None)

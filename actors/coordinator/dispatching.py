@@ -169,11 +169,11 @@ def release_ahead(state: ShardState) -> None:
             released.setdefault((job.incarnation, job.index), []).append(job)
     for (incarnation, index), jobs in released.items():
         link = state.links.by_incarnation.get(incarnation)
+        for job in jobs:
+            job.ahead = False
         if link is None or link.silent:
             finishing.lose(state, jobs, OUTCOME_RETURNED, "the executor went before the job was due")
             continue
-        for job in jobs:
-            job.ahead = False
         _send_runs(state, link, jobs, index)
 
 

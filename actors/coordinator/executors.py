@@ -32,6 +32,10 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
             peer, 0, "wrong_cluster" if message.cluster not in (None, state.settings.cluster) else "malformed", fault
         )
         return
+    known = state.links.by_peer.get(peer)
+    if known is not None and known.incarnation != message.incarnation:
+        state.refuse(peer, 0, "malformed", "this connection belongs to another incarnation; open one of your own")
+        return
     old = state.links.by_incarnation.get(message.incarnation)
     if old is not None and old.number >= message.link:
         return  # a hello that came twice, or was overtaken by a newer one

@@ -89,7 +89,7 @@ def row_for(
             error = error or f"the runner or executor died {crashes} times while running this job"
     else:
         event = "return"
-    if event == "return" and job.due_ms is not None and job.due_ms > state.image.stamp_ms:
+    if event == "return" and job.due_ms is not None and _left_early(state, job):
         event, due_ms = "retry", job.due_ms  # it was leased ahead of its time: back to its timer
     if finished_ms is None:
         finished_ms = state.image.stamp_ms
@@ -114,6 +114,15 @@ def row_for(
     ]
 
 
+def _left_early(state: ShardState, job: Job) -> bool:
+    """Says whether a lease that is given back was taken ahead and its time has not come.
+
+    Of a lease found at the start nobody knows on which clock it ran; then, as for everything found there, the wall
+    decides. The stamp will not do: it stays where the wall was before a step back.
+    """
+    return job.ahead or (job.epoch != state.epoch and job.due_ms is not None and job.due_ms > state.now.wall_ms)
+
+
 _ATTEMPTS = {number: f"attempts_{name}" for number, name in life.OUTCOMES.items()}
 
 
@@ -135,6 +144,11 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
         link = by_incarnation.get(job.incarnation)
         if link is not None:
             _free(link, job)
+    early = {
+        row[0]: job.fires_ms if job.ahead else None
+        for row, job in zip(rows, jobs, strict=True)
+        if job.due_ms and row[10] == job.due_ms
+    }
     op = [FINISH, executor, rows]
     state.log(op)
     state.image.apply_finish(op, state.index)
@@ -147,7 +161,12 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
             placing.place_ready(state, job)
         elif job.state == life.RETRYING:
             assert job.due_ms is not None
-            placing.place_timed(state, job, max(job.due_ms - stamp_ms, 0))
+            if job.id not in early:
+                placing.place_timed(state, job, max(job.due_ms - stamp_ms, 0))
+            elif (key := early[job.id]) is not None:
+                state.timers.put_back(key, job)
+            else:
+                placing.place_timed(state, job, None)
         elif job.id in state.waiters.by_job:
             waiting.tell(state, job)
 
@@ -163,5 +182,18 @@ def lose(state: ShardState, jobs: list[Job], outcome: int, error: str) -> None:
     for job in jobs:
         by_executor.setdefault(job.executor, []).append(job)
     for executor, group in sorted(by_executor.items()):
-        rows = [row_for(state, job, outcome, None, None, None, error, None) for job in group]
+        # A job that was leased ahead and never left has run nowhere: whoever died, it was not the job's doing.
+        rows = [
+            row_for(
+                state,
+                job,
+                life.OUTCOME_RETURNED if job.ahead and outcome == life.OUTCOME_LOST else outcome,
+                None,
+                None,
+                None,
+                error,
+                None,
+            )
+            for job in group
+        ]
         finish(state, executor, rows, group)

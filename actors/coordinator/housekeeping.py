@@ -6,6 +6,7 @@ Decides these as logged ops, so that every copy of the shard forgets the same th
 entry a minute at the most. Rule: docs/design.md, "Storage" (leases, retention).
 """
 
+from collections import deque
 from typing import Any
 
 from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END
@@ -18,18 +19,30 @@ from .state import ShardState
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+_FLOORS_MAX = 1_000
 
 
 class Housekeeping:
     """When each duty is next due; soft state."""
 
-    __slots__ = ("floor", "index_at_second", "minute_ns", "second_ns")
+    __slots__ = ("_floors", "floor", "index_at_second", "minute_ns", "second_ns")
 
     def __init__(self, now_ns: int, floor: int, index: int) -> None:
         self.second_ns = now_ns + SECOND_NS
         self.minute_ns = now_ns + MINUTE_NS
         self.floor = floor
         self.index_at_second = index
+        self._floors = deque([(index, floor)])
+
+    def floor_as_of(self, index: int) -> int:
+        """Returns the floor that the rows carry which hold every entry up to `index`; the log is needed from there.
+
+        The newest floor will not do: rows that revert to an older state at a crash bring an older floor with them.
+        """
+        floors = self._floors
+        while len(floors) > 1 and floors[1][0] <= index:
+            floors.popleft()
+        return floors[0][1] if floors[0][0] <= index else 0
 
     def due(self, state: ShardState) -> None:
         """Does what is due now."""
@@ -73,7 +86,11 @@ class Housekeeping:
             op = [HOLD, floor, rows]
             state.log(op)
             image.apply_hold(op)
+            assert floor >= self.floor, "the floor goes back"
             self.floor = floor
+            self._floors.append((state.index, floor))
+            if len(self._floors) > _FLOORS_MAX:
+                del self._floors[-2]  # to know less is safe: the log keeps more
 
 
 def expired_read(state: ShardState, rows: list[list[Any]]) -> None:

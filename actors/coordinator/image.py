@@ -46,7 +46,9 @@ class Image:
             self.executors[node, name] = executor
         for session, sequence, first_id, count, existing, acked_below, stamp_ms in restored.sessions:
             kept = self.sessions.setdefault(session, Session(stamp_ms))
-            kept.take(sequence, acked_below, Taken(first_id, count, existing), dedup_window, stamp_ms)
+            # The row counts the jobs that were made; the answer counts all that were asked for.
+            taken = Taken(first_id, count + len(existing), existing)
+            kept.take(sequence, acked_below, taken, dedup_window, stamp_ms)
 
     # What the store has caught up with.
 

@@ -53,6 +53,9 @@ def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
     if not (0 < message.session < 1 << 63 and 0 < message.sequence < 1 << 63):
         state.refuse(peer, message.sequence, "malformed", "session and sequence are positive 63-bit integers")
         return True
+    if not 0 <= message.acked_below <= message.sequence:
+        state.refuse(peer, message.sequence, "malformed", "acked_below runs from 0 to the sequence itself")
+        return True
     session = state.image.sessions.get(message.session)
     if session is None:
         if message.sequence == 1:
@@ -116,11 +119,13 @@ def _refuse(state: ShardState, peer: Peer, message: Submit, code: str, text: str
 
 
 def _unknown_keys(state: ShardState, message: Submit) -> list[tuple[str, str]]:
-    """Returns the keys that only the store can tell about."""
+    """Returns the keys to look up in the store: all of them, if memory does not know each.
+
+    Those that memory knows now may be known to the store alone when it has answered.
+    """
     fresh = state.image.fresh_keys
-    return list(
-        dict.fromkeys((row[3], row[7]) for row in message.jobs if row[7] is not None and (row[3], row[7]) not in fresh)
-    )
+    keys = [(row[3], row[7]) for row in message.jobs if row[7] is not None]
+    return [] if all(key in fresh for key in keys) else list(dict.fromkeys(keys))
 
 
 def _lane(

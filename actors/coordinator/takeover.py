@@ -40,7 +40,7 @@ def take_over(
     _apply(store, batch)
     assert store.applied == last, f"the store is at entry {store.applied}, the log ends at {last}"
     restored = store.restore()
-    first = max(restored.floor, log.first_index(group))
+    first = max(restored.floor, 1)  # a log that begins later has lost leases, and reading it says so
     entries = ((record.index, decode_entry(record.blob)) for record in log.read(group, first, last))
     leases = open_leases(restored, entries)
     leased = store.read(ReadJobs([row[0] for row in leases], "take_over")) if leases else []
@@ -60,6 +60,6 @@ def keep_from(durable: int, floor: int) -> int:
 
     Args:
         durable: the entry up to which the store's rows survive any crash.
-        floor: the store's floor (see Restored) as of that entry, or as of an earlier one.
+        floor: the store's floor (see Restored) as of that entry, or as of an earlier one; never the machine's newest.
     """
     return min(durable + 1, floor)

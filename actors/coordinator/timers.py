@@ -74,6 +74,15 @@ class Timers:
         assert job.fires_ms is not None
         heapq.heappush(self.ahead[clock], (job.fires_ms, job.id))
 
+    def put_back(self, key: int, job: Job) -> None:
+        """Sets the timer of a job again that was leased ahead and never left: the same key on the same clock."""
+        job.fires_ms = key
+        if (key, job.id) in self.ahead[ELAPSED]:
+            self.on_elapsed.add(job.id)
+            self.wheels[ELAPSED].add(key, job.id & ((1 << 40) - 1))
+        else:
+            self.wheels[WALL].add(key, job.id & ((1 << 40) - 1))
+
     @staticmethod
     def due(heaps: tuple[list[tuple[int, int]], list[tuple[int, int]]], now: Now) -> Iterator[tuple[int, int]]:
         """Pops the (key, id) of `soon` or `ahead` whose instant has come."""

@@ -1,7 +1,7 @@
 """The client for asyncio: the same API as the one for threads, to be awaited.
 
-Decides nothing of its own: the machine, the sockets and the rows are those of the other client. Must not be imported by it, for asyncio is a
-cost that only its users pay.
+Decides nothing of its own: the machine, the sockets and the rows are those of the other client. Must not be imported by
+it, for asyncio is a cost that only its users pay.
 """
 
 import asyncio
@@ -20,12 +20,11 @@ from .calls import (
     as_dicts,
     await_error,
     by_id,
-    checked_filter,
     deadline_ns,
     id_of,
     ids_from,
     ids_of,
-    query_shard,
+    query_filter,
     result_of,
     value_of,
 )
@@ -155,14 +154,13 @@ class AsyncClient:
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(await self._opened().call(lambda request: CancelJobs(request, ids, until_ns))))
 
-    async def query(self, name: str, **filter: Any) -> list[dict[str, Any]]:
+    async def query(self, name: str, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names; see Client.query."""
-        return as_dicts(await self.listing(name, **filter))
+        return as_dicts(await self.listing(name, **filters))
 
-    async def listing(self, name: str, **filter: Any) -> tuple[list[str], list[Row], bool]:
+    async def listing(self, name: str, **filters: Any) -> tuple[list[str], list[Row], bool]:
         """Returns (columns, rows, more) of a listing; see Client.listing."""
-        chosen, until_ns = checked_filter(filter), self._until_ns()
-        shard = query_shard(chosen)
+        (chosen, shard), until_ns = query_filter(filters), self._until_ns()
         return value_of(await self._opened().call(lambda request: RunQuery(request, shard, name, chosen, until_ns)))
 
     async def wait_all(self, handles: Iterable[AsyncJobHandle[Any]], timeout: float | None = None) -> None:

@@ -1,7 +1,7 @@
 """Many coroutines, one link: the event loop drives it.
 
-Decides when the link gets a turn: once for all that was asked in one pass of the loop, and whenever a socket has news. Must not know what is
-asked. Plain asyncio on the sockets' descriptors: zmq.asyncio costs many times as much a message.
+Decides when the link gets a turn: once for all that was asked in one pass of the loop, and whenever a socket has news.
+Must not know what is asked. Plain asyncio on the sockets' descriptors: zmq.asyncio costs many times as much a message.
 """
 
 import asyncio
@@ -112,7 +112,10 @@ class AsyncPump:
                     waiter.news.set()
 
     def _arm(self) -> None:
-        """Sets the timer, unless one comes soon enough: coming too early is harmless, and cheaper than setting it each turn."""
+        """Sets the timer, unless one comes soon enough.
+
+        Coming too early is harmless, and cheaper than setting it each turn.
+        """
         wake_ns = self._link.machine.wake_at()
         if wake_ns is None or (self._timer is not None and self._timer_ns <= wake_ns):
             return
@@ -130,6 +133,9 @@ class AsyncPump:
         if self._closed:
             return
         self._closed = True
+        if self.loop.is_closed():
+            self._link.close()
+            return  # nobody can be waiting
         for fd in self._link.fds:
             self.loop.remove_reader(fd)
         if self._timer is not None:

@@ -1,6 +1,7 @@
 """Jobs gathered to be submitted together.
 
-Decides that nothing is sent before the block ends, and nothing at all if it ends in an exception. Must not know how a submit travels.
+Decides that nothing is sent before the block ends, and nothing at all if it ends in an exception. Must not know how a
+submit travels.
 """
 
 from types import TracebackType

@@ -98,13 +98,22 @@ def result_of(row: Row, returns: object) -> Any:
     return decode_result(row[2], returns)
 
 
-def query_shard(filter: dict[str, Any]) -> int | None:
-    """Brings ids in a query's filter to integers, in place; returns the one shard to ask, None for all."""
+def query_filter(filters: Mapping[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """Returns a query's filter as it travels, without what was left out, and the one shard to ask, None for all.
+
+    Raises:
+        InvalidOption: a value is neither a number nor text.
+        ValueError: an id is none.
+    """
+    chosen = {name: value for name, value in filters.items() if value is not None}
     shard: int | None = None
-    for name in _ID_FILTERS & filter.keys():
-        filter[name] = id_of(filter[name])
-        shard = shard_of(filter[name])
-    return shard
+    for name in _ID_FILTERS & chosen.keys():
+        chosen[name] = id_of(chosen[name])
+        shard = shard_of(chosen[name])
+    for name, value in chosen.items():
+        if not isinstance(value, int | str):
+            raise InvalidOption(f"{name} is {value!r:.100}; a filter takes numbers and text")
+    return chosen, shard
 
 
 def by_id(rows: Iterable[Row]) -> dict[int, str]:
@@ -116,15 +125,3 @@ def as_dicts(listing: tuple[list[str], list[Row], bool]) -> list[dict[str, Any]]
     """Returns a listing's rows as dicts."""
     columns, rows, _ = listing
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def checked_filter(filter: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a query's filter without what was left out.
-
-    Raises:
-        InvalidOption: a value is neither a number nor text.
-    """
-    for name, value in filter.items():
-        if not isinstance(value, int | str | None):
-            raise InvalidOption(f"{name} is {value!r:.100}; a filter takes numbers and text")
-    return {name: value for name, value in filter.items() if value is not None}

@@ -1,7 +1,7 @@
 """The client for threads: submits jobs, waits for them, asks about them.
 
-Decides the API that people type. Must not know the protocol: the machine in actors/client does. Thread-safe without a thread of its own
-(pump.py), and fork-safe: a child process makes its own connection and session at its first call.
+Decides the API that people type. Must not know the protocol: the machine in actors/client does. Thread-safe without a
+thread of its own (pump.py), and fork-safe: a child process makes its own connection and session at its first call.
 """
 
 import os
@@ -18,12 +18,11 @@ from .calls import (
     as_dicts,
     await_error,
     by_id,
-    checked_filter,
     deadline_ns,
     id_of,
     ids_from,
     ids_of,
-    query_shard,
+    query_filter,
     value_of,
 )
 from .clock import read_clocks
@@ -50,7 +49,8 @@ class Client:
         """Finds the node; it is connected to at the first call.
 
         Args:
-            url: Endpoints joined by commas; None takes MAINSPRING_URL, else the nearest `mainspring-data/` in the working directory or above.
+            url: Endpoints joined by commas; None takes MAINSPRING_URL, else the nearest `mainspring-data/` in the
+                working directory or above it.
             timeout: Seconds that a call may take; waiting for results has timeouts of its own.
             context: The ZMQ context of the node, for `inproc://` endpoints.
 
@@ -74,12 +74,13 @@ class Client:
 
         Args:
             job: From `task.job(...)` or `mainspring.job(name, ...)`.
-            **options: `delay` (seconds or a timedelta) or `at` (an aware datetime): when it is due. `key`: a second submit under it gives the
-                first job. `tenant`: for whom. `queue`, `priority`, `retries`, `timeout`, `expires`: instead of what the task says.
+            **options: `delay` (seconds or a timedelta) or `at` (an aware datetime): when it is due. `key`: a second
+                submit under it gives the first job. `tenant`: for whom. `queue`, `priority`, `retries`, `timeout`,
+                `expires`: instead of what the task says.
 
         Raises:
             InvalidOption: An option lies outside what it may be.
-            RequestRefused: The cluster does not take it: TaskRefused, PayloadRefused, Overloaded and others; see `code`.
+            RequestRefused: The cluster does not take it: TaskRefused, PayloadRefused, Overloaded; see `code`.
             Unreachable: No node has answered; the job was not submitted.
             IndefiniteError: Nobody can tell whether it was; RequestTimeout is one.
         """
@@ -96,7 +97,8 @@ class Client:
             **options: For all of them; see `submit`.
 
         Raises:
-            RequestError: As `submit`. Some jobs may have been taken: `accepted` has their ids, in order, None for the others.
+            RequestError: As `submit`. Some jobs may have been taken: `accepted` has their ids, in order, None for the
+            others.
         """
         rows, returns = job_rows(jobs, options)
         if not rows:
@@ -124,24 +126,24 @@ class Client:
         """Ends jobs that have not ended.
 
         Returns:
-            By id: "cancelled" (it will not run), "asked" (it runs and was told to stop), "finished" (it had ended) or "not_found".
+            By id: "cancelled" (it will not run), "asked" (it runs and was told to stop), "finished" (it had ended) or
+            "not_found".
         """
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(self._pump.call(lambda request: CancelJobs(request, ids, until_ns))))
 
-    def query(self, name: str, **filter: Any) -> list[dict[str, Any]]:
+    def query(self, name: str, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names.
 
         Args:
             name: "jobs", "job", "executions", "queues", "executors", "tasks" or "stat".
-            **filter: Columns and bounds, such as state="dead" or limit=20; None is left out.
+            **filters: Columns and bounds, such as state="dead" or limit=20; None is left out.
         """
-        return as_dicts(self.listing(name, **filter))
+        return as_dicts(self.listing(name, **filters))
 
-    def listing(self, name: str, **filter: Any) -> tuple[list[str], list[Row], bool]:
+    def listing(self, name: str, **filters: Any) -> tuple[list[str], list[Row], bool]:
         """Returns (columns, rows, more) of a listing; `more` says that its limit cut it. Arguments as for `query`."""
-        chosen, until_ns = checked_filter(filter), self._until_ns()
-        shard = query_shard(chosen)
+        (chosen, shard), until_ns = query_filter(filters), self._until_ns()
         return value_of(self._pump.call(lambda request: RunQuery(request, shard, name, chosen, until_ns)))
 
     # --- waiting ---
@@ -202,7 +204,10 @@ class Client:
 
     @property
     def _pump(self) -> Pump:
-        """This process's own connection. After a fork the parent's is left alone, and kept, so that nothing closes it here."""
+        """This process's own connection.
+
+        After a fork the parent's is left alone, and kept, so that nothing closes it here.
+        """
         pid = os.getpid()
         pump = self._pumps.get(pid)
         # `setdefault` is one step for all threads; a pump that loses has not connected yet.

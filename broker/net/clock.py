@@ -1,7 +1,7 @@
 """The two clocks, as every shell reads them for its machine, once a turn.
 
-Decides which clock is elapsed time: CLOCK_BOOTTIME, which never steps and counts suspend. Must not know what is measured.
-Rule: docs/design.md, "Time".
+Decides which clock is elapsed time: CLOCK_BOOTTIME, which never steps and counts suspend. Must not know what is
+measured. Rule: docs/design.md, "Time".
 """
 
 import time

@@ -1,7 +1,7 @@
 """A DEALER socket: one peer's end of a conversation with a coordinator.
 
-Decides that nothing ever blocks here and that a frame too many is dropped: machines send again what is not answered. Knows nothing of
-messages. Several frames of one multipart are several messages, each whole.
+Decides that nothing ever blocks here and that a frame too many is dropped: machines send again what is not answered.
+Knows nothing of messages. Several frames of one multipart are several messages, each whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,9 +61,13 @@ class Dealer:
         self._option = cast("Callable[[int], int]", socket.getsockopt)
         self._monitor_option = cast("Callable[[int], int]", self._monitor.getsockopt)
         self.fds = (self._option(zmq.FD), self._monitor_option(zmq.FD))
+        self.reconnected()  # a descriptor gives no sign before somebody has looked and found nothing
 
     def send(self, frames: Sequence[bytes]) -> bool:
-        """Sends frames as one multipart; returns False if they were dropped, for the peer has not taken earlier ones."""
+        """Sends frames as one multipart.
+
+        Returns False if they were dropped, for the peer has not taken earlier ones.
+        """
         try:
             if len(frames) == 1:
                 self._socket.send(frames[0], _NOBLOCK)

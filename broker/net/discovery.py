@@ -1,7 +1,7 @@
-"""Finding the node: MAINSPRING_URL, else the nearest `mainspring-data/` in the working directory or above it, as git finds its folder.
+"""Finding the node: MAINSPRING_URL, else the nearest `mainspring-data/` upwards, as git finds its folder.
 
-Decides which endpoints a client connects to. Must not know whether anybody listens there: a node that starts in a moment is as good as one that
-runs. Rule: docs/design.md, "Finding the node".
+Decides which endpoints a client connects to. Must not know whether anybody listens there: a node that starts in a
+moment is as good as one that runs. Rule: docs/design.md, "Finding the node".
 """
 
 import os

@@ -1,7 +1,8 @@
 """What can go wrong between a client and its cluster, as exceptions for people.
 
-Decides which class a failure of the machine becomes and what may be concluded from it. Must not know how a failure came about; the texts that
-say fault and mend come with it. A definite error says that what was asked has not happened and will not; an IndefiniteError says no such thing.
+Decides which class a failure of the machine becomes and what may be concluded from it. Must not know how a failure came
+about; the texts that say fault and mend come with it. A definite error says that what was asked has not happened and
+will not; an IndefiniteError says no such thing.
 """
 
 from typing import Any, Final
@@ -19,8 +20,8 @@ class RequestError(MainspringError):
     """A request that was not fulfilled.
 
     Attributes:
-        code: Stable: one of the protocol's error codes, or `unreachable`, `unsent`, `timeout`, `closed`.
-        accepted: Of a submit, the ids of the jobs that were taken nevertheless, in their order, None for the others; else None.
+        code: Stable: one of the protocol's error codes, or `unreachable`, `unsent`, `timeout`, `closed`. accepted: Of a
+        submit, the ids of the jobs that were taken nevertheless, in their order, None for the others; else None.
     """
 
     def __init__(self, text: str, code: str = "", accepted: list[int | None] | None = None) -> None:
@@ -42,7 +43,10 @@ class RequestRefused(RequestError):
 
 
 class Overloaded(RequestRefused):
-    """There is too much in hand to take more now, or none is taken for now; the code says why. Try again after a pause."""
+    """There is too much in hand to take more now, or none is taken for now; the code says why.
+
+    Try again after a pause.
+    """
 
 
 class TaskRefused(RequestRefused, UnknownTask):

@@ -29,7 +29,10 @@ class Asker(Protocol):
 
 
 class JobHandle(Generic[R]):
-    """A submitted job; `R` is what its handler returns. Handles are cheap: drop them, or make one anew with `client.job(id)`."""
+    """A submitted job; `R` is what its handler returns.
+
+    Handles are cheap: drop them, or make one anew with `client.job(id)`.
+    """
 
     __slots__ = ("_client", "_id", "_returns", "_row")
 
@@ -61,7 +64,10 @@ class JobHandle(Generic[R]):
         return cast("R", result_of(self._ended(timeout), self._returns))
 
     def wait(self, timeout: float | None = None) -> str:
-        """Waits for the job to end and returns its state, such as "succeeded" or "dead"; raises as `result` does, but for how the job ended."""
+        """Waits for the job to end and returns its state, such as "succeeded" or "dead".
+
+        Raises as `result` does, but for how the job ended.
+        """
         return self._ended(timeout)[1]
 
     def status(self) -> str:
@@ -74,7 +80,8 @@ class JobHandle(Generic[R]):
         """Ends the job if it has not ended.
 
         Returns:
-            "cancelled" (it will not run), "asked" (it runs and was told to stop), "finished" (it had ended) or "not_found".
+            "cancelled" (it will not run), "asked" (it runs and was told to stop), "finished" (it had ended) or
+            "not_found".
         """
         return self._client.cancel(self._id)[self._id]
 

@@ -1,7 +1,7 @@
 """A client machine with its sockets: events in, frames out, answers back, on whichever thread calls.
 
-Decides how messages share frames and when a turn is over: when nothing more has arrived. Must not know who waits for what, nor of threads and
-event loops: pump.py and async_pump.py drive it.
+Decides how messages share frames and when a turn is over: when nothing more has arrived. Must not know who waits for
+what, nor of threads and event loops: pump.py and async_pump.py drive it.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Many threads, one link, no thread of our own: one of the callers that wait drives it for all.
 
-Decides who leads (sleeps on the sockets), who is woken when, and who leads next. Whoever has something to send does so at once, under the
-mutex; the leader sleeps outside it, on descriptors alone. Must not know what is asked.
+Decides who leads (sleeps on the sockets), who is woken when, and who leads next. Whoever has something to send does so
+at once, under the mutex; the leader sleeps outside it, on descriptors alone. Must not know what is asked.
 """
 
 import os
@@ -148,7 +148,10 @@ class Pump:
             self._hand_over(ticket)
 
     def _lead(self, ticket: Ticket) -> None:
-        """Drives the link until the ticket has news. Every turn ends with nothing left to receive, so sleeping comes first."""
+        """Drives the link until the ticket has news.
+
+        Every turn ends with nothing left to receive, so sleeping comes first.
+        """
         while True:
             with self._mutex:
                 link = self._link

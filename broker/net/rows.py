@@ -1,7 +1,7 @@
 """Jobs and the options of their submit, as rows of the protocol.
 
-Decides what a job says itself and what is left to what its task's executors announced: retries and timeout, unless the submit overrides them.
-Must not know of sockets. This is the client's hottest code: a plain job is one list.
+Decides what a job says itself and what is left to what its task's executors announced: retries and timeout, unless the
+submit overrides them. Must not know of sockets. This is the client's hottest code: a plain job is one list.
 """
 
 from collections.abc import Iterable, Mapping

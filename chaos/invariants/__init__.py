@@ -12,6 +12,7 @@ from .machines_agree_with_themselves import MachinesAgreeWithThemselves
 from .never_early import NeverEarly
 from .nothing_waits_unseen import NothingWaitsUnseen
 from .one_finish_an_attempt import OneFinishAnAttempt
+from .only_leased_jobs_start import OnlyLeasedJobsStart
 from .refusals_mean_absence import RefusalsMeanAbsence
 from .slots_are_given_back import SlotsAreGivenBack
 from .success_was_earned import SuccessWasEarned
@@ -31,7 +32,9 @@ class Invariants:
     def __init__(self, world: "World") -> None:
         self.all = [kind(world) for kind in ALL]
         for hook in HOOKS:
-            watching = [getattr(one, hook) for one in self.all if getattr(type(one), hook) is not getattr(Invariant, hook)]
+            watching = [
+                getattr(one, hook) for one in self.all if getattr(type(one), hook) is not getattr(Invariant, hook)
+            ]
             setattr(self, hook, _all_of(watching))
 
     def __getattr__(self, name: str) -> Any:

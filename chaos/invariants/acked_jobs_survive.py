@@ -3,10 +3,17 @@
 Why: an acknowledgement is the promise that the job will run (promise P1); whatever fails afterwards is ours to mend.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ...actors.entries import CANCEL, EXPIRE, FINISH
-from ...actors.jobs.lifecycle import TERMINAL
+from ...actors.jobs.lifecycle import CANCELLED, EXPIRED, STATES, TERMINAL
 from ..history import Asked, Decided
 from .base import Invariant
+
+if TYPE_CHECKING:
+    from ..client_node import ClientNode
+
+_ENDED_NAMES = frozenset(STATES[state] for state in TERMINAL)
 
 
 class AckedJobsSurvive(Invariant):
@@ -19,10 +26,10 @@ class AckedJobsSurvive(Invariant):
             if op[0] == FINISH:
                 for row in op[2]:
                     if row[3] in TERMINAL:
-                        taken[row[0]].ended = True
+                        taken[row[0]].ended = row[3]
             elif op[0] in (CANCEL, EXPIRE):
                 for id in op[1]:
-                    taken[id].ended = True
+                    taken[id].ended = CANCELLED if op[0] == CANCEL else EXPIRED
 
     def answered(self, jobs: list[Asked]) -> None:
         """Looks for each acked job in what is durable."""
@@ -37,8 +44,22 @@ class AckedJobsSurvive(Invariant):
             elif found.tag != job.tag and (job.key is None or self.world.history.asked[found.tag].key != job.key):
                 self.fail(f"{job.tag} was acked as job {job.id}, which is {found.tag}")
 
+    def told(self, client: "ClientNode", rows: list[list[Any]]) -> None:
+        """Compares what a client hears with how the jobs truly stand."""
+        for id, state, *_ in rows:
+            job = self.world.history.taken.get(id)
+            if state == "not_found":
+                if job is not None and job.ended is None:
+                    self.fail(
+                        f"{client.name} is told that job {id} does not exist", client, self.world.faults.coordinator
+                    )
+            elif job is None or (state in _ENDED_NAMES and state != STATES.get(job.ended or 0)):
+                self.fail(
+                    f"{client.name} is told that job {id} is {state}: {job}", client, self.world.faults.coordinator
+                )
+
     def at_end(self) -> None:
         """Looks for jobs that were taken and have not ended."""
-        left = [job for job in self.world.history.taken.values() if not job.ended]
+        left = [job for job in self.world.history.taken.values() if job.ended is None]
         if left:
             self.fail(f"{len(left)} jobs that were taken never ended, the first is {left[0].id} ({left[0].tag})")

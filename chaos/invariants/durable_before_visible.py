@@ -31,9 +31,9 @@ class DurableBeforeVisible(Invariant):
                 self.fail(f"an ack names jobs {ids} that are not durable", node)
         elif isinstance(message, Ended):
             for row in message.jobs:
-                if row[1] in _ENDED_NAMES and not history.taken[row[0]].ended:
+                if row[1] in _ENDED_NAMES and history.taken[row[0]].ended is None:
                     self.fail(f"job {row[0]} is said to have {row[1]}, which is not durable", node)
         elif isinstance(message, Cancelled):
             for id, code in message.codes:
-                if code == "cancelled" and not history.taken[id].ended:
+                if code == "cancelled" and history.taken[id].ended is None:
                     self.fail(f"job {id} is said to be cancelled, which is not durable", node)

@@ -29,7 +29,9 @@ class KeysAreUnique(Invariant):
                     key = (self.tenants[row[0]], row[4])
                     held = self.until_ms.get(key)
                     if held is not None and held[1] > stamp_ms:
-                        self.fail(f"key {key} is given to job {id} at {stamp_ms}, job {held[0]} holds it until {held[1]}")
+                        self.fail(
+                            f"key {key} is given to job {id} at {stamp_ms}, job {held[0]} holds it until {held[1]}"
+                        )
                     self.until_ms[key] = (id, row[9])
             elif op[0] == KEYS_END:
                 assert op[1] <= stamp_ms, "keys end before their time"

@@ -44,7 +44,11 @@ class NothingWaitsUnseen(Invariant):
         for index, entry in member.unapplied:
             rows.apply(index, entry)
         timed = _timed(member.machine)
-        asked = [read for read in (*member.reads, *(getattr(event, "read", None) for event in member.inbox)) if read is not None]
+        asked = [
+            read
+            for read in (*member.reads, *(getattr(event, "read", None) for event in member.inbox))
+            if read is not None
+        ]
         for job in rows.jobs.values():
             text = self._why_unseen(member.machine, job, timed, asked)
             if text is not None:
@@ -65,7 +69,11 @@ class NothingWaitsUnseen(Invariant):
         if known is not None and known.queued:
             if known.state == READY:
                 return None if job.id in lane.heads and lane.id in state.ready_lanes else "is queued in no lane"
-            return None if known.state in (SCHEDULED, RETRYING) and _soon(machine, known.fires_ms, job.id) else "is near and nobody waits"
+            return (
+                None
+                if known.state in (SCHEDULED, RETRYING) and _soon(machine, known.fires_ms, job.id)
+                else "is near and nobody waits"
+            )
         if job.due_ms is None:
             if job.id > lane.cursor and lane.cursor != ALL and lane.id in state.refill:
                 return None

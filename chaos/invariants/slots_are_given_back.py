@@ -22,6 +22,8 @@ class SlotsAreGivenBack(Invariant):
         for executor in self.world.faults.executors:
             assert executor.machine is not None
             if executor.machine.state.held:
-                self.fail(f"{executor.name} holds {list(executor.machine.state.held)[:5]} at rest", executor, coordinator)
+                self.fail(
+                    f"{executor.name} holds {list(executor.machine.state.held)[:5]} at rest", executor, coordinator
+                )
         if self.world.history.running:
             self.fail(f"handlers run at rest: {list(self.world.history.running)[:5]}")

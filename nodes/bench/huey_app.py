@@ -1,9 +1,8 @@
 """The peer's side: an application for huey on SQLite, and a client of it, each in a process of its own.
 
 Decides the peer's settings: its defaults for SQLite (WAL, and as SQLite's own default an fsync a commit), results
-stored, the file where `MAINSPRING_BENCH_HUEY` says. huey's consumer imports this module; the client is
-`python -m mainspring.nodes.bench.huey_app enqueue|latency COUNT`. Nobody else may import it: huey is a development
-tool here.
+stored, the file where `MAINSPRING_BENCH_HUEY` says. huey's consumer imports this module, and so does the client that
+huey_peer.py starts; nobody else may, for huey is a development tool here.
 """
 
 import json
@@ -68,7 +67,3 @@ def main(words: list[str]) -> None:
     """Does what the words say and prints the figures as JSON."""
     figures = {"enqueue": enqueue, "latency": latency}[words[0]](int(words[1]))
     sys.stdout.write(json.dumps(figures) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -51,7 +51,8 @@ def _environment(file: Path) -> dict[str, str]:
 
 
 def _client(file: Path, what: str, count: int) -> dict[str, float]:
-    words = [sys.executable, "-m", APP, what, str(count)]
+    # Not with -m: huey would name the tasks after __main__, and the consumer would not know them.
+    words = [sys.executable, "-c", f"from {APP} import main; main(['{what}', '{count}'])"]
     done = subprocess.run(
         words, env=_environment(file), capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )

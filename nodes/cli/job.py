@@ -4,7 +4,7 @@ Decides what is told of a job and in which order. It must not know where the row
 the id.
 """
 
-import json as json_text
+import json as json_format
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +13,7 @@ import typer
 from ...broker.wire.ids import format_id
 from .connection import Url, connected, job_ids
 from .formats import duration, local_time, one_line, shown_ids, state_style
-from .output import Column, Json, show_json, show_list, show_one
+from .output import Column, Json, cell, json_text, show_json, show_list, show_one
 from .tasks import with_policy
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _value(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return json_text.loads(text)
+        return json_format.loads(text)
     except (ValueError, RecursionError):
         return text
 
@@ -139,7 +139,7 @@ def _show(found: dict[str, Any]) -> None:
         ]
         show_list(rows, COLUMNS, as_json=False)
     if found.get("error") and "\n" in found["error"].strip():
-        sys.stdout.write(f"\n{found['error'].strip()}\n")
+        sys.stdout.write(f"\n{cell(found['error'].strip())}\n")
 
 
 def _told(found: dict[str, Any]) -> dict[str, Any]:
@@ -161,12 +161,12 @@ def _told(found: dict[str, Any]) -> dict[str, Any]:
     told["error"] = one_line(found.get("error")) or None
     told = {name: value for name, value in told.items() if value is not None}
     if found["state"] == "succeeded":
-        told["result"] = json_text.dumps(found.get("result"), ensure_ascii=False)
+        told["result"] = json_text(found.get("result"))
     return told
 
 
 def _call(args: list[Any], kwargs: dict[str, Any]) -> str:
     """Writes arguments as `submit` reads them."""
-    words = [json_text.dumps(value, ensure_ascii=False) for value in args]
-    words += [f"{name}={json_text.dumps(value, ensure_ascii=False)}" for name, value in kwargs.items()]
+    words = [json_text(value) for value in args]
+    words += [f"{name}={json_text(value)}" for name, value in kwargs.items()]
     return " ".join(words)

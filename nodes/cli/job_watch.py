@@ -4,7 +4,6 @@ Decides how often it asks and what a change is. It must not know filters. A node
 again: whoever watches wants to see it come back.
 """
 
-import json
 import sys
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...broker.tasks.exceptions import MainspringError
 from .errors import CommandError
 from .formats import shown_ids
-from .output import table
+from .output import json_text, table
 
 if TYPE_CHECKING:
     from ...broker.net.client import Client
@@ -56,7 +55,7 @@ def _lines(client: "Client", chosen: dict[str, Any], limit: int, stop: Event) ->
         rows = newest(client, chosen, limit)
         for row in reversed(rows):
             if known.get(row["id"]) != row:
-                sys.stdout.write(json.dumps(shown_ids(row), ensure_ascii=False) + "\n")
+                sys.stdout.write(f"{json_text(shown_ids(row))}\n")
         sys.stdout.flush()
         known = {row["id"]: row for row in rows}
         if stop.wait(EVERY_S):

@@ -80,8 +80,17 @@ def show_one(thing: Mapping[str, object], *, as_json: bool) -> None:
 
 def show_json(value: object) -> None:
     """Prints a value as JSON; on a terminal indented."""
-    indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json_text(value, 2 if sys.stdout.isatty() else None) + "\n")
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Returns a value as JSON, in letters that can be written: half a surrogate pair exists as an escape alone."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent, default=str)
+    return text
 
 
 def cell(value: object) -> str:

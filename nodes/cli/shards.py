@@ -5,7 +5,6 @@ shard_sql.py).
 """
 
 import csv
-import json as json_text
 import math
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import typer
 from .connection import Url, connected
 from .data_folder import Data, data_folder, shard_paths
 from .formats import size
-from .output import Column, Json, show_list
+from .output import Column, Json, json_text, show_list
 
 LIMIT_DEFAULT: Final = 1000
 LIMIT_MAX: Final = 1_000_000
@@ -132,7 +131,7 @@ def query(
     elif as_lines:
         for row in answer.rows:
             told = dict(zip(answer.columns, map(_plain, row), strict=True))
-            sys.stdout.write(json_text.dumps(told, ensure_ascii=False) + "\n")
+            sys.stdout.write(f"{json_text(told)}\n")
     else:
         columns = [Column(name, name, right=_is_number(answer.rows, at)) for at, name in enumerate(answer.columns)]
         rows = [dict(zip(answer.columns, map(_plain, row), strict=True)) for row in answer.rows]

@@ -4,7 +4,6 @@ Decides how the command line is read into a job, and what is printed of its end.
 status with `--wait`: 0 only if the job has succeeded.
 """
 
-import json as json_text
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,7 @@ from .arguments import FOR_EVER, UnclearWords, job_arguments, told_apart, unknow
 from .connection import Url, connected, names_of
 from .errors import CommandError
 from .formats import DURATION, parse_duration, parse_instant
-from .output import Json, show_json
+from .output import Json, cell, json_text, show_json
 
 if TYPE_CHECKING:
     from ...broker.net.handles import JobHandle
@@ -190,11 +189,7 @@ def _waited(handle: "JobHandle[Any]", wait_s: float, *, as_json: bool) -> int:
     if as_json:
         show_json(told)
     elif told["error"] is not None:
-        raise CommandError(told["error"])
+        raise CommandError(cell(told["error"]))
     else:
-        sys.stdout.write(_json(told["result"]) + "\n")
+        sys.stdout.write(f"{json_text(told['result'])}\n")
     return 0 if told["error"] is None else 1
-
-
-def _json(value: object) -> str:
-    return json_text.dumps(value, ensure_ascii=False)

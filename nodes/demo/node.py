@@ -17,8 +17,8 @@ from ..processes.death import die_with_parent
 
 TASKS: Final = "mainspring.nodes.demo.tasks"
 LOG_NAME: Final = "node.log"
-READY_WAIT_S: Final = 30.0
-STOP_WAIT_S: Final = 20.0
+READY_WAIT_S: Final = 15.0
+STOP_WAIT_S: Final = 10.0
 KILL_WAIT_S: Final = 5.0
 LOG_LINES_SHOWN: Final = 5
 _LOG_BYTES_READ: Final = 16 * 1024
@@ -45,7 +45,9 @@ class DemoNode:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             log_fd = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise NodeFailed(f"{data_dir} cannot be written to ({error.strerror}); give --data-dir") from None
+            raise NodeFailed(
+                f"{data_dir} cannot be written to ({error.strerror}); use another folder with --data-dir"
+            ) from None
         self._log_start = os.fstat(log_fd).st_size
         try:
             self._process = subprocess.Popen(
@@ -78,7 +80,9 @@ class DemoNode:
             data = os.read(fd, 4096)
             if not data:
                 self._process.wait()
-                raise NodeFailed(f"the node cannot start{self._last_words()}")
+                raise NodeFailed(
+                    f"the node cannot start; mend this, or use another folder with --data-dir{self._last_words()}"
+                )
             text += data
         return text.decode().strip().removeprefix("ready ")
 

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...broker.net.discovery import DATA_FOLDER
+from ..supervisor.data_dir import URL_FILE
+from .node import DemoNode
 from .summary import Section, Summary
 
 NAME_WIDTH: Final = 38
@@ -21,10 +24,10 @@ SQL_INDENT: Final = "  "
 
 def print_summary(console: Console, summary: Summary, data_dir: Path, log_path: Path) -> None:
     """Prints all sections, each with its statement, then where the files lie, then what is wrong if anything is."""
-    file = shown_path(summary.file)
     print_tables(console, summary)
     lines = [
-        ("every statement again", f'sqlite3 -readonly {shlex.quote(file)} "SELECT …"'),
+        ("any statement again", f'mainspring shards query{_data_option(data_dir)} "SELECT …"'),
+        ("or with any SQLite", f'sqlite3 -readonly {shlex.quote(shown_path(summary.file))} "SELECT …"'),
         ("the node's files", f"{shown_path(data_dir)}/"),
         ("the node's log", shown_path(log_path)),
     ]
@@ -38,30 +41,38 @@ def print_summary(console: Console, summary: Summary, data_dir: Path, log_path: 
         console.print(Text(f"  {fault}", "red"), soft_wrap=True)
 
 
-def print_tables(console: Console, summary: Summary) -> None:
-    """Prints all sections, each with its statement."""
+def print_tables(console: Console, summary: Summary, *, with_sql: bool = True) -> None:
+    """Prints all sections, each with its statement unless it is left out."""
     console.print(Text.assemble("\nRead from ", (shown_path(summary.file), "bold"), " by SQL:\n"), soft_wrap=True)
     for section in summary.sections:
         console.print(_table(section))
-        console.print(Text(f"{indent(section.sql, SQL_INDENT)}\n", "dim"), soft_wrap=True)
+        console.print(Text(f"{indent(section.sql, SQL_INDENT)}\n" if with_sql else "", "dim"), soft_wrap=True)
 
 
-def print_next_steps(console: Console, data_dir: Path, queue: str) -> None:
+def print_next_steps(console: Console, node: DemoNode, queue: str) -> None:
     """Prints what can be tried on a node that was left running."""
+    query = f"mainspring shards query{_data_option(node.data_dir)}"
+    executor = f"pgrep -P {node.pid} -f processes.executor | head -n 1"
     steps = [
         ("what went wrong", f"mainspring jobs --queue {queue} --state dead"),
         ("one job, with all its attempts", "mainspring job ID"),
         ("one more job", "mainspring submit demo.remind tea --delay 3s --wait"),
-        ("the processes at work", "mainspring executors"),
-        ("kill one and see it come back", "kill -9 PID   (pgrep -f processes.executor shows pids)"),
-        ("any question", 'mainspring shards query "SELECT * FROM v_jobs LIMIT 5"'),
+        ("the executors at work", "mainspring executors"),
+        ("kill one and see it come back", f"kill -9 $({executor})"),
+        ("any question", f'{query} "SELECT * FROM v_jobs LIMIT 5"'),  # noqa: S608  (it is printed, not run)
     ]
-    console.print(Text.assemble(("The node is left running. ", "bold"), "In another terminal:\n"))
-    if data_dir.name != "mainspring-data" or data_dir.parent.absolute() != Path.cwd():
-        console.print(f"  export MAINSPRING_URL=$(cat {shown_path(data_dir / 'coordinator.url')})", soft_wrap=True)
+    console.print(Text.assemble(("\nThe node is left running. ", "bold"), "In another terminal:\n"))
+    if _data_option(node.data_dir):
+        console.print(f"  export MAINSPRING_URL=$(cat {shown_path(node.data_dir / URL_FILE)})", soft_wrap=True)
     for what, command in steps:
         console.print(Text.assemble("  ", (f"{what:32}", "dim"), command), soft_wrap=True)
     console.print("\nCtrl-C stops it.")
+
+
+def _data_option(data_dir: Path) -> str:
+    """Returns what a command needs to find a folder that it does not find by itself."""
+    is_found = data_dir.absolute() == Path.cwd() / DATA_FOLDER
+    return "" if is_found else f" --data {shlex.quote(shown_path(data_dir))}"
 
 
 def shown_path(path: Path) -> str:

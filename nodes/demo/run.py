@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from ...broker.tasks.exceptions import MainspringError
 from ..storage.shard.shard_file import shard_file_name
 from . import load
 from .live import View, view_on
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ...broker.net.client import Client
 
 QUEUE_PREFIX: Final = "demo-"
-PATIENCE_S: Final = 45.0
+PATIENCE_S: Final = 35.0
 """A run that is not over by then is summed up as it is: the whole ends within a minute."""
 
 
@@ -65,7 +66,7 @@ def run_demo(options: Options, console: Console) -> int:
         if recorder is not None and options.svg is not None:
             recorder.write(options.svg, summary)
         if options.keep:
-            print_next_steps(console, options.data_dir, queue)
+            print_next_steps(console, node, queue)
             _keep(node)
         status = node.stop()
     if status:
@@ -95,6 +96,9 @@ def _driven(node: DemoNode, url: str, tree: Tree, console: Console, recorder: Re
         view = view_on(console)
         try:
             _follow(node, client, Watch(client, queue, expected.jobs, specials), view, recorder)
+        except MainspringError:
+            node.check()  # if it has ended, that is the fault to tell
+            raise
         finally:
             view.close()
     return queue, summarize(node.data_dir / shard_file_name("default", 0), queue, expected)

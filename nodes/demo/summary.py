@@ -15,7 +15,7 @@ from typing import Any, Final
 from ..storage.shard.offline import open_offline
 from .load import Expected
 
-SETTLE_S: Final = 10.0
+SETTLE_S: Final = 5.0
 """How long the file may be behind the jobs' ends before it is read as it is."""
 _SETTLE_LOOK_S: Final = 0.05
 
@@ -50,6 +50,8 @@ TIMED: Final = {
 }
 """(Task, whether all files were done by then) -> what its `lateness_ms` stands for: echoes are submitted to a free slot
 one by one, reminders with a delay, files all at once."""
+
+RATED: Final = {"demo.digest": "a job a file", "demo.wait": "jobs that wait a second each"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _counted(connection: sqlite3.Connection, title: str, sql: str, expected: Map
     names = [*expected, *(name for name in found if name not in expected)]
     rows = [_check(name, expected.get(name, 0), found.get(name, 0)) for name in names]
     if returned is not None:
-        rows.append(Row(("returned unstarted", "any", returned)))
+        rows.append(Row(("returned, not begun", "any", returned)))
     return Section(title, ("expected", "found"), tuple(rows), sql)
 
 
@@ -170,10 +172,10 @@ def _times(connection: sqlite3.Connection, sql: str) -> Section:
 
 def _rates(connection: sqlite3.Connection, sql: str) -> Section:
     rows = [
-        Row((task, jobs, f"{ms / 1000:.2f}", f"{jobs * 1000 / max(1, ms):,.0f}"))
+        Row((RATED[task], jobs, f"{ms / 1000:.2f}", f"{jobs * 1000 / max(1, ms):,.0f}"))
         for task, jobs, ms in _rows(connection, sql)
     ]
-    return Section("from the first submit to the last end", ("jobs", "seconds", "jobs per second"), tuple(rows), sql)
+    return Section("first submit to last end", ("jobs", "seconds", "jobs per second"), tuple(rows), sql)
 
 
 def _check(name: str, expected: int, found: int) -> Row:

@@ -93,7 +93,8 @@ _OUTCOME_NOTES = f"""\
   job ends dead at crash {CRASHES_MAX}, however many retries it has. `returned` counts against nothing.
 * A job that was asked to stop and ends in any way but `succeeded` is `cancelled`. If it succeeds all the same, it has
   `succeeded`.
-* A job that was leased ahead of its time and comes back before it waits for its time again, as `retrying`."""
+* A job that was leased ahead of its time and comes back before it waits for its time again, as `retrying`. If it had
+  not been sent yet, it has run nowhere, and is `returned` whoever died."""
 
 _STORED = """\
 ## Where a state is stored

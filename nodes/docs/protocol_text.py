@@ -179,6 +179,7 @@ WRONG_FRAMES: Final = (
     ("coordinator", "a message for a shard that it does not serve", "Refused(`not_here`)"),
     ("coordinator", "a message that only a coordinator sends", "Refused(request 0, `malformed`)"),
     ("coordinator", "a hello from another cluster", "Refused(request 0, `wrong_cluster`), and no link"),
+    ("coordinator", "a hello of another incarnation on a connection that has one", "Refused(request 0, `malformed`)"),
     ("coordinator", "a Submit with one bad row", "refuses the whole Submit; the text names the fault"),
     ("coordinator", "a Finished with a bad row", "passes that row over, takes the others, acknowledges all"),
     ("executor", "a frame that cannot be read", "logs it and passes it over"),

@@ -11,6 +11,7 @@ import select
 from collections.abc import Mapping, Sequence
 
 from ...actors.coordinator.shard import ShardMachine
+from ...actors.coordinator.takeover import keep_from
 from ...actors.effects import Send
 from ...actors.events import Drain, PeerGone, Received
 from ...actors.machine import Now
@@ -177,8 +178,8 @@ class CoordinatorLoop:
             self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
             for shard in self.shards.values():
                 durable = shard.file.make_durable()
-                # Never past a lease that has no row: a restart finds those in the log alone.
-                self.engine.truncate(shard.member.group, min(durable + 1, shard.member.machine.housekeeping.floor))
+                floor = shard.member.machine.housekeeping.floor_as_of(durable)
+                self.engine.truncate(shard.member.group, keep_from(durable, floor))
 
     def _sleep(self) -> None:
         """Waits for a frame, a signal, or the earliest wake of any machine."""

@@ -1,6 +1,7 @@
 """Coordinator shards on a log and rows in memory, with an executor that runs every job in the turn that leases it.
 
-Decides nothing about jobs: the machine and `turn()` are the real ones. What is delivered, lost or delayed on the way is the test's business.
+Decides nothing about jobs: the machine and `turn()` are the real ones. What is delivered, lost or delayed on the way is
+the test's business.
 """
 
 from collections.abc import Callable, Iterable
@@ -61,7 +62,8 @@ class ShardsInMemory:
     def start(self, now: Now) -> None:
         """Takes over what the log and the rows hold."""
         self.members = [
-            take_over(shard, self.log, store, self.settings, Draws(shard + 1), now) for shard, store in enumerate(self.stores)
+            take_over(shard, self.log, store, self.settings, Draws(shard + 1), now)
+            for shard, store in enumerate(self.stores)
         ]
         queues = sorted({row[2] for row in self.tasks})
         hello = ExecutorHello("node", "executor", INCARNATION, [], 1, queues, self.tasks, [], None)

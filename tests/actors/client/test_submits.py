@@ -206,7 +206,7 @@ def test_a_big_submit_is_cut_by_jobs() -> None:
 
 
 def test_a_big_submit_is_cut_by_bytes() -> None:
-    """No message holds much more than BATCH_BYTES_MAX, whatever its characters, and one large payload does not shrink all."""
+    """No message holds more than BATCH_BYTES_MAX of payload, and one large payload does not shrink all messages."""
     script = welcomed()
     payloads = ["€" * 300_000] * 8 + ["x"] * 3000
     flights = submits(script.submit(*[a_job(payload) for payload in payloads]))

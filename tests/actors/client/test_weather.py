@@ -1,6 +1,7 @@
 """A client and the real shards, with a network between them that loses, repeats and reorders, and shards that crash.
 
-What must hold: what was acknowledged is there once, what was refused for good is not there, what is unknown is there once at the most.
+What must hold: what was acknowledged is there once, what was refused for good is not there, what is unknown is there
+once at the most.
 """
 
 from collections import Counter

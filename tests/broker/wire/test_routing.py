@@ -9,7 +9,12 @@ from mainspring.broker.wire.routing import shard_for
 
 @pytest.mark.parametrize(
     ("tenant", "queue", "shards", "shard"),
-    [("default", "default", 1, 0), ("default", "default", 16, 9), ("default", "mail", 16, 14), ("shop", "größe", 4096, 2438)],
+    [
+        ("default", "default", 1, 0),
+        ("default", "default", 16, 9),
+        ("default", "mail", 16, 14),
+        ("shop", "größe", 4096, 2438),
+    ],
 )
 def test_routing_never_changes(tenant: str, queue: str, shards: int, shard: int) -> None:
     """These were computed once, for ever: another answer would look for a queue's jobs in the wrong shard."""

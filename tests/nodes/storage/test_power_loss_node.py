@@ -11,7 +11,7 @@ import pytest
 
 from mainspring.actors.coordinator.settings import ShardSettings
 from mainspring.actors.coordinator.shard import ShardMachine
-from mainspring.actors.coordinator.takeover import take_over
+from mainspring.actors.coordinator.takeover import keep_from, take_over
 from mainspring.actors.draws import Draws
 from mainspring.actors.effects import Send
 from mainspring.actors.events import Received
@@ -116,7 +116,8 @@ class NodeOnDisk:
     def truncate(self) -> None:
         """Lets the log forget what the shard file is known to hold."""
         durable = self.store.make_durable()
-        self.log.truncate(self.member.group, min(durable + 1, self.member.machine.housekeeping.floor))
+        floor = self.member.machine.housekeeping.floor_as_of(durable)
+        self.log.truncate(self.member.group, keep_from(durable, floor))
 
     def close(self) -> None:
         """Closes both."""

@@ -57,7 +57,7 @@ def test_locked_by_another_process(tmp_path: Path) -> None:
 
 
 def test_reader_that_pins_the_wal(tmp_path: Path) -> None:
-    """An open reader keeps checkpoints from finishing, which they say; what make_durable promises does not rest on them."""
+    """An open reader keeps checkpoints from finishing, and they say so; make_durable does not rest on them."""
     path = tmp_path / "shard.db"
     store = ShardFile(path, checkpoint_pages=10)
     log = [FIRST, *history(60)]
@@ -80,78 +80,105 @@ def test_reader_that_pins_the_wal(tmp_path: Path) -> None:
     store.close()
 
 
+@contextmanager
+def on_a_disk(folder: Path, checkpoint_pages: int = 4000) -> Iterator[tuple[ShardFile, Disk, DiskVfs]]:
+    """A shard file on a disk that can fail; the file itself is safe already."""
+    folder.mkdir()
+    ShardFile(folder / "shard.db").close()
+    disk = Disk(folder)
+    vfs = DiskVfs(disk)
+    files = DiskFiles(disk)
+    store = ShardFile(folder / "shard.db", vfs=vfs.name, files=files, checkpoint_pages=checkpoint_pages)
+    yield store, disk, vfs
+    store.close()
+    vfs.close()
+
+
 @pytest.mark.parametrize("loss", Loss)
 @pytest.mark.parametrize("pinned", [False, True], ids=["free", "pinned"])
 def test_power_loss(tmp_path: Path, loss: Loss, pinned: bool) -> None:
     """After make_durable no cut of the power loses an entry, whether or not a reader pins the WAL."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    path = folder / "shard.db"
-    ShardFile(path).close()
-    disk = Disk(folder)
-    vfs = DiskVfs(disk)
-    store = ShardFile(path, vfs=vfs.name, files=DiskFiles(disk), checkpoint_pages=30)
     draw = random.Random(5)
-    reader = apsw.Connection(str(path))
     log = [FIRST, *history(40)]
-    at = 0
-    while at < len(log):
-        if pinned and at > 8 and not reader.in_transaction:
-            reader.execute("BEGIN; SELECT count(*) FROM jobs")
-        size = draw.randint(1, 4)
-        assert store.apply(log[at : at + size])
-        at += size
-        if draw.random() < 0.4:
-            store.make_durable()
-        left = tmp_path / f"left{at}"
-        disk.power_loss(left, loss, draw)
-        durable = store.durable_applied()
-        after = ShardFile(left / "shard.db")
-        assert durable <= after.applied <= store.applied
-        after.close()
-        assert row_faults(left / "shard.db") == []
-    reader.close()
-    store.close()
-    vfs.close()
+    with on_a_disk(tmp_path / "disk", checkpoint_pages=30) as (store, disk, _):
+        reader = apsw.Connection(str(store.path))
+        at = 0
+        while at < len(log):
+            if pinned and at > 8 and not reader.in_transaction:
+                reader.execute("BEGIN; SELECT count(*) FROM jobs")
+            size = draw.randint(1, 4)
+            assert store.apply(log[at : at + size])
+            at += size
+            if draw.random() < 0.4:
+                store.make_durable()
+            left = tmp_path / f"left{at}"
+            disk.power_loss(left, loss, draw)
+            after = ShardFile(left / "shard.db")
+            assert store.durable_applied() <= after.applied <= store.applied
+            after.close()
+            assert row_faults(left / "shard.db") == []
+        reader.close()
+
+
+def test_checkpoint_of_somebody_who_does_not_sync(tmp_path: Path) -> None:
+    """What another program's checkpoint left unsynced in the database file is synced before it is promised."""
+    with on_a_disk(tmp_path / "disk") as (store, disk, vfs):
+        log = [FIRST, *history(30)]
+        assert store.apply(log[:20])
+        other = apsw.Connection(str(store.path), vfs=vfs.name)
+        other.pragma("synchronous", "OFF")
+        done = other.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
+        assert done[0] == done[1] > 0
+        other.close()
+        assert store.apply(log)
+        assert store.make_durable() == 31
+        disk.power_loss(tmp_path / "left", Loss.EVERYTHING, random.Random(1))
+    after = ShardFile(tmp_path / "left" / "shard.db")
+    assert after.applied == 31
+    after.close()
+    assert row_faults(tmp_path / "left" / "shard.db") == []
+
+
+def test_checkpoint_without_room(tmp_path: Path) -> None:
+    """Entries that fit the WAL are applied, even if there is no room to copy them into the database file."""
+    with on_a_disk(tmp_path / "disk", checkpoint_pages=60) as (store, disk, _):
+        log = [FIRST, *history(300)]
+        assert store.apply(log[:100])
+        assert store.checkpoint().complete
+        disk.capacity_bytes = 1
+        for at in range(100, 130):
+            assert store.apply(log[at : at + 1])
+        assert not store.checkpoint().complete
+        disk.capacity_bytes = None
+        assert store.apply(log)
+        assert store.checkpoint().complete
+    assert row_faults(tmp_path / "disk" / "shard.db") == []
 
 
 def test_failed_fsync_is_told(tmp_path: Path) -> None:
     """A disk that fails to sync ends make_durable with an error, and nothing more is promised."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    ShardFile(folder / "shard.db").close()
-    disk = Disk(folder)
-    store = ShardFile(folder / "shard.db", files=DiskFiles(disk))
-    disk.adopt()
-    assert store.apply([FIRST])
-    disk.fail("sync")
-    with pytest.raises(OSError, match="Input/output error"):
-        store.make_durable()
-    assert store.durable_applied() == 0
-    store.close()
+    with on_a_disk(tmp_path / "disk") as (store, disk, _):
+        assert store.apply([FIRST])
+        disk.fail("sync")
+        with pytest.raises(OSError, match="Input/output error"):
+            store.make_durable()
+        assert store.durable_applied() == 0
+        disk.mend()
 
 
 def test_full_disk(tmp_path: Path) -> None:
     """A full disk takes nothing and keeps what was there; with room again the same entries are taken."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    path = folder / "shard.db"
-    ShardFile(path).close()
-    disk = Disk(folder)
-    vfs = DiskVfs(disk)
-    store = ShardFile(path, vfs=vfs.name, files=DiskFiles(disk), checkpoint_pages=20)
-    log = [FIRST, *history(20)]
-    assert store.apply(log[:3])
-    disk.capacity_bytes = 1
-    with pytest.raises(apsw.FullError):
-        store.apply(log)
-    assert store.applied == 3
-    assert len(store.read(ReadListing("jobs", {"state": "ready"}))[1]) == 2
-    disk.capacity_bytes = None
-    assert store.apply(log)
-    store.close()
-    vfs.close()
-    assert row_faults(path) == []
+    with on_a_disk(tmp_path / "disk", checkpoint_pages=20) as (store, disk, _):
+        log = [FIRST, *history(20)]
+        assert store.apply(log[:3])
+        disk.capacity_bytes = 1
+        with pytest.raises(apsw.FullError):
+            store.apply(log)
+        assert store.applied == 3
+        assert len(store.read(ReadListing("jobs", {"state": "ready"}))[1]) == 2
+        disk.capacity_bytes = None
+        assert store.apply(log)
+    assert row_faults(tmp_path / "disk" / "shard.db") == []
 
 
 @given(st.integers(1, 6), st.integers(0, 3))

@@ -64,7 +64,7 @@ def test_newer_file(tmp_path: Path, opened: type[ShardFile]) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(ShardFileError, match=f"has schema version {SCHEMA_VERSION + 1} .* upgrade mainspring"):
+    with pytest.raises(ShardFileError, match=rf"has schema version {SCHEMA_VERSION + 1} .* upgrade mainspring"):
         opened(path)
     assert path.read_bytes() == before
 
@@ -77,7 +77,7 @@ def test_foreign_file(tmp_path: Path, opened: type[ShardFile]) -> None:
     connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(ShardFileError, match="is an SQLite file but no shard .* name another file"):
+    with pytest.raises(ShardFileError, match=r"is an SQLite file but no shard .* name another file"):
         opened(path)
     assert path.read_bytes() == before
 
@@ -93,7 +93,7 @@ def test_no_database(tmp_path: Path, opened: type[ShardFile]) -> None:
 
 def test_offline_missing_file(tmp_path: Path) -> None:
     """Looking into a file that is not there makes none."""
-    with pytest.raises(ShardFileError, match="there is no file .*; name a tasks_<tenant>_shard_<n>.db"):
+    with pytest.raises(ShardFileError, match=r"there is no file .*; name a tasks_<tenant>_shard_<n>.db"):
         open_offline(tmp_path / "shard.db")
     assert list(tmp_path.iterdir()) == []
 

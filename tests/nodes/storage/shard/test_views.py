@@ -27,8 +27,8 @@ COLUMNS = {
         " retry trace"
     ),
     "v_executions": (
-        "job_id job attempt tenant queue task scheduled_at started_at finished_at node executor outcome error_kind error"
-        " duration_ms lateness_ms scheduled_ms started_ms finished_ms"
+        "job_id job attempt tenant queue task scheduled_at started_at finished_at node executor outcome error_kind"
+        " error duration_ms lateness_ms scheduled_ms started_ms finished_ms"
     ),
     "v_leases": "job_id job attempt tenant queue task node executor incarnation epoch entry leased_at leased_ms",
     "v_lanes": ("lane tenant queue priority task live scheduled ready retrying succeeded dead cancelled expired"),
