@@ -146,7 +146,7 @@ class Faults(Node):
             ways = {sorted(ways)[self.draws.below(2)]}
         self.world.network.cut |= ways
         self._tell_of_loss(other)
-        self._mend_later(self.world.options.lease_ttl_ms * 3 // 2, self.world.network.cut.difference_update, ways)
+        self._mend_later(self.world.options.lease_ttl_ms * 5 // 2, self.world.network.cut.difference_update, ways)
         return True
 
     def _tell_of_loss(self, node: Node) -> None:
@@ -168,6 +168,11 @@ class Faults(Node):
         self._mend_later(2_000, setattr, self.coordinator, "holding_applies", False)
         return True
 
+    def _hold_reads(self) -> bool:
+        self.coordinator.holding_reads = True
+        self._mend_later(300, setattr, self.coordinator, "holding_reads", False)
+        return True
+
     def _step_wall(self) -> bool:
         node = self._one([self.coordinator, self.coordinator, *self.executors, *self.clients])
         span = self.world.options.step_ms
@@ -186,7 +191,7 @@ class Faults(Node):
         """Mends everything; from now on nothing goes wrong."""
         self.healed = True
         self.world.network.heal()
-        self.coordinator.store.locked = self.coordinator.holding_applies = False
+        self.coordinator.store.locked = self.coordinator.holding_applies = self.coordinator.holding_reads = False
         self.coordinator.stalled_until_ns = 0
         for node in (self.coordinator, *self.executors, *self.clients):
             node.paused_until_ns = 0

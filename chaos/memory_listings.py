@@ -5,19 +5,17 @@ Decides their rows once more, by plain loops. Must not know SQL; names, columns 
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..actors.jobs.lifecycle import OUTCOMES, RUNNING, STATES
 from ..nodes.storage.shard.listing_rules import LISTINGS, SCAN_IDS, checked, scans
-
-if TYPE_CHECKING:
-    from .memory_store import Done, Job, MemoryRows
+from .memory_rows import Done, Job, MemoryRows
 
 Answer = tuple[list[dict[str, Any]], bool]
 """Rows by column name, and whether there are more."""
 
 
-def listing(rows: "MemoryRows", name: str, chosen: dict[str, Any]) -> list[Any]:
+def listing(rows: MemoryRows, name: str, chosen: dict[str, Any]) -> list[Any]:
     """Returns [columns, rows, more].
 
     Raises:
@@ -29,25 +27,25 @@ def listing(rows: "MemoryRows", name: str, chosen: dict[str, Any]) -> list[Any]:
     return [list(columns), [[row[column] for column in columns] for row in found], more]
 
 
-def _lane(rows: "MemoryRows", lane: int) -> dict[str, Any]:
+def _lane(rows: MemoryRows, lane: int) -> dict[str, Any]:
     return dict(zip(("lane", "tenant", "queue", "priority", "task"), rows.lanes[lane], strict=True))
 
 
-def _live(rows: "MemoryRows", job: "Job") -> dict[str, Any]:
+def _live(rows: MemoryRows, job: Job) -> dict[str, Any]:
     state = RUNNING if job.id in rows.leases else job.state
     return job._asdict() | _lane(rows, job.lane) | {
         "state": STATES[state], "finished_ms": None, "result": None, "error": None,
     }  # fmt: skip
 
 
-def _done(rows: "MemoryRows", done: "Done") -> dict[str, Any]:
+def _done(rows: MemoryRows, done: Done) -> dict[str, Any]:
     return done.job._asdict() | _lane(rows, done.job.lane) | {
         "state": STATES[done.state], "attempts": done.attempts, "finished_ms": done.finished_ms, "result": done.result,
         "error": done.error, "due_ms": None, "failures": None, "crashes": None, "asked": None,
     }  # fmt: skip
 
 
-def _jobs(rows: "MemoryRows", chosen: dict[str, Any]) -> Answer:
+def _jobs(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
     ids = rows.jobs.keys() | rows.finished.keys()
     below = chosen.get("after_id") or max(ids, default=0) + 1
     floor = max(0, below - 1 - SCAN_IDS) if scans(chosen) else 0
@@ -61,14 +59,14 @@ def _jobs(rows: "MemoryRows", chosen: dict[str, Any]) -> Answer:
     return found[:limit], len(found) > limit or any(id <= floor for id in ids)
 
 
-def _job(rows: "MemoryRows", chosen: dict[str, Any]) -> Answer:
+def _job(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
     id = chosen["id"]
     if id in rows.jobs:
         return [_live(rows, rows.jobs[id])], False
     return ([_done(rows, rows.finished[id])] if id in rows.finished else []), False
 
 
-def _executions(rows: "MemoryRows", chosen: dict[str, Any]) -> Answer:
+def _executions(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
     found: list[dict[str, Any]] = []
     for one in sorted(rows.executions.get(chosen["job_id"], ()), key=lambda one: one["attempt"]):
         if one["attempt"] > chosen.get("after_attempt", 0):
@@ -86,7 +84,7 @@ def _executions(rows: "MemoryRows", chosen: dict[str, Any]) -> Answer:
     return found[: chosen["limit"]], len(found) > chosen["limit"]
 
 
-def _queues(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
+def _queues(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
     counted: dict[tuple[str, str], Counter[str]] = {}
     for lane in rows.lanes.values():
         counted.setdefault((lane[1], lane[2]), Counter())
@@ -106,7 +104,7 @@ def _queues(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
     return found, False
 
 
-def _executors(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
+def _executors(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
     running = Counter(lease[4] for lease in rows.leases.values())
     found = [
         {"executor": executor, "node": node, "name": name, "running": running[executor]}
@@ -115,12 +113,12 @@ def _executors(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
     return found, False
 
 
-def _tasks(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
+def _tasks(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
     names = ("name", "runner", "queue", "retry", "timeout_ms", "priority")
     return [dict(zip(names, rows.tasks[name], strict=True)) for name in sorted(rows.tasks)], False
 
 
-def _stat(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
+def _stat(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
     counts = {
         "applied": rows.applied,
         "epoch": rows.epoch,
@@ -137,7 +135,7 @@ def _stat(rows: "MemoryRows", _chosen: dict[str, Any]) -> Answer:
     return [{"name": name, "value": value} for name, value in counts.items()], False
 
 
-_ANSWERS: dict[str, Callable[["MemoryRows", dict[str, Any]], Answer]] = {
+_ANSWERS: dict[str, Callable[[MemoryRows, dict[str, Any]], Answer]] = {
     "jobs": _jobs,
     "job": _job,
     "executions": _executions,

@@ -23,7 +23,7 @@ WEATHERS = {
 
 FAULTS = (
     "crash_coordinator", "crash_executor", "crash_client", "drain_executor", "drain_coordinator", "kill_child", "pause_node", "cut_link",
-    "lock_store", "stall_commits", "hold_applies", "step_wall",
+    "lock_store", "stall_commits", "hold_applies", "hold_reads", "step_wall",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .client_node import ClientNode
 
 MS = 1_000_000
-SUBMIT, CANCEL, STATUS, QUERY = "submit", "cancel", "status", "query"
+SUBMIT, CANCEL, CANCEL_DUE, STATUS, QUERY = "submit", "cancel", "cancel when due", "status", "query"
 PLANS = (
     "succeed", "succeed", "succeed", "succeed", "succeed", "succeed", "fail", "fatal", "flaky", "crash", "hang", "stubborn", "block",
 )  # fmt: skip
@@ -55,9 +55,9 @@ class Workload:
         self.open.clear()
         self.awaited.clear()
 
-    def _later(self, what: str, after_ns: int) -> None:
+    def _later(self, what: str, after_ns: int, *values: object) -> None:
         world = self.node.world
-        world.push(world.now_ns + after_ns, self.node, (LOCAL, what))
+        world.push(world.now_ns + after_ns, self.node, (LOCAL, what, *values))
 
     def act(self, item: Item) -> None:
         """Does what its time has come for."""
@@ -73,6 +73,8 @@ class Workload:
             self._ask(
                 CancelJobs(self._next(), [*ids, 1 << 39] if draws.below(8) == 0 else ids, self._deadline()), CANCEL
             )
+        elif what == CANCEL_DUE:
+            self._ask(CancelJobs(self._next(), list(item[2]), self._deadline()), CANCEL)
         elif what == STATUS and self.acked:
             ids = [self.acked[draws.below(len(self.acked))] for _ in range(1 + draws.below(5))]
             self._ask(StatusJobs(self._next(), ids, self._deadline()), STATUS)
@@ -105,6 +107,8 @@ class Workload:
         if plan == "block" and task != "io":
             plan = "succeed"
         length_ms = (0, 1 + draws.below(5), 1 + draws.below(80), 1 + draws.below(900))[draws.below(4)]
+        if draws.below(12) == 0:
+            length_ms = 1 + draws.below(2 * self.options.lease_ttl_ms)
         timeout_ms = 50 + draws.below(1_500) if plan in ("hang", "stubborn") or draws.below(5) == 0 else None
         delay_ms = at_ms = None
         match draws.below(8):
@@ -119,7 +123,11 @@ class Workload:
                 delay_ms, at_ms = (far_ms, None) if draws.below(2) else (None, node.now.wall_ms + far_ms)
             case _:
                 pass
-        key = f"key-{draws.below(12)}" if draws.below(self.options.keyed_one_in) == 0 else None
+        key = None
+        if draws.below(self.options.keyed_one_in) == 0:
+            # Some keys are asked for all the time, others by everybody within a moment.
+            moment = node.world.now_ns // (300 * MS) if draws.below(2) else 0
+            key = f"key-{moment}-{draws.below(5 if moment else 12)}"
         expires_ms = 1 + draws.below(2_000) if draws.below(10) == 0 else None
         retry = [draws.below(3), 10 + draws.below(200), 1500, 800, draws.below(2)] if draws.below(4) == 0 else None
         priority = (0, 0, 5, -5)[draws.below(4)]
@@ -190,6 +198,8 @@ class Workload:
             if id is not None:
                 job.id, job.acked = id, True
                 new.append(id)
+                if job.delay_ms and self.draws.below(4) == 0:
+                    self._cancel_when_due(id, job)
             elif act.failure is not None and act.failure.definite:
                 job.refused = act.failure.code
             else:
@@ -198,6 +208,12 @@ class Workload:
         self.acked.extend(new)
         if new and self.draws.below(3):
             self._await(list(dict.fromkeys(new)))
+
+    def _cancel_when_due(self, id: int, job: Asked) -> None:
+        """Cancels a job about when it is due, so that the cancel meets its lease on the way."""
+        assert job.delay_ms is not None
+        due_ns = job.at_ns + job.delay_ms * MS - self.draws.below(2 * self.options.lead_ms * MS)
+        self._later(CANCEL_DUE, max(due_ns - self.node.world.now_ns, 0), [id])
 
     def _unknown(self, jobs: list[Asked]) -> None:
         for job in jobs:

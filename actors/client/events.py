@@ -106,9 +106,10 @@ UNREACHABLE = "unreachable"
 UNSENT = "unsent"
 TIMEOUT = "timeout"
 CLOSED = "closed"
+TORN = "torn"
 
-OWN_CODES = (UNREACHABLE, UNSENT, TIMEOUT, CLOSED)
-"""The codes of failures that the client itself finds; all others are those of broker.wire.errors."""
+OWN_CODES = (UNREACHABLE, UNSENT, TIMEOUT, CLOSED, TORN)
+"""The codes of failures that the client or its shell finds; all others are those of broker.wire.errors."""
 
 assert not ERRORS.keys() & set(OWN_CODES)
 

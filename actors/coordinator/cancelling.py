@@ -75,6 +75,7 @@ def _cancel(state: ShardState, peer: Peer, message: Cancel, finished: set[int] =
     if ended:
         cancel(state, ended)
     if unsent:
+        state.count("cancelled_ahead", len(unsent))
         finishing.lose(state, unsent, OUTCOME_CANCELLED, "cancelled before it was due")
     if asked:
         op = [ASK, asked]

@@ -155,6 +155,8 @@ def _lease_ahead(state: ShardState) -> None:
                     break
     for link, jobs in chosen.items():
         lease(state, link, jobs)
+    if ahead:
+        state.count("leased_ahead", len(ahead))
     for clock, job in ahead:
         job.ahead = True
         state.timers.lease_ahead(clock, job)

@@ -105,13 +105,20 @@ class Link:
                     found.append(Received(name, Refused(0, 0, error.code, str(error))))
         return found
 
+    def abandon(self) -> None:
+        """Closes the connections without a word to anybody: the machine is not to be trusted any more."""
+        self._disconnect(is_goodbye=False)
+
+    def _disconnect(self, *, is_goodbye: bool) -> None:
+        for dealer in self._dealers.values():
+            dealer.close(is_goodbye=is_goodbye)
+        if self._own_context:
+            self._context.term()
+
     def close(self) -> list[Any]:
         """Ends the machine and the connections; returns the last acts."""
         said: list[Send]
         said, acts = step(self.machine, [Close()], read_clocks())
         self._send(said)
-        for dealer in self._dealers.values():
-            dealer.close(is_goodbye=bool(said))
-        if self._own_context:
-            self._context.term()
+        self._disconnect(is_goodbye=bool(said))
         return acts

@@ -1,7 +1,8 @@
 """Many threads, one link, no thread of our own: one of the callers that wait drives it for all.
 
 Decides who leads (sleeps on the sockets), who is woken when, and who leads next. Whoever has something to send does so
-at once, under the mutex; the leader sleeps outside it, on descriptors alone. Must not know what is asked.
+at once, under the mutex; the leader sleeps outside it, on descriptors alone. A signal's exception may tear a caller
+away anywhere: who leads is then found anew within a second, and a link torn in the middle of a turn is replaced.
 """
 
 import os
@@ -10,25 +11,34 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ...actors.client.events import Command, Completed, Forget, Partial
+from ...actors.client.events import TORN, Command, Completed, Failure, Forget
 from .clock import read_clocks
 from .exceptions import ClientClosed
 from .link import Link
 
+_HEAL_S = 1.0
+"""How long a follower sleeps before it looks whether anybody leads: only a leader that was torn away makes it wait."""
+
 _CLOSED = "the client is closed; make a new one"
+_TORN = Failure(
+    TORN,
+    "a signal's exception has torn another call of this client apart, and the connection with it; "
+    "look the jobs up by key or list, and catch signals where no client is at work",
+    False,
+)
 
 
 class Ticket:
     """One call: what has come of it so far."""
 
-    __slots__ = ("act", "gate", "request", "rows", "streams")
+    __slots__ = ("act", "busy", "request", "rows", "streams")
 
     def __init__(self, request: int, *, streams: bool) -> None:
         self.request = request
         self.act: Completed | None = None
         self.rows: list[list[Any]] = []
         self.streams = streams
-        self.gate: threading.Lock | None = None
+        self.busy = threading.Lock()  # held while its caller leads; a `with` lets go of it, whatever happens
 
     @property
     def has_news(self) -> bool:
@@ -39,20 +49,21 @@ class Ticket:
 class Pump:
     """A link that threads share."""
 
-    def __init__(self, link: Callable[[], Link]) -> None:
-        """Makes a pump; `link` is called at the first use."""
-        self._make_link = link
+    def __init__(self, make_link: Callable[[], Link]) -> None:
+        """Makes a pump; `make_link` is called at the first use."""
+        self._make_link = make_link
         self._link: Link | None = None
         self._mutex = threading.Lock()
+        self._torn = False  # set during a turn: who finds it set holds what is left of one
+        self._closed = False
         self._request = 0
         self._tickets: dict[int, Ticket] = {}
         self._leader: Ticket | None = None
+        self._followers: dict[Ticket, threading.Lock] = {}
         self._asleep = False  # the leader sleeps, or is about to
         self._sleeps_until_ns: int | None = None
-        self._followers: dict[Ticket, threading.Lock] = {}
-        self._bell = -1
         self._poll = select.poll()
-        self._closed = False
+        self._bell = -1
 
     def call(self, command: Callable[[int], Command]) -> Completed:
         """Asks and waits for the one answer. `command` makes the request of its number."""
@@ -67,46 +78,100 @@ class Pump:
     def start(self, command: Callable[[int], Command], *, streams: bool = False) -> Ticket:
         """Asks, and does not wait."""
         with self._mutex:
-            link = self._opened()
+            if self._torn:
+                self._replace()
+            link = self._link or self._open()
             self._request += 1
+            event = command(self._request)
             ticket = self._tickets[self._request] = Ticket(self._request, streams=streams)
-            self._deliver(link.turn([command(self._request)]))
-            self._hurry()
+            self._turn(link, [event])
+            if self._asleep:
+                self._hurry(link)
         return ticket
 
-    def _opened(self) -> Link:
+    def wait(self, ticket: Ticket) -> None:
+        """Waits until a ticket has news, leading or following."""
+        over = False
+        try:
+            while True:
+                gate = self._take_part(ticket)
+                if gate is not None:
+                    gate.acquire(timeout=_HEAL_S)
+                elif ticket.has_news:
+                    break
+                else:
+                    self._lead(ticket)
+            over = True
+        finally:
+            self._leave(ticket, torn_away=not over)
+
+    def take_rows(self, ticket: Ticket) -> list[list[Any]]:
+        """Takes what has come of a streaming call so far."""
+        with self._mutex:
+            rows, ticket.rows = ticket.rows, []
+        return rows
+
+    def drop(self, ticket: Ticket) -> None:
+        """Ends a call whose answer nobody wants any more."""
+        self._leave(ticket, torn_away=True)
+
+    def close(self) -> None:
+        """Ends everything; whoever waits is told. Twice is once."""
+        with self._mutex:
+            if self._torn:
+                self._replace()
+            link, self._link, self._closed = self._link, None, True
+            if link is not None:
+                self._deliver(link.close())
+            self._close_bell()
+
+    # --- under the mutex ---
+
+    def _open(self) -> Link:
         if self._closed:
-            raise ClientClosed(_CLOSED)
-        if self._link is None:
-            link = self._make_link()
+            raise ClientClosed(_CLOSED, "closed")
+        link = self._make_link()
+        if self._bell < 0:
             self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            for fd in (*link.fds, self._bell):
-                self._poll.register(fd, select.POLLIN)
-            self._link = link
-        return self._link
+        self._poll = select.poll()
+        for fd in (*link.fds, self._bell):
+            self._poll.register(fd, select.POLLIN)
+        self._link = link
+        return link
+
+    def _replace(self) -> None:
+        """Throws a link away in which somebody was torn apart; nobody can say what became of the open calls."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.abandon()
+        self._deliver([Completed(request, None, _TORN) for request in self._tickets])
+        self._ring()
+        self._torn = False
+
+    def _turn(self, link: Link, events: list[Any]) -> None:
+        self._torn = True
+        self._deliver(link.turn(events))
+        self._torn = False
 
     def _deliver(self, acts: list[Any]) -> None:
         """Hands acts to their tickets and wakes who waits for them."""
         for act in acts:
+            ticket = self._tickets.get(act.request)
+            if ticket is None:
+                continue
             if type(act) is Completed:
-                ticket = self._tickets.pop(act.request, None)
-                if ticket is not None:
-                    ticket.act = act
+                ticket.act = act
+                del self._tickets[act.request]
             else:
-                assert type(act) is Partial, act
-                ticket = self._tickets.get(act.request)
-                if ticket is not None:
-                    ticket.rows.extend(act.rows)
-            if ticket is not None and ticket.has_news:
-                self._wake(ticket)
-
-    def _wake(self, ticket: Ticket) -> None:
-        if ticket is self._leader:
-            self._ring()
-        else:
-            gate = self._followers.pop(ticket, None)
-            if gate is not None:
-                gate.release()
+                ticket.rows.extend(act.rows)
+                if not ticket.streams:
+                    continue
+            if ticket is self._leader:
+                self._ring()
+            else:
+                gate = self._followers.pop(ticket, None)
+                if gate is not None:
+                    gate.release()
 
     def _ring(self) -> None:
         """Wakes the leader, if it sleeps."""
@@ -114,59 +179,54 @@ class Pump:
             self._asleep = False
             os.eventfd_write(self._bell, 1)
 
-    def _hurry(self) -> None:
+    def _hurry(self, link: Link) -> None:
         """Wakes the leader if the machine wants to be called sooner than it means to wake."""
-        if self._asleep:
-            assert self._link is not None
-            wake_ns = self._link.machine.wake_at()
-            if wake_ns is not None and (self._sleeps_until_ns is None or wake_ns < self._sleeps_until_ns):
-                self._ring()
+        wake_ns = link.machine.wake_at()
+        if wake_ns is not None and (self._sleeps_until_ns is None or wake_ns < self._sleeps_until_ns):
+            self._ring()
 
-    def wait(self, ticket: Ticket) -> None:
-        """Waits until a ticket has news, leading or following."""
-        try:
-            while True:
-                with self._mutex:
-                    if ticket.has_news:
-                        break
-                    if self._leader is None:
-                        self._leader = ticket
-                    if self._leader is ticket:
-                        gate = None
-                    else:
-                        gate = self._followers[ticket] = threading.Lock()
-                        gate.acquire()
-                if gate is None:
-                    self._lead(ticket)
-                else:
-                    gate.acquire()
-        except BaseException:
-            # The caller is torn away (KeyboardInterrupt, SystemExit): nobody may wait for what it would have done.
-            self._withdraw(ticket)
-            raise
-        if self._leader is ticket:
-            self._hand_over(ticket)
+    def _close_bell(self) -> None:
+        """Only when nobody can be asleep on it: its number may be another file's from now on."""
+        if self._closed and self._bell >= 0 and (self._leader is None or not self._leader.busy.locked()):
+            os.close(self._bell)
+            self._bell = -1
+
+    # --- waiting ---
+
+    def _take_part(self, ticket: Ticket) -> "threading.Lock | None":
+        """Returns the gate to wait at; None if the caller leads from now on, or need not wait."""
+        with self._mutex:
+            if self._torn:
+                self._replace()
+            self._followers.pop(ticket, None)
+            if ticket.has_news:
+                return None
+            leader = self._leader
+            if leader is None or not leader.busy.locked():
+                self._leader = ticket  # whoever was meant to lead has not begun, or was torn away
+                return None
+            gate = self._followers[ticket] = threading.Lock()
+            gate.acquire()
+            return gate
 
     def _lead(self, ticket: Ticket) -> None:
-        """Drives the link until the ticket has news.
-
-        Every turn ends with nothing left to receive, so sleeping comes first.
-        """
-        while True:
-            with self._mutex:
-                link = self._link
-                if link is None or ticket.has_news:
-                    return
-                wait_ms = self._plan_sleep(link)
-            ready = self._poll.poll(wait_ms)
-            with self._mutex:
-                self._asleep = False
-                if self._link is None:
-                    return
-                fds = [fd for fd, _ in ready]
-                if self._bell in fds:
-                    os.eventfd_read(self._bell)
-                self._deliver(link.turn(link.connections(fds)))
+        """Drives the link until the ticket has news; turns end with nothing left to receive, so sleep comes first."""
+        with ticket.busy:
+            while True:
+                with self._mutex:
+                    link = self._link
+                    if link is None or self._leader is not ticket or ticket.has_news:
+                        return
+                    poll, wait_ms = self._poll, self._plan_sleep(link)
+                ready = poll.poll(wait_ms)
+                with self._mutex:
+                    self._asleep = False
+                    if self._torn or self._link is not link:
+                        return
+                    fds = [fd for fd, _ in ready]
+                    if self._bell in fds:
+                        os.eventfd_read(self._bell)
+                    self._turn(link, link.connections(fds))
 
     def _plan_sleep(self, link: Link) -> int | None:
         """Notes that the leader is about to sleep; returns for how many ms, None for until something happens."""
@@ -177,48 +237,16 @@ class Pump:
         # Rounded up: to wake too early would mean to go to sleep again for nothing.
         return max(0, -(-(wake_ns - read_clocks().elapsed_ns) // 1_000_000))
 
-    def _hand_over(self, ticket: Ticket) -> None:
-        """Ends a lead; the one who has waited longest leads next."""
-        with self._mutex:
-            if self._leader is ticket:
-                self._leader = None
-                self._asleep = False
-                for follower in self._followers:
-                    self._leader = follower
-                    self._followers.pop(follower).release()
-                    break
-                if self._closed and self._leader is None:
-                    self._close_bell()
-
-    def _withdraw(self, ticket: Ticket) -> None:
+    def _leave(self, ticket: Ticket, *, torn_away: bool) -> None:
+        """Ends a wait; if it led, the one who has waited longest leads next."""
         with self._mutex:
             self._followers.pop(ticket, None)
-            if self._tickets.pop(ticket.request, None) is not None and self._link is not None:
-                self._deliver(self._link.turn([Forget(ticket.request)]))
-        self._hand_over(ticket)
-
-    def take_rows(self, ticket: Ticket) -> list[list[Any]]:
-        """Takes what has come of a streaming call so far."""
-        with self._mutex:
-            rows, ticket.rows = ticket.rows, []
-        return rows
-
-    def drop(self, ticket: Ticket) -> None:
-        """Ends a call whose answer nobody wants any more."""
-        self._withdraw(ticket)
-
-    def close(self) -> None:
-        """Ends everything; whoever waits is told. Twice is once."""
-        with self._mutex:
-            link, self._link, self._closed = self._link, None, True
-            if link is None:
-                return
-            self._deliver(link.close())
-            if self._leader is None:
+            is_open = torn_away and self._tickets.pop(ticket.request, None) is not None
+            if is_open and self._link is not None and not self._torn:
+                self._turn(self._link, [Forget(ticket.request)])
+            if self._leader is ticket:
+                self._asleep = False
+                self._leader = next(iter(self._followers), None)
+                if self._leader is not None:
+                    self._followers.pop(self._leader).release()
                 self._close_bell()
-
-    def _close_bell(self) -> None:
-        """Only when nobody can be asleep on it: its number may be another file's from now on."""
-        bell, self._bell = self._bell, -1
-        if bell >= 0:
-            os.close(bell)

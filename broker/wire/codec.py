@@ -33,7 +33,7 @@ def _checks(cls: type[Message]) -> tuple[tuple[str, Any, Any], ...]:
             element = get_origin(args[0]) or args[0]
             checks.append((field.name, (list,), element))
         elif origin is dict:
-            checks.append((field.name, (dict,), None))
+            checks.append((field.name, (dict,), args[0]))  # its keys: they are what iterating over it gives
         else:
             checks.append((field.name, args or (hint,), None))
     return tuple(checks)
@@ -69,12 +69,15 @@ def decode(frame: bytes | memoryview) -> Message:
     if type(values) is not list or len(cast("list[Any]", values)) < 2:
         raise WireError("malformed", "a message is an array [version, kind, fields...]")
     version, kind, *found = cast("list[Any]", values)
+    # Only integers are shown: another value may be as long, or as deep, as a frame.
+    if type(version) is not int or type(kind) is not int:
+        raise WireError("malformed", "the version and the kind of a message are integers")
     if version != PROTOCOL_VERSION:
-        text = f"protocol version {version!r} is not spoken here; this side speaks {PROTOCOL_VERSION}"
+        text = f"protocol version {version} is not spoken here; this side speaks {PROTOCOL_VERSION}"
         raise WireError("version", text)
-    entry = _BY_KIND.get(kind) if type(kind) is int else None
+    entry = _BY_KIND.get(kind)
     if entry is None:
-        raise WireError("malformed", f"message kind {kind!r} does not exist")
+        raise WireError("malformed", f"message kind {kind} does not exist")
     cls, checks = entry
     if len(found) != len(checks):
         raise WireError("malformed", f"{cls.__name__} has {len(checks)} fields, the frame has {len(found)}")

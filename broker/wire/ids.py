@@ -8,6 +8,7 @@ SEQUENCE_BITS = 40
 SHARD_BITS = 12
 SEQUENCE_MAX = (1 << SEQUENCE_BITS) - 1
 SHARD_MAX = (1 << SHARD_BITS) - 1
+_TEXT_CHARS_MAX = 100
 
 
 def job_id(shard: int, sequence: int) -> int:
@@ -40,12 +41,16 @@ def parse_id(text: str) -> int:
         ValueError: the text is not an id; the message says what one looks like.
     """
     shard_text, dash, sequence_text = text.strip().rpartition("-")
-    digits = (shard_text or "0") if dash else "0"
-    if not (digits.isascii() and digits.isdigit() and sequence_text.isascii() and sequence_text.isdigit()):
-        raise ValueError(f"{text!r} is not a job id; ids look like 1042 or 3-1042")
+    digits = shard_text if dash else "0"
+    if len(text) > _TEXT_CHARS_MAX or not (_is_number(digits) and _is_number(sequence_text)):
+        raise ValueError(f"{text[:_TEXT_CHARS_MAX]!r} is not a job id; ids look like 1042 or 3-1042")
     shard, sequence = int(digits), int(sequence_text)
     if not dash and sequence > SEQUENCE_MAX:
         shard, sequence = shard_of(sequence), sequence_of(sequence)
     if shard > SHARD_MAX or not 0 < sequence <= SEQUENCE_MAX:
         raise ValueError(f"{text!r} is out of range; a shard is 0 to {SHARD_MAX}, a sequence 1 to {SEQUENCE_MAX}")
     return job_id(shard, sequence)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

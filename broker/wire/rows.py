@@ -166,16 +166,35 @@ def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) ->
     return None
 
 
-def result_fault(row: Any) -> str | None:
+def result_fault(found: Any) -> str | None:
     """Returns what is wrong with one row of a Finished, or None."""
-    if type(row) is list and tuple(map(type, cast("list[Any]", row))) == _PLAIN_RESULT:
+    row = cast("list[Any]", found)
+    plain = type(found) is list and tuple(map(type, row)) == _PLAIN_RESULT
+    if plain and 0 <= row[5] <= TIME_MS_MAX and 0 <= row[6] <= TIME_MS_MAX:
         return None
-    return shape_fault(row, RESULT_COLUMNS, _RESULT_TYPES)
+    fault = shape_fault(found, RESULT_COLUMNS, _RESULT_TYPES)
+    if fault is not None:
+        return fault
+    for name, at_ms in (("started_ms", row[5]), ("finished_ms", row[6])):
+        if at_ms is not None and not 0 <= at_ms <= TIME_MS_MAX:
+            return f"{name}={at_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
+    return None
 
 
-def task_fault(row: Any) -> str | None:
+def task_fault(found: Any) -> str | None:
     """Returns what is wrong with one announced task, or None."""
-    return shape_fault(row, TASK_COLUMNS, _TASK_TYPES)
+    fault = shape_fault(found, TASK_COLUMNS, _TASK_TYPES)
+    if fault is not None:
+        return fault
+    name, runner, queue, _, timeout_ms, priority = cast("list[Any]", found)
+    for column, text in (("name", name), ("runner", runner), ("queue", queue)):
+        if not 0 < len(text) <= NAME_CHARS_MAX:
+            return f"{column} has {len(text)} characters; it takes 1 to {NAME_CHARS_MAX}"
+    if timeout_ms is not None and not 0 <= timeout_ms <= TIME_MS_MAX:
+        return f"timeout_ms={timeout_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
+    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        return f"priority={priority} is out of range; it runs from -{PRIORITY_MAX} to {PRIORITY_MAX}"
+    return None
 
 
 def run_fault(row: Any) -> str | None:

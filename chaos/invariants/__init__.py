@@ -16,13 +16,14 @@ from .only_leased_jobs_start import OnlyLeasedJobsStart
 from .refusals_mean_absence import RefusalsMeanAbsence
 from .slots_are_given_back import SlotsAreGivenBack
 from .success_was_earned import SuccessWasEarned
+from .truncation_keeps_open_leases import TruncationKeepsOpenLeases
 
 if TYPE_CHECKING:
     from ..world import World
 
 ALL: tuple[type[Invariant], ...] = (
     AckedJobsSurvive, AttemptsNeverOverlap, DurableBeforeVisible, KeysAreUnique, LeasesSurviveRestarts, MachinesAgreeWithThemselves,
-    NeverEarly, NothingWaitsUnseen, OneFinishAnAttempt, RefusalsMeanAbsence, SlotsAreGivenBack, SuccessWasEarned,
+    NeverEarly, NothingWaitsUnseen, OneFinishAnAttempt, RefusalsMeanAbsence, SlotsAreGivenBack, SuccessWasEarned, TruncationKeepsOpenLeases,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ...broker.tasks.exceptions import MainspringError
 from ..cli.errors import CommandError
 from . import drain, echo, enqueue, fsync, huey_peer, idle, import_cost, lateness, start_latency
 from .sizes import Sizes
@@ -99,7 +100,17 @@ def run(
                 step(f"round {number + 1} of {sizes.rounds}: {MEASURES[name].title}")
                 # The name is short because a Unix socket's path is.
                 with tempfile.TemporaryDirectory(prefix=".b-", dir=folder) as own:
-                    for key, value in MEASURES[name].run(Path(own) / "m", sizes).items():
-                        samples.values.setdefault(key, []).append(value)
+                    _run_one(name, Path(own) / "m", sizes, samples)
             done()
     return samples
+
+
+def _run_one(name: str, folder: Path, sizes: Sizes, samples: Samples) -> None:
+    """Runs one measure; one that fails is left out from then on, and the others go on."""
+    try:
+        found = MEASURES[name].run(folder, sizes)
+    except (CommandError, MainspringError) as error:
+        samples.skipped[name] = str(error)
+        return
+    for key, value in found.items():
+        samples.values.setdefault(key, []).append(value)

@@ -4,9 +4,11 @@ Decides how a word becomes a job id and a fault of the URL a fault of the comman
 docs/design.md, "Finding the node"; the client does the finding.
 """
 
+import os
+import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -27,11 +29,14 @@ Url = Annotated[
 ]
 """The type of a command's `--url` option: `url: Url = None`."""
 
-COMPLETION_TIMEOUT_S = 1.0
+TIMEOUT_S: Final = 10.0
+NOBODY_TIMEOUT_S: Final = 3.0
+"""How long is waited where nobody listens: a node that starts again is back by then."""
+COMPLETION_TIMEOUT_S: Final = 1.0
 
 
 @contextmanager
-def connected(url: str | None, timeout_s: float = 10) -> Generator["Client"]:
+def connected(url: str | None, timeout_s: float = TIMEOUT_S) -> Generator["Client"]:
     """Gives a client of the node, and closes it.
 
     Raises:
@@ -39,13 +44,28 @@ def connected(url: str | None, timeout_s: float = 10) -> Generator["Client"]:
         MainspringError: there is no node to be found.
     """
     from ...broker.net.client import Client
+    from ...broker.net.discovery import find_endpoints
 
     try:
+        if not any(map(_is_open, find_endpoints(url))):
+            timeout_s = min(timeout_s, NOBODY_TIMEOUT_S)
         client = Client(url, timeout_s)
     except ValueError as fault:
         raise CommandError(str(fault)) from None
     with client:
         yield client
+
+
+def _is_open(endpoint: str) -> bool:
+    """Says whether somebody may listen; of a Unix socket the system knows at once."""
+    if not endpoint.startswith("ipc://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fsencode(endpoint.removeprefix("ipc://")))
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError | ConnectionRefusedError)
+    return True
 
 
 def job_ids(words: Sequence[str]) -> list[int]:

@@ -6,7 +6,7 @@ the id.
 
 import json as json_format
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 import typer
 
@@ -15,9 +15,6 @@ from .connection import Url, connected, job_ids
 from .formats import duration, local_time, one_line, shown_ids, state_style
 from .output import Column, Json, cell, json_text, show_json, show_list, show_one
 from .tasks import with_policy
-
-if TYPE_CHECKING:
-    from ...broker.net.client import Client
 
 ATTEMPTS_MAX: Final = 1000
 NOT_FOUND: Final = "not_found"
@@ -64,7 +61,23 @@ def command(
     return 0
 
 
-def read_job(client: "Client", id: int) -> dict[str, Any] | None:
+class Asker(Protocol):
+    """What this needs of a client."""
+
+    def status(self, jobs: int) -> dict[int, str]:
+        """Returns the state by id."""
+        ...
+
+    def query(self, name: str, **chosen: Any) -> list[dict[str, Any]]:
+        """Returns the rows of a listing."""
+        ...
+
+    def listing(self, name: str, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
+        """Returns (columns, rows, more)."""
+        ...
+
+
+def read_job(client: Asker, id: int) -> dict[str, Any] | None:
     """Reads a job and its attempts, as `--json` shows them; None if there is none."""
     rows: list[dict[str, Any]] = []
     state = NOT_FOUND

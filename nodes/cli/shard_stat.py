@@ -67,7 +67,7 @@ def _read(place: ShardPath, log_index: int | None) -> Row:
         meta = connection.execute(_META).fetchone()
         rows = {"jobs": int(meta["jobs"]), "finished": meta["finished"], "executions": meta["executions"]}
         for name in _COUNTED:
-            rows[name] = connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608  (constants)
+            rows[name] = connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608  (names from constants)
         pragmas = ("page_size", "page_count", "freelist_count", "user_version")
         file: Row = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
     except sqlite3.Error as error:

@@ -14,6 +14,7 @@ import typer
 
 from .connection import Url, connected
 from .data_folder import Data, data_folder, shard_paths
+from .errors import CommandError
 from .formats import size
 from .output import Column, Json, json_text, show_list
 
@@ -68,14 +69,24 @@ def stat(
         folder = data_folder(data)
         rows = shard_stat.offline(folder, shard_paths(folder))
     else:
-        with connected(url) as client:
-            rows = shard_stat.online(client.query("stat"))
+        rows = _asked(url)
         folder = _folder_of(url)
     log = shard_stat.log_size(folder) if folder is not None else None
     if json:
         show_list([{**row, "log": log} for row in rows], STAT_COLUMNS, as_json=True)
     else:
         show_list([_figures(row, log) for row in rows], STAT_COLUMNS, as_json=False)
+
+
+def _asked(url: str | None) -> list[dict[str, Any]]:
+    from ...broker.net.exceptions import Unreachable
+    from .shard_stat import online
+
+    with connected(url) as client:
+        try:
+            return online(client.query("stat"))
+        except Unreachable as error:
+            raise CommandError(f"{error}; --data DIR reads the files of a stopped node") from None
 
 
 def _figures(row: dict[str, Any], log: dict[str, Any] | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ status with `--wait`: 0 only if the job has succeeded.
 """
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,69 +63,48 @@ def _tasks(incomplete: str) -> list[str]:
     return names_of("tasks", "name", incomplete)
 
 
+def _option(metavar: str, help: str, parser: Callable[[str], Any] | None = None) -> Any:  # noqa: A002  (as typer names it)
+    return typer.Option(metavar=metavar, help=help, parser=parser, show_default=False)
+
+
+Task = Annotated[
+    str, typer.Argument(metavar="TASK", help="Its name; `mainspring tasks` lists them.", autocompletion=_tasks)
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ARGS", help="Values, or name=value; JSON where it parses, else text.", show_default=False),
+]
+Kwargs = Annotated[str | None, _option("JSON", "More named arguments, a JSON object.")]
+Delay = Annotated[float | None, _option("SPAN", "Run it so much later: 5, 250ms, 10m.", _seconds)]
+At = Annotated[datetime | None, _option("TIME", "Run it then: ISO 8601, local without offset.", _instant)]
+Key = Annotated[str | None, _option("TEXT", "A second submit with this key gives the first job.")]
+Queue = Annotated[str | None, _option("NAME", "Its queue, if not the task's own.")]
+Tenant = Annotated[str | None, _option("NAME", "For which tenant; default if not given.")]
+Priority = Annotated[int | None, _option("N", "-100 to 100, higher first.")]
+Retries = Annotated[int | None, _option("N", "How often a failed attempt is tried again, if not as the task says.")]
+Timeout = Annotated[float | None, _option("SPAN", "The longest an attempt may run.", _seconds)]
+Expires = Annotated[float | None, _option("SPAN", "Drop it if it has not started by then.", _seconds)]
+Wait = Annotated[
+    float | None, _option("[SPAN]", "Wait until it has ended, or so long at most, and print its result.", _wait)
+]
+
+
 @app.command(cls=SubmitCommand, context_settings={"ignore_unknown_options": True})
 def command(
     ctx: typer.Context,
-    task: Annotated[
-        str, typer.Argument(metavar="TASK", help="Its name; `mainspring tasks` lists them.", autocompletion=_tasks)
-    ],
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ARGS", help="Values, or name=value; JSON where it parses, else text.", show_default=False
-        ),
-    ] = None,
-    kwargs: Annotated[
-        str | None, typer.Option(metavar="JSON", help="More named arguments, a JSON object.", show_default=False)
-    ] = None,
-    delay: Annotated[
-        float | None,
-        typer.Option(parser=_seconds, metavar="SPAN", help="Run it so much later: 5, 250ms, 10m.", show_default=False),
-    ] = None,
-    at: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=_instant, metavar="TIME", help="Run it then: ISO 8601, local without offset.", show_default=False
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="A second submit with this key gives the first job.", show_default=False),
-    ] = None,
-    queue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its queue, if not the task's own.", show_default=False)
-    ] = None,
-    tenant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="For which tenant; default if not given.", show_default=False)
-    ] = None,
-    priority: Annotated[
-        int | None, typer.Option(metavar="N", help="-100 to 100, higher first.", show_default=False)
-    ] = None,
-    retries: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="How often a failed attempt is tried again, if not as the task says.", show_default=False
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(parser=_seconds, metavar="SPAN", help="The longest an attempt may run.", show_default=False),
-    ] = None,
-    expires: Annotated[
-        float | None,
-        typer.Option(
-            parser=_seconds, metavar="SPAN", help="Drop it if it has not started by then.", show_default=False
-        ),
-    ] = None,
-    wait: Annotated[
-        float | None,
-        typer.Option(
-            parser=_wait,
-            metavar="[SPAN]",
-            help="Wait until it has ended, or so long at most, and print its result.",
-            show_default=False,
-        ),
-    ] = None,
+    task: Task,
+    words: Words = None,
+    kwargs: Kwargs = None,
+    delay: Delay = None,
+    at: At = None,
+    key: Key = None,
+    queue: Queue = None,
+    tenant: Tenant = None,
+    priority: Priority = None,
+    retries: Retries = None,
+    timeout: Timeout = None,
+    expires: Expires = None,
+    wait: Wait = None,
     url: Url = None,
     json: Json = False,
 ) -> int:
@@ -137,13 +117,13 @@ def command(
 
     Example: mainspring submit shop.mail.send_email a@b.c retries=3 --delay 10m --key welcome-17
     """
-    from ...broker.tasks.exceptions import InvalidOption
+    from ...broker.tasks.exceptions import InvalidOption, MainspringError
     from ...broker.tasks.job import job
 
     try:
         args, named = job_arguments(_checked(ctx, task, words or []), kwargs)
         wanted = job(task, *args, **named)
-    except (ValueError, InvalidOption) as fault:
+    except (ValueError, MainspringError) as fault:
         raise typer.BadParameter(str(fault)) from None
     options: dict[str, Any] = {
         "delay": delay, "at": at, "key": key, "queue": queue, "tenant": tenant, "priority": priority,

@@ -27,7 +27,7 @@ WAITS: Final = 100
 WAIT_S: Final = 1.0
 ECHOES: Final = 150
 ECHO_EVERY_S: Final = 0.05
-ECHO_PATIENCE_S: Final = 5.0
+ECHO_PATIENCE_S: Final = 2.0
 FAILURES: Final = 2
 
 

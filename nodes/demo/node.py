@@ -6,10 +6,10 @@ must not know what is submitted. Run as `python -m mainspring.nodes.demo.node PA
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,8 @@ LOG_NAME: Final = "node.log"
 READY_WAIT_S: Final = 15.0
 STOP_WAIT_S: Final = 10.0
 KILL_WAIT_S: Final = 5.0
+INTERRUPTED_WAIT_S: Final = 0.2
+"""Whoever presses Ctrl-C does not wait for jobs of a demonstration."""
 LOG_LINES_SHOWN: Final = 5
 _LOG_BYTES_READ: Final = 16 * 1024
 
@@ -51,7 +53,7 @@ class DemoNode:
         self._log_start = os.fstat(log_fd).st_size
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(os.getpid()), str(data_dir)],
+                [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(data_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log_fd,
@@ -97,16 +99,18 @@ class DemoNode:
         self._process.wait()
         self.check()
 
-    def stop(self) -> int:
-        """Stops the node in good order, or by force if it does not; returns its exit status. Twice is once."""
+    def stop(self, drain_s: float = STOP_WAIT_S) -> int:
+        """Stops the node and returns its exit status. Twice is once.
+
+        Args:
+            drain_s: how long running jobs may take to finish; after that they are killed.
+        """
         try:
-            for number, wait_s in ((signal.SIGTERM, STOP_WAIT_S), (signal.SIGTERM, KILL_WAIT_S)):
+            for wait_s in (drain_s, KILL_WAIT_S):
                 if self._process.poll() is None:
-                    self._process.send_signal(number)
-                    try:
+                    self._process.terminate()
+                    with suppress(subprocess.TimeoutExpired):
                         self._process.wait(wait_s)
-                    except subprocess.TimeoutExpired:
-                        continue
         finally:
             if self._process.poll() is None:
                 self._process.kill()  # what it has started dies with it

@@ -18,7 +18,7 @@ from ...broker.tasks.exceptions import MainspringError
 from ..storage.shard.shard_file import shard_file_name
 from . import load
 from .live import View, view_on
-from .node import DemoNode, NodeFailed
+from .node import INTERRUPTED_WAIT_S, DemoNode, NodeFailed
 from .picture import Recorder
 from .report import print_next_steps, print_summary, shown_path
 from .summary import Summary, summarize
@@ -81,7 +81,7 @@ def running_node(data_dir: Path) -> Generator[DemoNode]:
     try:
         yield node
     finally:
-        node.stop()
+        node.stop(INTERRUPTED_WAIT_S)
 
 
 def _driven(node: DemoNode, url: str, tree: Tree, console: Console, recorder: Recorder | None) -> tuple[str, Summary]:

@@ -89,7 +89,7 @@ def numbered(model: Model) -> list[tuple[int, Entry]]:
 
 
 @given(commands(), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 5), st.data())
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_file_and_memory_agree_whatever_the_batches(
     files: Callable[[], Path], chosen: list[Command], sizes: list[int], again: int, data: st.DataObject
 ) -> None:

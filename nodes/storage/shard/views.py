@@ -36,7 +36,7 @@ _NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
 _LAST = "FROM executions e WHERE e.job_id = j.id ORDER BY e.attempt DESC LIMIT 1"
 
 _LIVE_STATE = f"""CASE WHEN EXISTS (SELECT 1 FROM leases WHERE leases.id = j.id) THEN 'running'
-        WHEN j.state IN ({SCHEDULED}, {RETRYING}) AND j.due_ms <= {_NOW_MS} THEN '{STATES[READY]}'
+        WHEN j.state IN ({SCHEDULED}, {RETRYING}) AND coalesce(j.due_ms, 0) <= {_NOW_MS} THEN '{STATES[READY]}'
         ELSE {_named("j.state", {number: STATES[number] for number in (SCHEDULED, READY, RETRYING)})} END"""
 
 _DONE_STATE = _named("j.state", {number: STATES[number] for number in sorted(TERMINAL)})

@@ -1,8 +1,10 @@
 """The client when nobody answers, answers are lost, the coordinator starts again, threads meet, processes fork."""
 
 import os
+import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -111,6 +113,53 @@ def test_threads_wait_for_each_others_jobs(served: Served, client: Client) -> No
     for thread in waiting:
         thread.join(20)
     assert all(job.has_ended for job in jobs)
+
+
+def test_a_caller_that_a_signal_tears_away_leaves_the_others(served: Served, client: Client) -> None:
+    """Who leads when a signal's exception comes hands over, and its own call is forgotten."""
+    mine, other = client.submit_many([ECHO] * 2)
+
+    def tear(number: int, frame: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, tear)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(InterruptedError):
+            mine.result()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    waiting = threading.Thread(target=lambda: other.wait(timeout=20))
+    waiting.start()
+    assert client.cancel([mine, other]) == {mine.id: "cancelled", other.id: "cancelled"}
+    waiting.join(10)
+    assert other.has_ended
+    assert mine.wait(timeout=5) == "cancelled"
+
+
+def test_a_connection_torn_apart_is_replaced(served: Served, client: Client) -> None:
+    """An exception in the middle of a turn leaves a state that nobody trusts: open calls are told, later ones work."""
+    job = client.submit(ECHO)
+    errors: list[IndefiniteError] = []
+
+    def wait() -> None:
+        try:
+            job.wait(timeout=20)
+        except IndefiniteError as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    client.query("stat")
+    broken: Any = mainspring.Job("echo", object())  # pyright: ignore[reportArgumentType]  (what breaks in the middle)
+    with pytest.raises(TypeError):
+        client.submit(broken, queue="default", priority=0)
+    assert client.status(job) == {job.id: "ready"}
+    client.cancel(job)
+    waiting.join(10)
+    assert job.has_ended or [error.code for error in errors] == ["torn"]
+    assert job.wait(timeout=5) == "cancelled"
 
 
 def test_close_wakes_who_waits(client: Client) -> None:

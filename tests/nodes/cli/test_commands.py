@@ -7,6 +7,7 @@ import pytest
 from mainspring.actors.jobs.retry import RetryPolicy
 from mainspring.broker.net.discovery import URL_VARIABLE
 from mainspring.nodes.cli import app, executors, job, queues, tasks
+from mainspring.nodes.cli.output import json_text
 
 NOBODY = "ipc:///nowhere/coordinator.sock"
 
@@ -35,6 +36,8 @@ def cli(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["submit", "t", "--queue", "a b"], "invalid value: queue 'a b' is no valid name"),
         (["submit", "t", "a=1", "a=2"], "invalid value: the argument a is given twice"),
         (["submit", "t", "--kwargs", "[1]"], "invalid value: --kwargs is no JSON object"),
+        (["submit", "t", "1e999"], "invalid value: argument 1"),
+        (["submit", "t", '"\\ud800"'], "invalid value: argument 1 holds half a surrogate pair"),
         (["jobs", "--state", "lost"], "invalid value for '--state': 'lost' is no state; there are scheduled, ready"),
         (["jobs", "--limit", "0"], "invalid value for '--limit'"),
         (["jobs", "--before", "x"], "invalid value: 'x' is not a job id; ids look like 1042 or 3-1042"),
@@ -87,6 +90,12 @@ def test_watching_needs_a_terminal(capsys: pytest.CaptureFixture[str], monkeypat
     assert "add --json for a line a change" in err
 
 
+def test_json_that_cannot_be_written_is_escaped() -> None:
+    """Half a surrogate pair in a result must not end the command with a traceback."""
+    assert json_text({"é": "\ud800"}) == '{"\\u00e9": "\\ud800"}'
+    assert json_text({"é": 1}) == '{"é": 1}'
+
+
 def an_executor(**fields: Any) -> dict[str, Any]:
     """What one shard says of an executor."""
     return {
@@ -136,9 +145,9 @@ class StoredJob:
         self.states = states
         self.columns = columns
 
-    def status(self, id: int) -> dict[int, str]:
+    def status(self, jobs: int) -> dict[int, str]:
         """Tells the next state."""
-        return {id: self.states.pop(0)}
+        return {jobs: self.states.pop(0)}
 
     def query(self, name: str, **chosen: Any) -> list[dict[str, Any]]:
         """Lists the job once its entry is applied: when only one state is left."""
@@ -153,20 +162,20 @@ class StoredJob:
 
 def test_a_job_that_is_not_listed_yet_is_waited_for() -> None:
     """Listings lag a moment behind what was acknowledged; nobody may read NOT FOUND meanwhile."""
-    found = job.read_job(StoredJob(["ready", "running", "dead"], payload='[[1],{"a":2}]', result=None), 5)  # type: ignore[arg-type]  # a stand-in
+    found = job.read_job(StoredJob(["ready", "running", "dead"], payload='[[1],{"a":2}]', result=None), 5)
     assert found is not None
     assert (found["id"], found["job"], found["args"], found["kwargs"]) == (5, "5", [1], {"a": 2})
     assert found["error"] == "x"
     (execution,) = found["executions"]
     assert (execution["duration_ms"], execution["lateness_ms"]) == (50, 250)
     assert execution["started_at"] == "1970-01-01T00:00:01.250Z"
-    assert job.read_job(StoredJob(["not_found"]), 5) is None  # type: ignore[arg-type]  # a stand-in
+    assert job.read_job(StoredJob(["not_found"]), 5) is None
 
 
 @pytest.mark.parametrize("payload", ["", "no json", "[1,2]", '{"a":1}', "[[1],{},3]", None])
 def test_a_foreign_payload_is_shown_as_it_is(payload: str | None) -> None:
     """A job of another program may hold any text."""
-    found = job.read_job(StoredJob(["dead"], payload=payload, result="no json"), 5)  # type: ignore[arg-type]  # a stand-in
+    found = job.read_job(StoredJob(["dead"], payload=payload, result="no json"), 5)
     assert found is not None
     assert (found["payload"], found["result"]) == (payload, "no json")
     assert "args" not in found

@@ -123,32 +123,33 @@ def test_power_loss(tmp_path: Path, loss: Loss, pinned: bool) -> None:
 def test_checkpoint_of_somebody_who_does_not_sync(tmp_path: Path) -> None:
     """What another program's checkpoint left unsynced in the database file is synced before it is promised."""
     with on_a_disk(tmp_path / "disk") as (store, disk, vfs):
-        log = [FIRST, *history(30)]
-        assert store.apply(log[:20])
+        log = [FIRST, *history(400)]
+        assert store.apply(log[:400])
         other = apsw.Connection(str(store.path), vfs=vfs.name)
         other.pragma("synchronous", "OFF")
         done = other.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
         assert done[0] == done[1] > 0
         other.close()
         assert store.apply(log)
-        assert store.make_durable() == 31
+        assert store.make_durable() == 401
         disk.power_loss(tmp_path / "left", Loss.EVERYTHING, random.Random(1))
     after = ShardFile(tmp_path / "left" / "shard.db")
-    assert after.applied == 31
+    assert after.applied == 401
     after.close()
     assert row_faults(tmp_path / "left" / "shard.db") == []
 
 
 def test_checkpoint_without_room(tmp_path: Path) -> None:
     """Entries that fit the WAL are applied, even if there is no room to copy them into the database file."""
-    with on_a_disk(tmp_path / "disk", checkpoint_pages=60) as (store, disk, _):
-        log = [FIRST, *history(300)]
-        assert store.apply(log[:100])
+    with on_a_disk(tmp_path / "disk") as (store, disk, _):
+        log = [FIRST, *history(200)]
+        for pair in log[:100]:
+            assert store.apply([pair])
         assert store.checkpoint().complete
         disk.capacity_bytes = 1
-        for at in range(100, 130):
-            assert store.apply(log[at : at + 1])
+        assert store.apply(log[:140])
         assert not store.checkpoint().complete
+        assert store.apply(log[:150])
         disk.capacity_bytes = None
         assert store.apply(log)
         assert store.checkpoint().complete

@@ -1,0 +1,310 @@
+"""Planted bugs: each replaces one behaviour of the machines for a while, and the simulator must notice.
+
+Decides what is broken and how; a mutant that survives its seeds shows a hole in the invariants or in the weather. They are put in at run time, so nothing
+of them is in the machines. Rule: every promise has a mutant that breaks it (docs/promises.md).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from ..actors import turn
+from ..actors.coordinator import (
+    cancelling,
+    dispatching,
+    executors,
+    finishing,
+    image,
+    placing,
+    recovery,
+    session,
+    submitting,
+    takeover,
+    timers,
+)
+from ..actors.effects import Send
+from ..actors.executor import conversation
+from ..actors.jobs.lifecycle import RUNNING
+from ..actors.limits import LEAD_MS
+from ..actors.machine import Now
+from ..actors.turn import Member
+from ..broker.wire.messages import Run
+from . import coordinator_node
+from .simulate import Report, run
+
+Make = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Given the true function, returns the broken one."""
+
+
+class Mutant(NamedTuple):
+    """One planted bug: (owner, name of a function, how to break it) for all that it replaces."""
+
+    text: str
+    changes: tuple[tuple[Any, str, Make], ...]
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """Breaks what a mutant breaks, for a while."""
+    with ExitStack() as stack:
+        for owner, function, make in MUTANTS[name].changes:
+            stack.enter_context(_replaced(owner, function, make))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, make: Make) -> Iterator[None]:
+    before = vars(owner)[name]
+    is_static = isinstance(before, staticmethod)
+    broken = make(before.__func__ if is_static else before)
+    setattr(owner, name, staticmethod(broken) if is_static else broken)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def killed_by(name: str, seeds: Sequence[int]) -> Report | None:
+    """Returns the first failing run of a mutant, None if it survives these seeds."""
+    with planted(name):
+        for seed in seeds:
+            report = run(seed)
+            if report.violation is not None:
+                return report
+    return None
+
+
+def _nothing(_true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_values: None
+
+
+def _ack_before_commit(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda member, _committed, released: true(member, 1 << 62, released)
+
+
+def _any_fence(true: Callable[..., Any]) -> Callable[..., Any]:
+    def take(state: Any, peer: bytes, message: Any) -> None:
+        for row in message.results:
+            job = state.image.leases.get(row[0])
+            if job is not None:
+                row[1:4] = [job.attempts, job.epoch, job.index]
+        true(state, peer, message)
+
+    return take
+
+
+def _finish_again(true: Callable[..., Any]) -> Callable[..., Any]:
+    def take(state: Any, peer: bytes, message: Any) -> None:
+        for row in message.results:
+            job = state.image.jobs.get(row[0])
+            if job is not None and job.terminal and job.attempts == row[1]:
+                job.state, job.incarnation = RUNNING, 0
+                state.image.leases[job.id] = job
+        true(state, peer, message)
+
+    return take
+
+
+def _rowed_only(_true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda restored, _entries: sorted(restored.leases)
+
+
+def _all_applied(_true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda durable, _floor: durable + 1
+
+
+def _answers_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
+    def answered(state: Any, peer: bytes, message: Any) -> bool:
+        known = state.image.sessions.get(message.session)
+        if known is not None:
+            known.answers.pop(message.sequence, None)
+            known.floor = min(known.floor, message.sequence)
+        return true(state, peer, message)
+
+    return answered
+
+
+def _requeue_when_gone(true: Callable[..., Any]) -> Callable[..., Any]:
+    def gone(state: Any, peer: bytes) -> None:
+        link = state.links.by_peer.get(peer)
+        if link is not None:
+            left = [job for job in state.image.leases.values() if job.incarnation == link.incarnation]
+            finishing.lose(state, left, 6, "the connection is gone")
+        true(state, peer)
+
+    return gone
+
+
+def _due_within_lead(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda heaps, now: true(heaps, Now(now.elapsed_ns + LEAD_MS * 1_000_000, now.wall_ms + LEAD_MS))
+
+
+def _round_down(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, job, delay_ms, now: true(self, job, delay_ms, Now(now.elapsed_ms * 1_000_000, now.wall_ms))
+
+
+def _no_keys(_true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _state, _message: []
+
+
+def _keys_in_part(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda state, message: [key for key in true(state, message) if key not in state.image.fresh_keys]
+
+
+def _kept_image(true: Callable[..., Any]) -> Callable[..., Any]:
+    kept: dict[int, Any] = {}
+
+    def take_over(shard: int, log: Any, *rest: Any) -> Member[Any]:
+        member = true(shard, log, *rest)
+        old = kept.setdefault(id(log), member.machine)
+        if old is not member.machine:
+            old.state.image.index, old.state.epoch = member.machine.state.image.index, member.machine.state.epoch
+            member.machine = old
+        return member
+
+    return take_over
+
+
+def _pages_only(true: Callable[..., Any]) -> Callable[..., Any]:
+    def due_read(state: Any, read: Any, rows: list[list[int]]) -> None:
+        true(state, read, rows if read.after_ms < 0 else [])
+
+    return due_read
+
+
+def _run_cancelled_too(true: Callable[..., Any]) -> Callable[..., Any]:
+    def release(state: Any) -> None:
+        for clock in timers.CLOCKS:
+            for key, id in state.timers.ahead[clock]:
+                job = state.image.jobs.get(id)
+                link = state.links.by_incarnation.get(job.incarnation) if job is not None and job.terminal else None
+                if link is not None and key <= timers.clock_ms(clock, state.now):
+                    lane = state.image.lanes[job.lane]
+                    link.run_sequence += 1
+                    row = [
+                        job.id,
+                        job.attempts,
+                        lane.task,
+                        job.payload,
+                        None,
+                        job.scheduled_ms,
+                        lane.queue,
+                        lane.tenant,
+                        None,
+                    ]
+                    run = Run(state.shard, link.number, link.run_sequence, job.epoch, job.index, [row])
+                    state.out.sends.append(Send(link.peer, run, job.index))
+        true(state)
+
+    return release
+
+
+def _hello_twice(true: Callable[..., Any]) -> Callable[..., Any]:
+    def hello(state: Any, peer: bytes, message: Any) -> None:
+        old = state.links.by_incarnation.get(message.incarnation)
+        if old is not None and old.number == message.link:
+            old.number -= 1
+        true(state, peer, message)
+
+    return hello
+
+
+def _miscounted(true: Callable[..., Any]) -> Callable[..., Any]:
+    def take(self: Any, sequence: int, acked_below: int, taken: Any, *rest: Any) -> None:
+        true(self, sequence, acked_below, taken._replace(count=taken.count - len(taken.existing)), *rest)
+
+    return take
+
+
+def _held_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
+    def hello(state: Any, link: Any) -> None:
+        held, state.held = state.held, {}
+        true(state, link)
+        state.held = held
+
+    return hello
+
+
+def _cancel_loses(true: Callable[..., Any]) -> Callable[..., Any]:
+    def cancel(state: Any, ids: list[int]) -> None:
+        before = len(state.ops)
+        true(state, ids)
+        del state.ops[before:]
+
+    return cancel
+
+
+def _leases_stay(true: Callable[..., Any]) -> Callable[..., Any]:
+    def apply_finish(self: Any, op: list[Any], index: int) -> None:
+        before = dict(self.leases)
+        true(self, op, index)
+        if len(op[2]) > 1:
+            self.leases[op[2][0][0]] = before[op[2][0][0]]
+
+    return apply_finish
+
+
+MUTANTS: dict[str, Mutant] = {
+    "ack_before_commit": Mutant(
+        "sends leave before what they rest on is durable", ((turn, "_release", _ack_before_commit),)
+    ),
+    "any_fence_is_accepted": Mutant(
+        "a finish is taken under whatever lease is open", ((finishing, "take", _any_fence),)
+    ),
+    "finish_is_accepted_twice": Mutant(
+        "a repeated finish ends the job once more", ((finishing, "take", _finish_again),)
+    ),
+    "young_leases_are_lost": Mutant(
+        "a start finds only the leases that have a row", ((takeover, "open_leases", _rowed_only),)
+    ),
+    "truncation_passes_leases": Mutant(
+        "the log goes as far as rows are durable", ((coordinator_node, "keep_from", _all_applied),)
+    ),
+    "answers_are_forgotten": Mutant(
+        "a submit that comes again is taken again", ((submitting, "_answered", _answers_forgotten),)
+    ),
+    "restored_answers_miscount": Mutant(
+        "answers leave out duplicates by key", ((session.Session, "take", _miscounted),)
+    ),
+    "requeue_at_a_dropped_connection": Mutant(
+        "a peer that is gone has its jobs taken away", ((executors, "gone", _requeue_when_gone),)
+    ),
+    "ahead_is_sent_at_once": Mutant("jobs run the lead too early", ((timers.Timers, "due", _due_within_lead),)),
+    "delays_round_down": Mutant(
+        "a delay may end a part of a millisecond early", ((timers.Timers, "add_delay", _round_down),)
+    ),
+    "lanes_are_never_refilled": Mutant("what a lane has on disk stays there", ((placing, "refill", _nothing),)),
+    "keys_are_not_looked_up": Mutant(
+        "keys that only the store knows are taken again", ((submitting, "_unknown_keys", _no_keys),)
+    ),
+    "keys_are_looked_up_in_part": Mutant(
+        "keys known to memory are not asked for", ((submitting, "_unknown_keys", _keys_in_part),)
+    ),
+    "slots_leak": Mutant("a finish frees no slot", ((finishing, "_free", _nothing),)),
+    "image_outlives_its_log": Mutant(
+        "a new leader keeps its old memory", ((coordinator_node, "take_over", _kept_image),)
+    ),
+    "timers_are_lost_at_the_horizon": Mutant(
+        "jobs that come within the horizon get no timer", ((placing, "due_read", _pages_only),)
+    ),
+    "leases_never_lapse": Mutant("a silent executor keeps its jobs for ever", ((executors, "lapse", _nothing),)),
+    "cancelled_ahead_is_sent": Mutant(
+        "a job cancelled after it was leased ahead runs", ((dispatching, "release_ahead", _run_cancelled_too),)
+    ),
+    "executors_do_not_fence": Mutant(
+        "an executor runs on when its lease is over", ((conversation, "fence", _nothing),)
+    ),
+    "hello_counts_twice": Mutant(
+        "a hello that comes twice opens the link again", ((executors, "hello", _hello_twice),)
+    ),
+    "hello_forgets_what_runs": Mutant(
+        "a hello does not name what it holds", ((conversation, "_hello", _held_forgotten),)
+    ),
+    "cancels_are_not_logged": Mutant("a cancel changes memory alone", ((cancelling, "cancel", _cancel_loses),)),
+    "leases_outlive_their_finish": Mutant(
+        "a finished job stays leased", ((image.Image, "apply_finish", _leases_stay),)
+    ),
+}
+"""Name -> planted bug."""
+
+assert recovery.open_leases is takeover.open_leases, "mutants replace names where they are looked up"
