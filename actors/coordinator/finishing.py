@@ -102,7 +102,8 @@ def row_for(
         job.attempts,
         outcome,
         next_state,
-        job.scheduled_ms,
+        # When this attempt was due: a retry is as late as it is behind its own time.
+        job.scheduled_ms if job.due_ms is None else job.due_ms,
         started_ms,
         finished_ms,
         result,

@@ -53,7 +53,7 @@ def listed(state: ShardState, read: ReadListing, rows: list[Any]) -> None:
     if read.name in ("jobs", "job"):
         _lay_over(state, columns, found)
     elif read.name == "queues":
-        columns, found = [*columns, "running"], _with_running(state, columns, found)
+        _count_running(state, columns, found)
     elif read.name == "stat":
         found = [*found, *_memory_figures(state, found)]
     state.send(peer, Listing(state.shard, request, columns, found, more))
@@ -68,13 +68,15 @@ def _lay_over(state: ShardState, columns: list[str], rows: list[list[Any]]) -> N
             row[state_at] = STATES[job.state]
 
 
-def _with_running(state: ShardState, columns: list[str], rows: list[list[Any]]) -> list[list[Any]]:
-    running: dict[str, int] = {}
+def _count_running(state: ShardState, columns: list[str], rows: list[list[Any]]) -> None:
+    """Puts in how many jobs run now: the store knows only the leases that are old enough to have a row."""
+    running: dict[tuple[str, str], int] = {}
     for job in state.image.leases.values():
-        queue = state.image.lanes[job.lane].queue
-        running[queue] = running.get(queue, 0) + 1
-    at = columns.index("queue")
-    return [[*row, running.get(row[at], 0)] for row in rows]
+        lane = state.image.lanes[job.lane]
+        running[lane.tenant, lane.queue] = running.get((lane.tenant, lane.queue), 0) + 1
+    tenant_at, queue_at, running_at = columns.index("tenant"), columns.index("queue"), columns.index("running")
+    for row in rows:
+        row[running_at] = running.get((row[tenant_at], row[queue_at]), 0)
 
 
 def _memory_figures(state: ShardState, rows: list[list[Any]]) -> list[list[Any]]:

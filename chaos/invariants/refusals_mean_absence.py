@@ -3,15 +3,9 @@
 Why: promise P7 and the oracle's rule: only a definite refusal lets a client conclude that nothing has happened.
 """
 
-from dataclasses import fields
-
 from ...actors.entries import SUBMIT
-from ...broker.wire.messages import Refused
 from ..history import Asked, Decided, tag_of
 from .base import Invariant
-
-_NAMES_SESSION = "session" in {field.name for field in fields(Refused)}
-"""Without it a late refusal is taken for one of the client's next session, and says nothing for sure."""
 
 
 class RefusalsMeanAbsence(Invariant):
@@ -35,7 +29,7 @@ class RefusalsMeanAbsence(Invariant):
     def answered(self, jobs: list[Asked]) -> None:
         """Notes refusals."""
         for job in jobs:
-            if job.refused is not None and _NAMES_SESSION:
+            if job.refused is not None:
                 self.refused[job.tag] = job.refused
                 if job.tag in self.taken:
                     self.fail(f"{job.tag} is refused as {job.refused} after it was taken")

@@ -48,6 +48,8 @@ def fail(text: str, status: int = FAILED) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    if f"_{NAME.upper()}_COMPLETE" in os.environ:  # a shell asks what could come next
+        return _call(assembled(), words, NAME)
     first = words[0] if words else "--help"
     if first in ("--help", "-h", "help"):
         sys.stdout.write(_help())
@@ -55,7 +57,7 @@ def _run(words: Sequence[str]) -> int:
     if first in ("--version", "-V"):
         sys.stdout.write(f"{NAME} {__version__}\n")
         return DONE
-    if first in ("--install-completion", "--show-completion") or f"_{NAME.upper()}_COMPLETE" in os.environ:
+    if first in ("--install-completion", "--show-completion"):
         return _call(assembled(), words, NAME)
     if find(first) is None:
         near = get_close_matches(first, names(), n=1)

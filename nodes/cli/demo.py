@@ -40,6 +40,8 @@ def command(
     from ..demo.run import Options, run_demo
     from ..demo.tree import TreeError, standard_library
 
+    if svg is not None and not svg.parent.is_dir():
+        raise typer.BadParameter(f"--svg {svg} lies in no folder; make {svg.parent} first")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us ends the node in good order, too
     options = Options(tree or standard_library(), data_dir, keep=keep, svg=svg)
     try:

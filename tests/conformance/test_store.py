@@ -203,6 +203,24 @@ def test_id_given_twice(make: Make) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "three batches"])
+def test_answers_are_kept_until_acknowledged(make: Make, together: bool) -> None:
+    """An answer goes when a later submit says that everything below a higher sequence has arrived, and not before."""
+    store = make()
+    log = [(1, a_lane())]
+    for sequence, acked_below in ((1, 0), (2, 1), (3, 2)):
+        log.append((sequence + 1, Entry(1, 1000, [[SUBMIT, 1, sequence, acked_below, sequence, [], []]])))
+        if sequence == 2:
+            kept = make()
+            assert kept.apply(log)
+            assert [row[1] for row in kept.restore().sessions] == [1, 2]
+            kept.close()
+    for part in [log] if together else [[pair] for pair in log]:
+        assert store.apply(part)
+    assert [row[1] for row in store.restore().sessions] == [2, 3]
+    store.close()
+
+
 def test_stamp_that_goes_back(make: Make) -> None:
     """Stamps of entries never go back: retention and replay rest on that."""
     store = make()

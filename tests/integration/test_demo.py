@@ -139,3 +139,13 @@ def test_a_tree_that_is_not_there_is_refused(folder: Path, started: list["subpro
     assert (started[-1].returncode, text) == (1, "")
     assert errors == "mainspring: there is no folder nowhere; give one with --tree\n"
     assert not (folder / "mainspring-data").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_refused_at_once(
+    folder: Path, started: list["subprocess.Popen[str]"]
+) -> None:
+    """A folder that is not there must be told before the run, not after it."""
+    started.append(demo(folder, "--svg", "nowhere/demo.svg"))
+    text, errors = started[-1].communicate(timeout=PATIENCE_S)
+    assert (started[-1].returncode, text) == (2, "")
+    assert "make nowhere first" in errors

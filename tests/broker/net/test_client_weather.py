@@ -14,6 +14,7 @@ from shard_in_memory import succeed
 import mainspring
 from mainspring.broker.net.client import Client
 from mainspring.broker.net.exceptions import (
+    IndefiniteError,
     ClientClosed,
     RequestTimeout,
     Unreachable,
