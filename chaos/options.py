@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..actors.draws import Draws
-from .network import MS, Weather
+from .network import CALM, MS, Weather
 
 SECOND = 1_000 * MS
 
 WEATHERS = {
-    "calm": Weather(),
+    "calm": CALM,
     "slow": Weather(delay_min_ns=20 * MS, delay_span_ns=60 * MS),
     "lossy": Weather(loss=1_600, duplicate=300),
     "wild": Weather(loss=800, duplicate=1_200, spike=1_200, spike_ns=1_500 * MS, in_order=False),
@@ -35,7 +35,7 @@ class Options:
     clients: int = 1
     executors: int = 1
     weather_name: str = "calm"
-    weather: Weather = Weather()
+    weather: Weather = CALM
     faults: tuple[str, ...] = ()
     fault_every_ms: int = 1_500
     faulty_ms: int = 20_000
@@ -55,6 +55,7 @@ class Options:
     process_slots: int = 2
     asyncio_slots: int = 5
     heads_max: int = 8
+    unapplied_max: int = 4096
     horizon_ms: int = 4_000
     finished_jobs_max: int = 100_000
     backlog_jobs_max: int = 10_000_000
@@ -107,6 +108,7 @@ def drawn(seed: int) -> Options:
         process_slots=pick(1, 2, 4),
         asyncio_slots=pick(1, 5, 20),
         heads_max=pick(4, 8, 32),
+        unapplied_max=pick(4096, 4096, 12),
         horizon_ms=pick(2_000, 4_000, 30_000),
         finished_jobs_max=pick(30, 100_000),
         backlog_jobs_max=pick(60, 10_000_000, 10_000_000),

@@ -88,6 +88,8 @@ def limits_of(options: Options) -> dict[str, int]:
         "HEADS_MAX": heads, "REFILL_JOBS": max(2, heads // 2), "REFILL_BELOW": max(1, heads // 4), "HORIZON_MS": horizon_ms,
         "HORIZON_STEP_MS": horizon_ms // 8, "DUE_READ_JOBS": 7, "FIRE_JOBS_MAX": 12, "PRUNE_JOBS": 10, "EXPIRE_JOBS": 5,
         "LEAD_MS": options.lead_ms,
+        "UNAPPLIED_MAX": options.unapplied_max,
+        "STUCK_MS": 900,
     }  # fmt: skip
 
 
@@ -117,7 +119,7 @@ def _live(world: World) -> None:
     world.faults.heal()
     world.healed = True
     until_ns = world.now_ns + REST_WITHIN_S * SECOND
-    while not (waiting := not_at_rest(world)) == "":
+    while waiting := not_at_rest(world):
         if world.now_ns >= until_ns:
             world.fail("comes_to_rest", f"{REST_WITHIN_S} s after everything was mended: {waiting}", *world.all_nodes())
         world.run(world.now_ns + _LOOK_EVERY_NS)

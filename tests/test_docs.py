@@ -88,6 +88,25 @@ def missing_files(page: Path) -> Iterator[Fault]:
             yield Fault(name(page), line_of(text, found.start()), f"names {found[1]}, which is not there")
 
 
+def test_mutants_and_tests_that_the_ledger_names_exist() -> None:
+    """A planted bug or a test function that docs/promises.md names is in the tree."""
+    expect_none(missing_names())
+
+
+def missing_names() -> Iterator[Fault]:
+    """Yields the names of mutants and tests that nothing in the tree has."""
+    text = (ROOT / "docs/promises.md").read_text("utf-8")
+    mutants = (ROOT / "chaos/mutants.py").read_text("utf-8")
+    tests = "".join(source.text for source in python_sources() if source.path.startswith("tests/"))
+    for row in re.findall(r"^\| mutants \|.*$", text, re.MULTILINE):
+        for found in re.findall(r"`(\w+)`", row):
+            if f'"{found}": Mutant(' not in mutants:
+                yield Fault("docs/promises.md", 1, f"names the mutant {found}, which is not there")
+    for found in re.findall(r"`(test_\w+)`", text):
+        if f"def {found}(" not in tests:
+            yield Fault("docs/promises.md", 1, f"names {found}(), which is not there")
+
+
 def test_headings_that_the_code_cites_exist() -> None:
     """Where a module says which rule it follows, the page has that heading."""
     expect_none(missing_headings())

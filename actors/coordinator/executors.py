@@ -15,7 +15,7 @@ from ..effects import Peer, Send
 from ..entries import EXECUTORS, TASKS
 from ..jobs.job import Job
 from ..jobs.lifecycle import OUTCOME_LOST, OUTCOME_RETURNED
-from ..jobs.retry import RetryPolicy
+from ..jobs.retry import policy_fault
 from ..limits import LEASE_SLACK, TASKS_MAX
 from . import finishing
 from .link import Link
@@ -62,20 +62,12 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
     if len(message.tasks) > TASKS_MAX:
         return f"an executor announces at most {TASKS_MAX} tasks"
     for row in message.tasks:
-        fault = task_fault(row) or _policy_fault(row[3])
+        fault = task_fault(row) or policy_fault(row[3])
         if fault is not None:
             return f"an announced task is malformed: {fault}"
     for row in message.held:
         if len(row) != len(HELD_COLUMNS) or not all(type(value) is int for value in row):
             return f"held rows are integers: {', '.join(HELD_COLUMNS)}"
-    return None
-
-
-def _policy_fault(row: list[Any]) -> str | None:
-    try:
-        RetryPolicy.from_row(row)
-    except (ValueError, TypeError) as error:
-        return str(error)
     return None
 
 

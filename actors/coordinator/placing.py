@@ -167,8 +167,7 @@ def refill(state: ShardState) -> None:
     """Asks for more of the lanes that run low in memory and have more on disk."""
     for id in sorted(state.refill):
         lane = state.image.lanes[id]
-        # What a read as of some entry did not find, another one as of that entry would not, either.
-        if lane.wants_read(state.applied) and state.applied > state.read_out.get(id, -1):
+        if lane.wants_read(state.applied):
             lane.read_after = lane.cursor
             state.out.reads.append(ReadReady(id, lane.cursor, REFILL_JOBS))
 
@@ -179,8 +178,6 @@ def ready_read(state: ShardState, read: ReadReady, rows: list[list[Any]], applie
     full = len(rows) == read.limit
     if not lane.refilled(rows[-1][0] if rows else None, full, applied):
         return
-    if not full:
-        state.read_out[lane.id] = applied
     if lane.cursor >= 1 << 62:
         state.refill.discard(lane.id)
     for row in rows:

@@ -45,7 +45,6 @@ class ShardState:
         self.started_ns = now.elapsed_ns
         self.ready_lanes: set[int] = set()
         self.refill: set[int] = set()  # lanes with more on disk
-        self.read_out: dict[int, int] = {}  # lane -> the entry as of which a read found no more of it
         self.pending_submits: set[tuple[int, int]] = set()
         self.asked: dict[int, Job] = {}  # running jobs that were asked to stop
         self.orphans_settled = False  # the leases found at the start have all been claimed or ended

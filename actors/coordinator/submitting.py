@@ -7,10 +7,12 @@ docs/promises.md, P1 and P7.
 from typing import Any
 
 from ...broker.wire.ids import job_id
+from ...broker.wire.limits import TIME_MS_MAX
 from ...broker.wire.messages import Submit, Submitted
 from ...broker.wire.rows import job_fault
 from ..effects import Peer
 from ..entries import LANES, SUBMIT
+from ..jobs.retry import policy_fault
 from ..limits import LANES_MAX, UNAPPLIED_MAX
 from ..store import ReadKeys
 from . import placing
@@ -50,8 +52,9 @@ def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
     if asked in state.refused:
         state.refuse(peer, message.sequence, *state.refused[asked])
         return True
-    if not (0 < message.session < 1 << 63 and 0 < message.sequence < 1 << 63):
-        state.refuse(peer, message.sequence, "malformed", "session and sequence are positive 63-bit integers")
+    if message.session <= 0 or message.sequence <= 0 or not 0 <= message.acked_below <= message.sequence:
+        text = "session and sequence are positive, and acked_below lies from 0 to the sequence"
+        state.refuse(peer, message.sequence, "malformed", text)
         return True
     if not 0 <= message.acked_below <= message.sequence:
         state.refuse(peer, message.sequence, "malformed", "acked_below runs from 0 to the sequence itself")
@@ -89,6 +92,11 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         fault = job_fault(row, settings.payload_bytes_max)
         if fault is not None:
             return fault
+        if row[8] is not None and (text := policy_fault(row[8])) is not None:
+            return "invalid_job", text
+        for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10])):
+            if after_ms is not None and image.stamp_ms + after_ms > TIME_MS_MAX:
+                return "invalid_job", f"{name}={after_ms} ends after the year 9999"
         if row[0] not in image.tasks:
             return "unknown_task", f"task {row[0]!r} is not known here"
         if row[3] not in settings.tenants:

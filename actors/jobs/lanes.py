@@ -28,6 +28,7 @@ class Lane:
         "priority",
         "queue",
         "read_after",
+        "short_applied",
         "task",
         "tenant",
     )
@@ -45,6 +46,7 @@ class Lane:
         self.disk_index = 0  # the entry that put it there
         self.given_index = 0  # the entry that last gave a tail back; older reads miss what it gave
         self.read_after: int | None = None  # the cursor of the read that is under way
+        self.short_applied = -1  # as of this entry there is nothing left to read
 
     def takes_fresh(self, id: int, index: int) -> bool:
         """Says whether a job just submitted as ready goes to memory; if not, it is noted as standing on disk alone."""
@@ -86,6 +88,7 @@ class Lane:
             and self.read_after is None
             and len(self.heads) < REFILL_BELOW
             and applied >= self.given_index
+            and applied > self.short_applied
         )
 
     def refilled(self, last_id: int | None, full: bool, applied: int) -> bool:
@@ -100,8 +103,10 @@ class Lane:
             return False
         if last_id is not None:
             self.cursor = max(self.cursor, last_id)
-        if not full and applied >= self.disk_index:
-            self.cursor = ALL  # nothing is on disk alone any more
+        if not full:
+            self.short_applied = applied
+            if applied >= self.disk_index:
+                self.cursor = ALL  # nothing is on disk alone any more
         return True
 
     def restored(self, disk_max: int) -> None:

@@ -139,3 +139,12 @@ def _check_factor(value: object) -> None:
     near = round(value * FACTOR_UNITS) / FACTOR_UNITS
     if value != near:
         raise ValueError(f"retry factor {value!r} has more than three decimals; give {near}")
+
+
+def policy_fault(row: Sequence[object]) -> str | None:
+    """Returns what is wrong with a policy's row that came over a wire, or None."""
+    try:
+        RetryPolicy.from_row(row)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return None

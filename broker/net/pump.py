@@ -19,6 +19,9 @@ from .link import Link
 _HEAL_S = 1.0
 """How long a follower sleeps before it looks whether anybody leads: only a leader that was torn away makes it wait."""
 
+_MANY = 4
+"""With so many callers waiting, the next one leaves its request to the leader: one message then carries several."""
+
 _CLOSED = "the client is closed; make a new one"
 _TORN = Failure(
     TORN,
@@ -60,6 +63,7 @@ class Pump:
         self._tickets: dict[int, Ticket] = {}
         self._leader: Ticket | None = None
         self._followers: dict[Ticket, threading.Lock] = {}
+        self._posted: list[Any] = []  # events for the next turn
         self._asleep = False  # the leader sleeps, or is about to
         self._sleeps_until_ns: int | None = None
         self._poll = select.poll()
@@ -84,9 +88,13 @@ class Pump:
             self._request += 1
             event = command(self._request)
             ticket = self._tickets[self._request] = Ticket(self._request, streams=streams)
-            self._turn(link, [event])
-            if self._asleep:
-                self._hurry(link)
+            if self._leads_many():
+                self._posted.append(event)
+                self._ring()
+            else:
+                self._turn(link, [event])
+                if self._asleep:
+                    self._hurry(link)
         return ticket
 
     def wait(self, ticket: Ticket) -> None:
@@ -120,8 +128,10 @@ class Pump:
         with self._mutex:
             if self._torn:
                 self._replace()
-            link, self._link, self._closed = self._link, None, True
+            link, self._closed = self._link, True
             if link is not None:
+                self._turn(link, [])
+                self._link = None
                 self._deliver(link.close())
             self._close_bell()
 
@@ -141,7 +151,7 @@ class Pump:
 
     def _replace(self) -> None:
         """Throws a link away in which somebody was torn apart; nobody can say what became of the open calls."""
-        link, self._link = self._link, None
+        link, self._link, self._posted = self._link, None, []
         if link is not None:
             link.abandon()
         self._deliver([Completed(request, None, _TORN) for request in self._tickets])
@@ -150,8 +160,15 @@ class Pump:
 
     def _turn(self, link: Link, events: list[Any]) -> None:
         self._torn = True
+        if self._posted:
+            events, self._posted = [*self._posted, *events], []
         self._deliver(link.turn(events))
         self._torn = False
+
+    def _leads_many(self) -> bool:
+        """Whether somebody leads for so many that their requests had better share a message, and a turn."""
+        leader = self._leader
+        return len(self._followers) >= _MANY and leader is not None and leader.busy.locked()
 
     def _deliver(self, acts: list[Any]) -> None:
         """Hands acts to their tickets and wakes who waits for them."""
@@ -215,6 +232,8 @@ class Pump:
             while True:
                 with self._mutex:
                     link = self._link
+                    if link is not None and self._posted:
+                        self._turn(link, [])
                     if link is None or self._leader is not ticket or ticket.has_news:
                         return
                     poll, wait_ms = self._poll, self._plan_sleep(link)

@@ -7,7 +7,8 @@ unless told otherwise: hence ROUTER_MANDATORY and non-blocking sends.
 
 import errno
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import zmq
 
@@ -16,9 +17,16 @@ _OUTBOX_FRAMES_MAX = 20_000
 _FRAME_BYTES_SLACK = 1024
 
 
+# Plain ints: an enum's operators cost ten times as much, on every frame.
+_EVENTS, _POLLIN, _NOBLOCK = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK)
+
+
 def has_input(socket: zmq.Socket[bytes]) -> bool:
-    """Says whether a frame can be received now; ask it before sleeping on the socket's edge-triggered descriptor."""
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    """Says whether a frame can be received now; ask it before sleeping on the socket's edge-triggered descriptor.
+
+    To ask first is also cheaper than to receive until `zmq.Again` is raised.
+    """
+    return cast("int", socket.getsockopt(_EVENTS)) & _POLLIN != 0
 
 
 class Router:
@@ -56,12 +64,9 @@ class Router:
     def receive(self, limit: int) -> list[tuple[bytes, bytes]]:
         """Returns the (peer, frame) pairs that have arrived, at most about `limit`."""
         found: list[tuple[bytes, bytes]] = []
-        receive = self._socket.recv_multipart
-        while len(found) < limit:
-            try:
-                parts = receive(zmq.NOBLOCK)
-            except zmq.Again:
-                break
+        receive, option = self._socket.recv_multipart, cast("Callable[[int], int]", self._socket.getsockopt)
+        while len(found) < limit and option(_EVENTS) & _POLLIN:
+            parts = receive(_NOBLOCK)
             peer = parts[0]
             found.extend((peer, part) for part in parts[1:])
         return found
@@ -72,7 +77,7 @@ class Router:
         if outbox is not None:
             return self._queue(peer, outbox, frames)
         try:
-            self._socket.send_multipart([peer, *frames], zmq.NOBLOCK, copy=True)
+            self._socket.send_multipart([peer, *frames], _NOBLOCK)
         except zmq.Again:
             return self._queue(peer, self._outboxes.setdefault(peer, deque()), frames)
         except zmq.ZMQError as error:
@@ -95,7 +100,7 @@ class Router:
             outbox = self._outboxes[peer]
             try:
                 while outbox:
-                    self._socket.send_multipart([peer, *outbox[0]], zmq.NOBLOCK)
+                    self._socket.send_multipart([peer, *outbox[0]], _NOBLOCK)
                     outbox.popleft()
                 del self._outboxes[peer]
             except zmq.Again:

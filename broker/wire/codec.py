@@ -8,7 +8,7 @@ raises `WireError`, nothing else.
 from dataclasses import fields
 from typing import Any, cast, get_origin, get_type_hints
 
-from .limits import FRAME_BYTES_MAX
+from .limits import FRAME_BYTES_MAX, INTEGER_MAX
 from .messages import MESSAGES, PROTOCOL_VERSION, Message
 from .packing import pack, unpack
 
@@ -84,6 +84,8 @@ def decode(frame: bytes | memoryview) -> Message:
     for (name, types, element), value in zip(checks, found, strict=True):
         if type(value) not in types:  # exact types: a bool is no int here
             raise WireError("malformed", f"{cls.__name__}.{name} has the wrong type {type(value).__name__}")
+        if types == (int,) and not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise WireError("malformed", f"{cls.__name__}.{name} is out of range; an integer has 63 bits and a sign")
         if element is not None and element is not Any and any(type(item) is not element for item in value):
             raise WireError("malformed", f"{cls.__name__}.{name} holds an item that is no {element.__name__}")
     return cls(*found)

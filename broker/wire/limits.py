@@ -27,6 +27,9 @@ IDS_MAX = 10_000
 PRIORITY_MAX = 100
 """Priorities run from -PRIORITY_MAX to PRIORITY_MAX, higher first."""
 
+INTEGER_MAX = (1 << 63) - 1
+"""Largest integer in any field: what a database column holds."""
+
 TIME_MS_MAX = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: no due time lies beyond it."""
 

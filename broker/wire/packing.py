@@ -1,7 +1,7 @@
 """msgpack with types: the one place that touches the library.
 
-Decides how texts with lone surrogates travel (they pass, so that no stored text can stop a coordinator) and that maps
-have text keys.
+Decides what becomes of lone surrogates, which no database stores: a text leaves with a `?` in place of each, and what
+brings one is refused. Maps have text keys.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ _LIBRARY: Any = msgpack
 
 def pack(values: list[Any]) -> bytes:
     """Packs an array of plain values."""
-    return _LIBRARY.packb(values, unicode_errors="surrogatepass")
+    return _LIBRARY.packb(values, unicode_errors="replace")
 
 
 def unpack(data: bytes | memoryview) -> Any:
@@ -23,6 +23,6 @@ def unpack(data: bytes | memoryview) -> Any:
         ValueError: the bytes are not msgpack.
     """
     try:
-        return _LIBRARY.unpackb(data, strict_map_key=True, unicode_errors="surrogatepass")
+        return _LIBRARY.unpackb(data, strict_map_key=True, unicode_errors="strict")
     except (TypeError, RecursionError, _LIBRARY.UnpackException) as error:
         raise ValueError(f"not msgpack: {error or type(error).__name__}") from None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ALL: tuple[type[Invariant], ...] = (
     AckedJobsSurvive, AttemptsNeverOverlap, DurableBeforeVisible, KeysAreUnique, LeasesSurviveRestarts, MachinesAgreeWithThemselves,
-    NeverEarly, NothingWaitsUnseen, OneFinishAnAttempt, RefusalsMeanAbsence, SlotsAreGivenBack, SuccessWasEarned, TruncationKeepsOpenLeases,
+    NeverEarly, NothingWaitsUnseen, OneFinishAnAttempt, OnlyLeasedJobsStart, RefusalsMeanAbsence, SlotsAreGivenBack, SuccessWasEarned, TruncationKeepsOpenLeases,
 )  # fmt: skip
 
 

@@ -17,4 +17,6 @@ class TruncationKeepsOpenLeases(Invariant):
         rows = node.store.durable_leases()
         for id, (attempt, _, index) in leases.open.items():
             if index < below and (id not in rows or rows[id][1] != attempt):
-                self.fail(f"entries below {below} may go, job {id} is leased by entry {index} and has no durable row", node)
+                self.fail(
+                    f"entries below {below} may go, job {id} is leased by entry {index} and has no durable row", node
+                )

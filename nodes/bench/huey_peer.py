@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def _client(file: Path, what: str, count: int) -> dict[str, float]:
 
 
 @contextmanager
-def _consumer(file: Path) -> Iterator[None]:
+def _consumer(file: Path) -> Generator[None]:
     """Runs huey's consumer; its workers are in its process group, which is ended with it."""
     words = [sys.executable, "-m", "huey.bin.huey_consumer", f"{APP}.huey", "-w", str(WORKERS), "-k", "process"]
     with file.with_suffix(".log").open("wb") as log:

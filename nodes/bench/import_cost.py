@@ -21,7 +21,7 @@ HEAVY = (
 )  # fmt: skip
 """What no client needs."""
 
-_PACKAGE = __package__.split(".")[0]
+_PACKAGE = __name__.split(".")[0]
 _IMPORT = f"from {_PACKAGE} import Client"
 _LOOK = f"""import json, sys, time
 begun = time.perf_counter()

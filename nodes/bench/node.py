@@ -58,7 +58,7 @@ class BenchNode:
         self._log = folder / "node.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __package__.split(".")[0], "node", str(file), "--parent", str(os.getpid())],
+                [sys.executable, "-m", __name__.split(".")[0], "node", str(file), "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -50,7 +50,7 @@ A frame is one part of a ZeroMQ message. It holds one msgpack array:
   the end of a turn into one multipart. There is no empty part before the first frame.
 * A frame has at most {FRAME_BYTES_MAX:_} bytes. A larger one is refused. One that is more than 1 KiB larger ends
   the connection.
-* Numbers are integers, texts are UTF-8, nil stands for "none". A boolean is not a number.
+* Numbers are integers of 63 bits and a sign. A boolean is not a number. Texts are UTF-8. Nil stands for "none".
 * Rows inside messages are flat arrays whose columns have fixed places.
 * A frame with one field too many, one too few or one of the wrong type is `malformed`. There are no optional fields:
   a new field is a new version.

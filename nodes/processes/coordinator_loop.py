@@ -30,6 +30,11 @@ log = logging.getLogger("mainspring.coordinator")
 FRAMES_A_TURN = 2_000
 """Most frames that one turn takes in."""
 
+APPLY_AFTER_NS = 2_000_000
+"""Rows are applied this long after the first entry that they lack, if no input waits then. What a turn has set off (a
+start, its result) comes first, and a job that ends so soon is one transaction.
+"""
+
 UNAPPLIED_BUSY_MAX = 64
 """While input waits, rows are applied only when so many entries are behind: one transaction for many is cheaper."""
 
@@ -72,6 +77,7 @@ class CoordinatorLoop:
         self.truncate_every_ns = truncate_every_ms * 1_000_000
         self.frames_malformed = 0
         self._truncate_ns = 0
+        self._apply_ns: int | None = None
         self._retry_ns = 0
         self._locked_since_ns: int | None = None
 
@@ -88,11 +94,11 @@ class CoordinatorLoop:
                     member.inbox.append(Drain())
             self._send(turn(self.members, now, self.engine))
             busy = self.router.readable()
-            if not busy or max(len(member.unapplied) for member in self.members) >= UNAPPLIED_BUSY_MAX:
+            reading = [member for member in self.members if member.reads]
+            if reading or self._apply_due(now, busy=busy):
                 self._apply(now)
-            for member in self.members:
-                if member.reads:
-                    answer_reads(member)
+            for member in reading:
+                answer_reads(member)
             if stopping:
                 break
             if not busy:
@@ -151,6 +157,16 @@ class CoordinatorLoop:
         for member in self.members:
             member.inbox.append(PeerGone(peer))
 
+    def _apply_due(self, now: Now, *, busy: bool) -> bool:
+        """Says whether rows should be applied now."""
+        behind = max(len(member.unapplied) for member in self.members)
+        if not behind:
+            self._apply_ns = None
+            return False
+        if self._apply_ns is None:
+            self._apply_ns = now.elapsed_ns + APPLY_AFTER_NS
+        return behind >= UNAPPLIED_BUSY_MAX or (not busy and now.elapsed_ns >= self._apply_ns)
+
     def _apply(self, now: Now) -> None:
         """Applies committed entries to the shard files; a locked file is tried again later, and said."""
         if now.elapsed_ns < self._retry_ns:
@@ -161,6 +177,7 @@ class CoordinatorLoop:
                 log.info("shard file free again after_ms=%d", (now.elapsed_ns - self._locked_since_ns) // 1_000_000)
             self._locked_since_ns = None
             self._retry_ns = 0
+            self._apply_ns = None
             return
         self._retry_ns = now.elapsed_ns + LOCKED_RETRY_NS
         if self._locked_since_ns is None:
@@ -183,14 +200,12 @@ class CoordinatorLoop:
 
     def _sleep(self) -> None:
         """Waits for a frame, a signal, or the earliest wake of any machine."""
-        if any(member.inbox or member.unapplied for member in self.members):
-            wake_ns: int | None = self._retry_ns or 0
-        else:
-            wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
-            wake_ns = min([*wakes, self._truncate_ns])
         if self.stop.asked or any(member.inbox for member in self.members) or self.router.readable():
             return
-        wait_ns = wake_ns - read_clocks().elapsed_ns
+        wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
+        if self._apply_ns is not None:
+            wakes.append(max(self._apply_ns, self._retry_ns))
+        wait_ns = min([*wakes, self._truncate_ns]) - read_clocks().elapsed_ns
         if self.router.waiting:
             wait_ns = min(wait_ns, 10_000_000)
         if wait_ns > 0:

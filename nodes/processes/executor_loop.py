@@ -82,11 +82,9 @@ class ExecutorLoop:
         """Takes what the coordinators have sent."""
         for peer, socket in self.sockets.items():
             for _ in range(FRAMES_A_TURN):
-                try:
-                    parts = socket.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
+                if not has_input(socket):
                     break
-                for part in parts:
+                for part in socket.recv_multipart(zmq.NOBLOCK):
                     try:
                         events.append(Received(peer, decode(part)))
                     except WireError as error:

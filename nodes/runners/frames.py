@@ -97,6 +97,12 @@ def pack(frame: Frame) -> bytes:
 def pack_rows(kind: int, rows: list[Row]) -> Iterator[bytes]:
     """Yields RUN or DONE frames that hold all rows in order, each of about BATCH_BYTES_MAX at most."""
     assert kind in (RUN, DONE)
+    if not rows:
+        return
+    whole: bytes = _MSGPACK.packb([kind, rows])
+    if len(whole) <= BATCH_BYTES_MAX:  # nearly always, and to look costs less than to reckon
+        yield _LENGTH.pack(len(whole)) + whole
+        return
     batch: list[Row] = []
     size = 0
     for row in rows:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from client_script import a_job
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_in_memory import ShardsInMemory
 
@@ -43,6 +43,7 @@ class Weather:
     on_the_way: list[tuple[int, int, bool, Message]] = field(default_factory=list)
     count: int = 0
     asked: dict[int, list[str]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     completed: dict[int, Completed] = field(default_factory=dict)
     submitted_under: dict[tuple[int, int, int], list[Any]] = field(default_factory=dict)
 
@@ -87,12 +88,15 @@ class Weather:
         payloads = [row[1] for row in message.jobs]
         assert self.submitted_under.setdefault(key, payloads) == payloads, "a sequence has changed its jobs"
 
-    def submit(self, jobs: int, timeout_ms: int | None) -> None:
-        """Has the client submit jobs, each with a payload of its own."""
+    def submit(self, jobs: int, timeout_ms: int | None, key: str | None = None) -> None:
+        """Has the client submit jobs, each with a payload of its own; the first one under a key."""
         request = len(self.asked) + 1
         payloads = [f"{request}/{n}" for n in range(jobs)]
         self.asked[request] = payloads
         rows = [a_job(payload, queue="abcd"[n % 4]) for n, payload in enumerate(payloads)]
+        if key is not None:
+            rows[0] = a_job(payloads[0], queue="a", key=key)
+            self.keys[payloads[0]] = key
         deadline_ns = None if timeout_ms is None else self.now_ns + timeout_ms * MS
         self.client(SubmitJobs(request, rows, deadline_ns))
 
@@ -144,11 +148,16 @@ class Weather:
         there = self.payloads()
         times = Counter(there.values())
         assert all(count == 1 for count in times.values()), "a job was taken twice"
+        holders: dict[str, int] = {}
         for request, payloads in self.asked.items():
             done = self.completed[request]
             ids = done.value or [None] * len(payloads)
             for payload, id in zip(payloads, ids, strict=True):
-                if id is not None:
+                key = self.keys.get(payload)
+                if id is not None and key is not None:
+                    assert self.keys.get(there[id]) == key, "a key has given a job of another one"
+                    assert holders.setdefault(key, id) == id, "a key has given two jobs"
+                elif id is not None:
                     assert there.get(id) == payload, "an acknowledged job is not there, or another one is"
                 elif done.failure is not None and done.failure.definite:
                     assert payload not in times, f"{done.failure.code} is definite, and the job is there"
@@ -158,7 +167,12 @@ class Weather:
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("submit"), st.integers(1, 9), st.sampled_from([None, None, 5, 40, 700])),
+        st.tuples(
+            st.just("submit"),
+            st.integers(1, 9),
+            st.sampled_from([None, None, 5, 40, 700]),
+            st.sampled_from([None, "k", "l"]),
+        ),
         st.tuples(st.just("pass"), st.integers(1, 12)),
         st.tuples(st.just("crash")),
         st.tuples(st.just("drain")),
@@ -167,6 +181,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=300)
 @given(
     seed=st.integers(0, 2**32),
     shards=st.sampled_from([1, 3]),
@@ -182,8 +197,8 @@ def test_nothing_is_lost_doubled_or_wrongly_denied(
     weather = Weather(Draws(seed), shards, loss=loss, repeat=repeat, delay_ms=delay_ms)
     for step_ in plan:
         match step_:
-            case ("submit", jobs, timeout_ms):
-                weather.submit(jobs, timeout_ms)
+            case ("submit", jobs, timeout_ms, key):
+                weather.submit(jobs, timeout_ms, key)
             case ("pass", rounds):
                 for _ in range(rounds):
                     weather.pass_time()

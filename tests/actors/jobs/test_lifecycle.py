@@ -22,7 +22,7 @@ MOVES = {
 """What docs/lifecycle.md says, once more."""
 
 
-@pytest.mark.parametrize(("state", "event"), product(STATES, EVENTS))
+@pytest.mark.parametrize(("state", "event"), list(product(STATES, EVENTS)))
 def test_every_pair_moves_as_documented(state: int, event: str) -> None:
     """A pair has the documented move, or none, and then it is a fault that names both."""
     wanted = MOVES[event].get(STATES[state])

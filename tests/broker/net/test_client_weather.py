@@ -14,8 +14,8 @@ from shard_in_memory import succeed
 import mainspring
 from mainspring.broker.net.client import Client
 from mainspring.broker.net.exceptions import (
-    IndefiniteError,
     ClientClosed,
+    IndefiniteError,
     RequestTimeout,
     Unreachable,
 )
