@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .broker.tasks import Context, Job, Task, job, task
     from .broker.tasks.exceptions import (
         InvalidOption,
-        JobInterrupted,
+        AttemptInterrupted,
         MainspringError,
         PayloadTooLarge,
         UnserializablePayload,
@@ -54,7 +54,7 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobHandle",
-    "JobInterrupted",
+    "AttemptInterrupted",
     "JobNotFound",
     "MainspringError",
     "NodeNotFound",
@@ -89,7 +89,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "JobExpired": ".broker.net.exceptions",
     "JobFailed": ".broker.net.exceptions",
     "JobHandle": ".broker.net.handles",
-    "JobInterrupted": ".broker.tasks.exceptions",
+    "AttemptInterrupted": ".broker.tasks.exceptions",
     "JobNotFound": ".broker.net.exceptions",
     "MainspringError": ".broker.tasks.exceptions",
     "NodeNotFound": ".broker.net.exceptions",

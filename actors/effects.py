@@ -3,7 +3,6 @@
 Decides the list; the one place that obeys sends is `turn.py`, the rest is obeyed by the shell that owns the machine.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..broker.wire.messages import Message
@@ -28,7 +27,6 @@ class Send:
         return f"Send({self.peer!r}, {self.message!r})"
 
 
-@dataclass(slots=True)
 class Effects:
     """What one `handle` asks for.
 
@@ -39,8 +37,23 @@ class Effects:
     ...).
     """
 
-    entry: Entry | None = None
-    sends: list[Send] = field(default_factory=list[Send])
-    urgent: list[Send] = field(default_factory=list[Send])
-    reads: list[Read] = field(default_factory=list[Read])
-    acts: list[Any] = field(default_factory=list[Any])
+    __slots__ = ("acts", "entry", "reads", "sends", "urgent")
+
+    def __init__(
+        self,
+        entry: Entry | None = None,
+        sends: list[Send] | None = None,
+        urgent: list[Send] | None = None,
+        reads: list[Read] | None = None,
+        acts: list[Any] | None = None,
+    ) -> None:
+        # One is made for every event, so it is written out: a dataclass with factories costs three times as much.
+        self.entry = entry
+        self.sends: list[Send] = [] if sends is None else sends
+        self.urgent: list[Send] = [] if urgent is None else urgent
+        self.reads: list[Read] = [] if reads is None else reads
+        self.acts: list[Any] = [] if acts is None else acts
+
+    def __repr__(self) -> str:
+        parts = ("entry", "sends", "urgent", "reads", "acts")
+        return f"Effects({', '.join(f'{part}={value!r}' for part in parts if (value := getattr(self, part)))})"

@@ -4,8 +4,10 @@ Decides what is broken and how; a mutant that survives its seeds shows a hole in
 of them is in the machines. Rule: every promise has a mutant that breaks it (docs/promises.md).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..actors import turn
@@ -23,13 +25,14 @@ from ..actors.coordinator import (
     timers,
 )
 from ..actors.effects import Send
-from ..actors.executor import conversation
+from ..actors.executor import conversation, runs
 from ..actors.jobs.lifecycle import RUNNING
 from ..actors.limits import LEAD_MS
 from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
 from . import coordinator_node
+from .options import WEATHERS, drawn
 from .simulate import Report, run
 
 Make = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -37,38 +40,37 @@ Make = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Mutant(NamedTuple):
-    """One planted bug: (owner, name of a function, how to break it) for all that it replaces."""
+    """One planted bug."""
 
     text: str
-    changes: tuple[tuple[Any, str, Make], ...]
+    owner: Any
+    """The module or class whose function it replaces."""
+    function: str
+    make: Make
+    focus: Mapping[str, Any] = MappingProxyType({})
+    """Options under which it shows soon; in the worlds that seeds draw it shows late."""
 
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """Breaks what a mutant breaks, for a while."""
-    with ExitStack() as stack:
-        for owner, function, make in MUTANTS[name].changes:
-            stack.enter_context(_replaced(owner, function, make))
-        yield
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, make: Make) -> Iterator[None]:
-    before = vars(owner)[name]
+    mutant = MUTANTS[name]
+    owner, function = mutant.owner, mutant.function
+    before = vars(owner)[function]
     is_static = isinstance(before, staticmethod)
-    broken = make(before.__func__ if is_static else before)
-    setattr(owner, name, staticmethod(broken) if is_static else broken)
+    broken = mutant.make(before.__func__ if is_static else before)
+    setattr(owner, function, staticmethod(broken) if is_static else broken)
     try:
         yield
     finally:
-        setattr(owner, name, before)
+        setattr(owner, function, before)
 
 
 def killed_by(name: str, seeds: Sequence[int]) -> Report | None:
     """Returns the first failing run of a mutant, None if it survives these seeds."""
     with planted(name):
         for seed in seeds:
-            report = run(seed)
+            report = run(seed, replace(drawn(seed), **MUTANTS[name].focus))
             if report.violation is not None:
                 return report
     return None
@@ -225,6 +227,26 @@ def _held_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
     return hello
 
 
+def _fenced_in_silence(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda state, helds, outcome, *kill_by_ns: true(state, helds, "void" if kill_by_ns else outcome, *kill_by_ns)
+
+
+def _grace_for_heads(true: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda state, held, *kill_by_ns: true(state, held, *kill_by_ns) if kill_by_ns else None
+
+
+def _credit_once(true: Callable[..., Any]) -> Callable[..., Any]:
+    said: dict[tuple[int, int], dict[str, int]] = {}
+
+    def credit(state: Any, link: Any, shard: Any) -> None:
+        key = (state.settings.incarnation, link.number)
+        shard.window = said.get(key, shard.window)
+        true(state, link, shard)
+        said[key] = shard.window
+
+    return credit
+
+
 def _cancel_loses(true: Callable[..., Any]) -> Callable[..., Any]:
     def cancel(state: Any, ids: list[int]) -> None:
         before = len(state.ops)
@@ -246,64 +268,85 @@ def _leases_stay(true: Callable[..., Any]) -> Callable[..., Any]:
 
 MUTANTS: dict[str, Mutant] = {
     "ack_before_commit": Mutant(
-        "sends leave before what they rest on is durable", ((turn, "_release", _ack_before_commit),)
+        "sends leave before what they rest on is durable", turn, "_release", _ack_before_commit
     ),
-    "any_fence_is_accepted": Mutant(
-        "a finish is taken under whatever lease is open", ((finishing, "take", _any_fence),)
-    ),
-    "finish_is_accepted_twice": Mutant(
-        "a repeated finish ends the job once more", ((finishing, "take", _finish_again),)
-    ),
+    "any_fence_is_accepted": Mutant("a finish is taken under whatever lease is open", finishing, "take", _any_fence),
+    "finish_is_accepted_twice": Mutant("a repeated finish ends the job once more", finishing, "take", _finish_again),
     "young_leases_are_lost": Mutant(
-        "a start finds only the leases that have a row", ((takeover, "open_leases", _rowed_only),)
+        "a start finds only the leases that have a row", takeover, "open_leases", _rowed_only
     ),
     "truncation_passes_leases": Mutant(
-        "the log goes as far as rows are durable", ((coordinator_node, "keep_from", _all_applied),)
+        "the log goes as far as rows are durable", coordinator_node, "keep_from", _all_applied
     ),
     "answers_are_forgotten": Mutant(
-        "a submit that comes again is taken again", ((submitting, "_answered", _answers_forgotten),)
+        "a submit that comes again is taken again", submitting, "_answered", _answers_forgotten
     ),
-    "restored_answers_miscount": Mutant(
-        "answers leave out duplicates by key", ((session.Session, "take", _miscounted),)
-    ),
+    "restored_answers_miscount": Mutant("answers leave out duplicates by key", session.Session, "take", _miscounted),
     "requeue_at_a_dropped_connection": Mutant(
-        "a peer that is gone has its jobs taken away", ((executors, "gone", _requeue_when_gone),)
+        "a peer that is gone has its jobs taken away", executors, "gone", _requeue_when_gone
     ),
-    "ahead_is_sent_at_once": Mutant("jobs run the lead too early", ((timers.Timers, "due", _due_within_lead),)),
+    "ahead_is_sent_at_once": Mutant("jobs run the lead too early", timers.Timers, "due", _due_within_lead),
     "delays_round_down": Mutant(
-        "a delay may end a part of a millisecond early", ((timers.Timers, "add_delay", _round_down),)
+        "a delay may end a part of a millisecond early", timers.Timers, "add_delay", _round_down
     ),
-    "lanes_are_never_refilled": Mutant("what a lane has on disk stays there", ((placing, "refill", _nothing),)),
+    "lanes_are_never_refilled": Mutant("what a lane has on disk stays there", placing, "refill", _nothing),
     "keys_are_not_looked_up": Mutant(
-        "keys that only the store knows are taken again", ((submitting, "_unknown_keys", _no_keys),)
+        "keys that only the store knows are taken again", submitting, "_unknown_keys", _no_keys
     ),
     "keys_are_looked_up_in_part": Mutant(
-        "keys known to memory are not asked for", ((submitting, "_unknown_keys", _keys_in_part),)
+        "keys known to memory are not asked for",
+        submitting,
+        "_unknown_keys",
+        _keys_in_part,
+        {"keyed_one_in": 1, "clients": 3, "submit_every_ms": 50, "faults": ("hold_reads",), "fault_every_ms": 400},
     ),
-    "slots_leak": Mutant("a finish frees no slot", ((finishing, "_free", _nothing),)),
-    "image_outlives_its_log": Mutant(
-        "a new leader keeps its old memory", ((coordinator_node, "take_over", _kept_image),)
-    ),
+    "slots_leak": Mutant("a finish frees no slot", finishing, "_free", _nothing),
+    "image_outlives_its_log": Mutant("a new leader keeps its old memory", coordinator_node, "take_over", _kept_image),
     "timers_are_lost_at_the_horizon": Mutant(
-        "jobs that come within the horizon get no timer", ((placing, "due_read", _pages_only),)
+        "jobs that come within the horizon get no timer", placing, "due_read", _pages_only
     ),
-    "leases_never_lapse": Mutant("a silent executor keeps its jobs for ever", ((executors, "lapse", _nothing),)),
+    "leases_never_lapse": Mutant("a silent executor keeps its jobs for ever", executors, "lapse", _nothing),
     "cancelled_ahead_is_sent": Mutant(
-        "a job cancelled after it was leased ahead runs", ((dispatching, "release_ahead", _run_cancelled_too),)
+        "a job cancelled after it was leased ahead runs",
+        dispatching,
+        "release_ahead",
+        _run_cancelled_too,
+        {"lead_ms": 300, "faults": (), "clients": 3, "process_slots": 4},
     ),
     "executors_do_not_fence": Mutant(
-        "an executor runs on when its lease is over", ((conversation, "fence", _nothing),)
+        "an executor runs on when its lease is over",
+        conversation,
+        "fence",
+        _nothing,
+        {"faults": ("cut_link",), "fault_every_ms": 400, "executors": 2, "lease_ttl_ms": 1_500},
+    ),
+    "fenced_runs_are_not_reported": Mutant(
+        "runs that ended with their lease are forgotten",
+        runs,
+        "end",
+        _fenced_in_silence,
+        {"faults": ("cut_link",), "fault_every_ms": 400},
+    ),
+    "told_behind_is_never_killed": Mutant(
+        "a run told to end while it waited in its child may run for ever",
+        runs,
+        "_give_grace",
+        _grace_for_heads,
+        {"quick_jobs": True, "clients": 3, "process_slots": 1, "kill_grace_ms": 200},
+    ),
+    "credit_is_said_once": Mutant(
+        "credit that is lost stays lost", conversation, "_credit", _credit_once, {"weather": WEATHERS["stormy"]}
     ),
     "hello_counts_twice": Mutant(
-        "a hello that comes twice opens the link again", ((executors, "hello", _hello_twice),)
+        "a hello that comes twice opens the link again",
+        executors,
+        "hello",
+        _hello_twice,
+        {"weather": WEATHERS["stormy"], "faults": ("cut_link",), "executors": 2, "clients": 3, "submit_every_ms": 50},
     ),
-    "hello_forgets_what_runs": Mutant(
-        "a hello does not name what it holds", ((conversation, "_hello", _held_forgotten),)
-    ),
-    "cancels_are_not_logged": Mutant("a cancel changes memory alone", ((cancelling, "cancel", _cancel_loses),)),
-    "leases_outlive_their_finish": Mutant(
-        "a finished job stays leased", ((image.Image, "apply_finish", _leases_stay),)
-    ),
+    "hello_forgets_what_runs": Mutant("a hello does not name what it holds", conversation, "_hello", _held_forgotten),
+    "cancels_are_not_logged": Mutant("a cancel changes memory alone", cancelling, "cancel", _cancel_loses),
+    "leases_outlive_their_finish": Mutant("a finished job stays leased", image.Image, "apply_finish", _leases_stay),
 }
 """Name -> planted bug."""
 

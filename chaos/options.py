@@ -44,6 +44,8 @@ class Options:
     submit_every_ms: int = 300
     burst_jobs: int = 40
     keyed_one_in: int = 6
+    quick_jobs: bool = False
+    """Most jobs are over at once, so executors take some ahead of free slots."""
     lead_ms: int = 10
     commit_min_ns: int = 100_000
     commit_span_ns: int = 2 * MS
@@ -99,6 +101,7 @@ def drawn(seed: int) -> Options:
         submit_every_ms=pick(50, 200, 600),
         burst_jobs=pick(5, 20, 60),
         keyed_one_in=pick(6, 6, 2),
+        quick_jobs=pick(False, False, True),
         lead_ms=pick(10, 10, 300),
         drift_ppm=pick(0, 0, 200, 20_000),
         wall_off_ms=pick(0, 50, 5_000),

@@ -109,6 +109,8 @@ class Workload:
         length_ms = (0, 1 + draws.below(5), 1 + draws.below(80), 1 + draws.below(900))[draws.below(4)]
         if draws.below(12) == 0:
             length_ms = 1 + draws.below(2 * self.options.lease_ttl_ms)
+        if self.options.quick_jobs and draws.below(12):
+            plan, length_ms = "succeed", draws.below(3)
         timeout_ms = 50 + draws.below(1_500) if plan in ("hang", "stubborn") or draws.below(5) == 0 else None
         delay_ms = at_ms = None
         match draws.below(8):

@@ -152,8 +152,7 @@ class ClientMachine:
         elif number < NUMBERS_FROM:
             submits = state.submits.get(message.shard)
             # A refusal may outlive its session, and the next session counts from 1 again.
-            session: int = getattr(message, "session", 0)
-            if submits is not None and session in (0, submits.session):
+            if submits is not None and message.session == submits.session:
                 submits.refused(number, message.code, message.text)
         elif message.code != "not_here":
             caller = state.asks.refused(number, failure)

@@ -65,7 +65,9 @@ class Housekeeping:
     def _second(self, state: ShardState) -> None:
         self._hold(state)
         if state.expiring:
-            state.out.reads.append(ReadExpired(state.image.stamp_ms, EXPIRE_JOBS))
+            # Jobs that started in time have rows among the expired ones; they must not hide the others.
+            running = sum(1 for job in state.image.leases.values() if job.expires_ms is not None)
+            state.out.reads.append(ReadExpired(state.image.stamp_ms, EXPIRE_JOBS + running))
         self.index_at_second = state.image.index + (1 if state.ops else 0)
 
     def _hold(self, state: ShardState) -> None:

@@ -74,19 +74,13 @@ class ShardState:
         """Sends once all that was decided so far is committed."""
         self.out.sends.append(Send(peer, message))
 
-    def refuse(self, peer: Peer, request: int, code: str, text: str) -> None:
-        """Refuses at once: a refusal rests on nothing."""
+    def refuse(self, peer: Peer, request: int, code: str, text: str, session: int = 0) -> None:
+        """Refuses at once: a refusal rests on nothing. `session` is given if it is a Submit that is refused."""
         assert code in ERRORS, code
         self.count("refused_" + code)
         error = ERRORS[code]
-        self.out.urgent.append(
-            Send(
-                peer,
-                Refused(
-                    self.shard, request, code, f"{text}; {error.mend}" if text else f"{error.meaning}; {error.mend}"
-                ),
-            )
-        )
+        whole = f"{text or error.meaning}; {error.mend}"
+        self.out.urgent.append(Send(peer, Refused(self.shard, session, request, code, whole)))
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts an occurrence, for metrics and the simulator's coverage."""

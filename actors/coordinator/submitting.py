@@ -7,7 +7,6 @@ docs/promises.md, P1 and P7.
 from typing import Any
 
 from ...broker.wire.ids import job_id
-from ...broker.wire.limits import TIME_MS_MAX
 from ...broker.wire.messages import Submit, Submitted
 from ...broker.wire.rows import job_fault
 from ..effects import Peer
@@ -50,20 +49,22 @@ def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
     if asked in state.pending_submits:
         return True
     if asked in state.refused:
-        state.refuse(peer, message.sequence, *state.refused[asked])
+        state.refuse(peer, message.sequence, *state.refused[asked], message.session)
         return True
     if message.session <= 0 or message.sequence <= 0 or not 0 <= message.acked_below <= message.sequence:
         text = "session and sequence are positive, and acked_below lies from 0 to the sequence"
-        state.refuse(peer, message.sequence, "malformed", text)
+        state.refuse(peer, message.sequence, "malformed", text, message.session)
         return True
     if not 0 <= message.acked_below <= message.sequence:
-        state.refuse(peer, message.sequence, "malformed", "acked_below runs from 0 to the sequence itself")
+        state.refuse(
+            peer, message.sequence, "malformed", "acked_below runs from 0 to the sequence itself", message.session
+        )
         return True
     session = state.image.sessions.get(message.session)
     if session is None:
         if message.sequence == 1:
             return False
-        state.refuse(peer, message.sequence, "unknown_session", "")
+        state.refuse(peer, message.sequence, "unknown_session", "", message.session)
         return True
     taken = session.answers.get(message.sequence)
     if taken is not None:
@@ -71,7 +72,7 @@ def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
         state.send(peer, Submitted(state.shard, message.session, message.sequence, *taken))
         return True
     if message.sequence < session.floor:
-        state.refuse(peer, message.sequence, "forgotten", "")
+        state.refuse(peer, message.sequence, "forgotten", "", message.session)
         return True
     return False
 
@@ -89,18 +90,9 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         return "overloaded", f"the shard file is {state.index - state.applied} entries behind (is its lock held?)"
     asked: dict[str, int] = {}
     for row in message.jobs:
-        fault = job_fault(row, settings.payload_bytes_max)
+        fault = _job_fault(state, row)
         if fault is not None:
             return fault
-        if row[8] is not None and (text := policy_fault(row[8])) is not None:
-            return "invalid_job", text
-        for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10])):
-            if after_ms is not None and image.stamp_ms + after_ms > TIME_MS_MAX:
-                return "invalid_job", f"{name}={after_ms} ends after the year 9999"
-        if row[0] not in image.tasks:
-            return "unknown_task", f"task {row[0]!r} is not known here"
-        if row[3] not in settings.tenants:
-            return "unknown_tenant", f"tenant {row[3]!r} is not known here"
         asked[row[2]] = asked.get(row[2], 0) + 1
     for queue, count in asked.items():
         if image.queue_live.get(queue, 0) + count > settings.backlog_jobs_max:
@@ -118,12 +110,29 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
     return None
 
 
+def _job_fault(state: ShardState, row: list[Any]) -> tuple[str, str] | None:
+    """Returns (code, text) of why one job is not taken, or None."""
+    fault = job_fault(row, state.settings.payload_bytes_max)
+    if fault is not None:
+        return fault
+    if row[8] is not None and (text := policy_fault(row[8])) is not None:
+        return "invalid_job", text
+    for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10])):
+        if after_ms is not None and state.image.stamp_ms + after_ms > TIME_MS_MAX:
+            return "invalid_job", f"{name}={after_ms} ends after the year 9999"
+    if row[0] not in state.image.tasks:
+        return "unknown_task", f"task {row[0]!r} is not known here"
+    if row[3] not in state.settings.tenants:
+        return "unknown_tenant", f"tenant {row[3]!r} is not known here"
+    return None
+
+
 def _refuse(state: ShardState, peer: Peer, message: Submit, code: str, text: str) -> None:
     """Refuses for good: the same sequence coming late gets the same answer, so that a definite refusal stays one."""
     if len(state.refused) >= _REFUSED_MAX:
         state.refused.pop(next(iter(state.refused)))
     state.refused[message.session, message.sequence] = (code, text)
-    state.refuse(peer, message.sequence, code, text)
+    state.refuse(peer, message.sequence, code, text, message.session)
 
 
 def _unknown_keys(state: ShardState, message: Submit) -> list[tuple[str, str]]:

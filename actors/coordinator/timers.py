@@ -51,7 +51,11 @@ class Timers:
         fired: list[Firing] = []
         full: list[bool] = []
         for clock in CLOCKS:
-            due = self.wheels[clock].advance(clock_ms(clock, now) + LEAD_MS, FIRE_JOBS_MAX)
+            wheel = self.wheels[clock]
+            if not wheel:
+                full.append(False)
+                continue
+            due = wheel.advance(clock_ms(clock, now) + LEAD_MS, FIRE_JOBS_MAX)
             full.append(len(due) == FIRE_JOBS_MAX)
             for key, sequence in due:
                 id = shard_base | sequence

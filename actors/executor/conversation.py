@@ -55,7 +55,7 @@ def received(state: ExecutorState, peer: Peer, message: Message) -> None:
         case CancelRun(shard, epoch, wanted):
             if shard in link.shards and epoch >= link.shards[shard].epoch:
                 _end(state, wanted, "cancelled")
-        case Refused(_, _, code, text):
+        case Refused(_, _, _, code, text):
             state.act(acts.Note("error", f"the coordinator refuses this executor: {code}: {text}"))
         case _:
             state.count("messages_unexpected")

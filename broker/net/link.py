@@ -102,7 +102,7 @@ class Link:
                     found.append(Received(name, decode(frame)))
                 except WireError as error:
                     # A peer that cannot be understood is the same to the caller as one that refuses the hello.
-                    found.append(Received(name, Refused(0, 0, error.code, str(error))))
+                    found.append(Received(name, Refused(0, 0, 0, error.code, str(error))))
         return found
 
     def abandon(self) -> None:

@@ -18,7 +18,7 @@ _FRAME_BYTES_SLACK = 1024
 
 
 # Plain ints: an enum's operators cost ten times as much, on every frame.
-_EVENTS, _POLLIN, _NOBLOCK = int(zmq.EVENTS), int(zmq.POLLIN), int(zmq.NOBLOCK)
+_EVENTS, _RCVMORE, _POLLIN, _NOBLOCK = int(zmq.EVENTS), int(zmq.RCVMORE), int(zmq.POLLIN), int(zmq.NOBLOCK)
 
 
 def has_input(socket: zmq.Socket[bytes]) -> bool:
@@ -64,11 +64,11 @@ class Router:
     def receive(self, limit: int) -> list[tuple[bytes, bytes]]:
         """Returns the (peer, frame) pairs that have arrived, at most about `limit`."""
         found: list[tuple[bytes, bytes]] = []
-        receive, option = self._socket.recv_multipart, cast("Callable[[int], int]", self._socket.getsockopt)
+        receive, option = self._socket.recv, cast("Callable[[int], int]", self._socket.getsockopt)
         while len(found) < limit and option(_EVENTS) & _POLLIN:
-            parts = receive(_NOBLOCK)
-            peer = parts[0]
-            found.extend((peer, part) for part in parts[1:])
+            peer = receive(_NOBLOCK)
+            while option(_RCVMORE):
+                found.append((peer, receive(_NOBLOCK)))
         return found
 
     def send(self, peer: bytes, frames: list[bytes]) -> bool:

@@ -46,7 +46,7 @@ class UnknownTask(MainspringError, LookupError):
     """No task of that name is registered."""
 
 
-class JobInterrupted(BaseException):
+class AttemptInterrupted(BaseException):
     """Raised inside a running handler to end it.
 
     Not an `Exception`: a handler's `except Exception` means "this call failed", never "keep running after you
@@ -55,9 +55,9 @@ class JobInterrupted(BaseException):
     """
 
 
-class JobTimeout(JobInterrupted):
+class AttemptTimedOut(AttemptInterrupted):
     """The job ran longer than its timeout."""
 
 
-class JobCancelled(JobInterrupted):
+class AttemptCancelled(AttemptInterrupted):
     """The job was cancelled, or the lease under which it ran was lost."""

@@ -70,11 +70,12 @@ class Submitted:
 class Refused:
     """Coordinator to any peer: not done; `code` is one of errors.py.
 
-    `request` is the sequence or request number refused.
+    `request` is the number of the request refused, or the sequence of `session`'s Submit; session 0 is no Submit.
     """
 
     KIND: ClassVar[int] = 5
     shard: int
+    session: int
     request: int
     code: str
     text: str

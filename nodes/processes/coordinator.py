@@ -18,9 +18,9 @@ from ...actors.coordinator.settings import Retention, ShardSettings
 from ...actors.coordinator.takeover import take_over
 from ...actors.draws import Draws
 from ...actors.log import LogDamaged
+from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
 from ...broker.wire.limits import FRAME_BYTES_MAX
-from ..clock import read_clocks
 from ..log import configure_log
 from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
 from ..storage.log.local_log import LocalLog

@@ -16,11 +16,11 @@ from ...actors.effects import Send
 from ...actors.events import Drain, PeerGone, Received
 from ...actors.machine import Now
 from ...actors.turn import Member, answer_reads, catch_up, turn
+from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
 from ...broker.wire.codec import WireError, decode, encode
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import Refused
-from ..clock import read_clocks
 from ..storage.log.local_log import LocalLog
 from ..storage.shard.shard_file import ShardFile
 from .signals import StopSignal
@@ -122,34 +122,27 @@ class CoordinatorLoop:
                 self.shards[shard].member.inbox.append(Received(peer, message))
             else:
                 request = getattr(message, "request", getattr(message, "sequence", 0))
-                self._send(
-                    [
-                        Send(
-                            peer,
-                            Refused(
-                                shard & 0xFFF,
-                                request,
-                                "not_here",
-                                f"shard {shard} is not served here; {ERRORS['not_here'].mend}",
-                            ),
-                        )
-                    ]
-                )
+                text = f"shard {shard} is not served here; {ERRORS['not_here'].mend}"
+                refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
+                self._send([Send(peer, refused)])
 
     def _refuse(self, peer: bytes, error: WireError) -> None:
         self.frames_malformed += 1
         if self.frames_malformed < 10 or self.frames_malformed % 1000 == 0:
             log.warning("frame refused code=%s count=%d text=%s", error.code, self.frames_malformed, error)
-        self._send([Send(peer, Refused(0, 0, error.code, f"{error}; {ERRORS[error.code].mend}"))])
+        self._send([Send(peer, Refused(0, 0, 0, error.code, f"{error}; {ERRORS[error.code].mend}"))])
 
     def _send(self, sends: Sequence[Send]) -> None:
-        """Lets released sends leave: all that one peer gets in a turn is one multipart."""
+        """Lets released sends leave: all that one peer gets in a turn is one multipart.
+
+        What was decided last leaves first: those are the Runs, whose handlers somebody waits for.
+        """
         if not sends:
             return
         by_peer: dict[bytes, list[bytes]] = {}
         for send in sends:
             by_peer.setdefault(send.peer, []).append(encode(send.message))
-        for peer, frames in by_peer.items():
+        for peer, frames in reversed(by_peer.items()):
             if not self.router.send(peer, frames):
                 self._gone(peer)
 

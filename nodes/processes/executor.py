@@ -12,8 +12,8 @@ import zmq
 from ...actors.effects import Peer
 from ...actors.executor.machine import ExecutorMachine
 from ...actors.executor.settings import ExecutorSettings
+from ...broker.net.clock import read_clocks
 from ...broker.wire.limits import FRAME_BYTES_MAX
-from ..clock import read_clocks
 from ..log import configure_log
 from .death import die_with_parent
 from .executor_loop import ExecutorLoop

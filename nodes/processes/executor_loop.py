@@ -15,9 +15,9 @@ from ...actors.executor import acts
 from ...actors.executor.events import ChildDone, ChildExited, ChildFailed, ChildPong, ChildReady, ChildStuck
 from ...actors.executor.machine import Event, ExecutorMachine
 from ...actors.turn import step
+from ...broker.net.clock import read_clocks
 from ...broker.net.router import has_input
 from ...broker.wire.codec import WireError, decode, encode
-from ..clock import read_clocks
 from ..runners import frames
 from ..runners.handle import ChildHandle, describe_exit
 from .plan import ExecutorPlan

@@ -1,4 +1,4 @@
-"""The entry of a runner child: `mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b --paths p:q --keep N,N`.
+"""The entry of a runner child: `-m mainspring.nodes.runners.child --fd N --parent PID --kind K --tasks a,b ...`.
 
 It decides in which order a child binds itself to its parent, loads the tasks and begins. It must not run a
 job itself. It asks the kernel to die with its parent before anything else, then checks that the parent was

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Final
 
 from ...broker.tasks.context import CURRENT, Context
-from ...broker.tasks.exceptions import JobCancelled, JobTimeout, MainspringError
+from ...broker.tasks.exceptions import AttemptCancelled, AttemptTimedOut, MainspringError
 from ...broker.tasks.registry import Registry
 from . import frames
 from .frames import Frame, FrameReader, Row
@@ -49,7 +49,7 @@ class ProcessChild:
                 self._send(self._execute(self._queue.popleft()))
 
     def on_interrupt(self, _signum: int, _frame: FrameType | None) -> None:
-        """Handles SIGUSR1: raises JobInterrupted in the running job if that is cancelled."""
+        """Handles SIGUSR1: raises AttemptInterrupted in the running job if that is cancelled."""
         if self._armed is None:
             # Between jobs the main loop may be in the middle of reading the socket itself.
             return
@@ -59,11 +59,9 @@ class ProcessChild:
             return
         # Once: a second raise could hit the code that records how the first one ended.
         self._armed = None
-        raise (
-            JobTimeout("the job ran longer than its timeout")
-            if reason == "timeout"
-            else JobCancelled("the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled")
-        )
+        if reason == "timeout":
+            raise AttemptTimedOut("the job ran longer than its timeout")
+        raise AttemptCancelled("the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled")
 
     def _receive(self, *, wait: bool) -> None:
         """Takes in what has arrived; with `wait` blocks until something has."""

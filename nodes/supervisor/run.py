@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ...actors.draws import Draws
 from ...actors.supervisor.acts import Start
 from ...actors.supervisor.machine import SupervisorMachine
-from ..clock import read_clocks
+from ...broker.net.clock import read_clocks
 from ..log import configure_log
 from ..processes.identity import IdentityDamaged, load_identity
 from ..processes.plan import CoordinatorPlan, ExecutorPlan

@@ -16,7 +16,7 @@ from ...actors.events import Wake
 from ...actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Start, Terminate
 from ...actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, StopAsked
 from ...actors.supervisor.machine import SupervisorMachine
-from ..clock import read_clocks
+from ...broker.net.clock import read_clocks
 from ..log import fields
 from ..processes.status import READY
 from .child import ActorChild

@@ -1,4 +1,7 @@
-"""A real node for integration tests: `mainspring up` in a folder of its own, with every process findable and killable."""
+"""A real node for integration tests.
+
+`mainspring up` in a folder of its own, with every process findable and killable.
+"""
 
 import os
 import signal
@@ -71,7 +74,10 @@ class LiveNode:
             return []
 
     def actors(self, word: str) -> list[psutil.Process]:
-        """Returns the processes whose command line has this word: processes.coordinator, processes.executor, runners.child."""
+        """Returns the processes whose command line has this word.
+
+        Processes.coordinator, processes.executor, runners.child.
+        """
         found: list[psutil.Process] = []
         for process in self.below():
             try:
@@ -102,7 +108,7 @@ class LiveNode:
         self.process.kill()
         self.process.wait(timeout=BOUND_S)
         self._close()
-        wait_until(lambda: not any(is_alive(process) for process in left), "every process of the node to die with its supervisor")
+        wait_until(lambda: not any(map(is_alive, left)), "every process of the node to die with its supervisor")
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -81,7 +81,8 @@ def test_a_shell_that_holds_the_write_lock_loses_nothing(node: LiveNode) -> None
         assert known < len(handles), "the lock held no rows back: this test tests nothing"
         shell.execute("ROLLBACK")
         shell.close()
-        wait_until(lambda: _rows(node, "SELECT count(*) FROM v_jobs WHERE state = 'succeeded'") == [(len(handles) + 1,)], "the rows to follow")
+        ended = "SELECT count(*) FROM v_jobs WHERE state = 'succeeded'"
+        wait_until(lambda: _rows(node, ended) == [(len(handles) + 1,)], "the rows to follow")
         client.wait_all(handles, BOUND_S)
     assert "locked by another process" in node.log()
 

@@ -110,8 +110,9 @@ def _check_files(node: LiveNode, acknowledged: set[int], dead: set[int]) -> None
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
         assert shard.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         states = dict(shard.execute("SELECT id, state FROM v_jobs"))
-        successes = dict(shard.execute("SELECT job_id, count(*) FROM v_executions WHERE outcome = 'succeeded' GROUP BY job_id"))
-        budget = dict(shard.execute("SELECT job_id, count(*) FROM v_executions WHERE outcome IN ('crashed', 'lost') GROUP BY job_id"))
+        counts = "SELECT job_id, count(*) FROM v_executions WHERE outcome IN (?, ?) GROUP BY job_id"
+        successes = dict(shard.execute(counts, ("succeeded", "succeeded")))
+        budget = dict(shard.execute(counts, ("crashed", "lost")))
     assert acknowledged <= states.keys()
     assert set(successes.values()) <= {1}
     assert {id for id in acknowledged if states[id] == "succeeded"} <= successes.keys()

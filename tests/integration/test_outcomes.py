@@ -40,7 +40,8 @@ def _attempts(node: LiveNode, id: int) -> list[tuple[str, str | None]]:
 
     def ended() -> bool:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
-            rows[:] = shard.execute("SELECT outcome, error FROM v_executions WHERE job_id = ? ORDER BY attempt", (id,)).fetchall()
+            found = shard.execute("SELECT outcome, error FROM v_executions WHERE job_id = ? ORDER BY attempt", (id,))
+            rows[:] = found.fetchall()
             (state,) = shard.execute("SELECT state FROM v_jobs WHERE id = ?", (id,)).fetchone() or ("",)
         return state in ("succeeded", "dead", "cancelled", "expired")
 
@@ -68,7 +69,8 @@ def test_an_exception_is_a_failure_with_its_traceback(node: LiveNode, client: ma
         handle.result()
     ((outcome, error),) = _attempts(node, handle.id)
     assert outcome == "failed"
-    assert error is not None and "ValueError" in error
+    assert error is not None
+    assert "ValueError" in error
 
 
 def test_two_failures_then_success(node: LiveNode, client: mainspring.Client) -> None:
@@ -83,17 +85,25 @@ def test_sys_exit_is_a_failure(node: LiveNode, client: mainspring.Client) -> Non
     handle = _run(client, "exits")
     ((outcome, error),) = _attempts(node, handle.id)
     assert outcome == "failed"
-    assert error is not None and "SystemExit" in error
+    assert error is not None
+    assert "SystemExit" in error
 
 
-@pytest.mark.parametrize(("name", "words"), [("hard_exits", "exited with status 9"), ("segfaults", "signal 11 (SIGSEGV)")])
+DEATHS = [("hard_exits", "exited with status 9"), ("segfaults", "signal 11 (SIGSEGV)")]
+
+
+@pytest.mark.parametrize(("name", "words"), DEATHS)
 def test_a_dead_child_spends_the_crash_budget(node: LiveNode, client: mainspring.Client, name: str, words: str) -> None:
-    """A job that kills its runner crashes, is tried again apart from its retries, and ends dead with its child's last words."""
+    """A job that kills its runner crashes, is tried again apart from its retries, and ends dead with its child's last words.
+
+     job that kills its runner crashes, is tried again apart from its retries, and ends dead with its child's last
+    words.
+    """
     handle = _run(client, name)
     attempts = _attempts(node, handle.id)
     assert [outcome for outcome, _ in attempts] == ["crashed"] * 3
     assert all(error is not None and words in error for _, error in attempts)
-    with pytest.raises(JobFailed, match="status 9|signal 11"):
+    with pytest.raises(JobFailed, match=r"status 9|signal 11"):
         handle.result()
 
 
@@ -116,7 +126,8 @@ def test_an_async_job_is_cancelled_at_its_timeout(node: LiveNode, client: mainsp
 def test_a_loop_that_will_not_stop_is_replaced(node: LiveNode, client: mainspring.Client) -> None:
     """The job that blocks the loop is timed out; the others on it go back unpunished and succeed."""
     others = client.submit_many([mainspring.job("outcome_tasks.waits", 3.0) for _ in range(4)])
-    wait_until(lambda: set(client.status([each.id for each in others]).values()) == {"running"}, "the neighbours to run")
+    ids = [each.id for each in others]
+    wait_until(lambda: set(client.status(ids).values()) == {"running"}, "the neighbours to run")
     handle = _run(client, "blocks_its_loop")
     assert [outcome for outcome, _ in _attempts(node, handle.id)] == ["timed_out"]
     assert [each.result(BOUND_S) for each in others] == ["done"] * 4

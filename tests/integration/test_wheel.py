@@ -40,9 +40,7 @@ with mainspring.Client() as client:
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Runs a command outside the checkout; a failure shows what it said."""
-    done = subprocess.run(
-        command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=cwd, env=clean_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -119,4 +119,4 @@ def answer(message: Message, first_id: int, *existing: list[int]) -> Submitted:
 def refusal(message: Message, code: str) -> Refused:
     """Makes a refusal of a Submit."""
     assert isinstance(message, Submit)
-    return Refused(message.shard, message.sequence, code, f"because of {code}")
+    return Refused(message.shard, message.session, message.sequence, code, f"because of {code}")

@@ -21,7 +21,19 @@ from mainspring.actors.turn import answer_reads, catch_up, turn
 from mainspring.broker.wire.codec import decode, encode
 from mainspring.broker.wire.ids import job_id
 from mainspring.broker.wire.messages import (
-    Await, Cancel, Credit, Ended, ExecutorWelcome, Finished, Goodbye, Message, Query, Renew, Run, Submit, Submitted,
+    Await,
+    Cancel,
+    Credit,
+    Ended,
+    ExecutorWelcome,
+    Finished,
+    Goodbye,
+    Message,
+    Query,
+    Renew,
+    Run,
+    Submit,
+    Submitted,
 )  # fmt: skip
 from mainspring.chaos.memory_log import MemoryLog
 from mainspring.chaos.memory_store import MemoryStore

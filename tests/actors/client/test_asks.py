@@ -112,7 +112,7 @@ def test_a_refused_query_says_why() -> None:
     script = welcomed()
     (message,) = script.turn(RunQuery(script.next_request(), None, "nonsense", {}, None))
     assert isinstance(message, Query)
-    script.hear(Refused(0, message.request, "invalid_query", "there is no such listing"))
+    script.hear(Refused(0, 0, message.request, "invalid_query", "there is no such listing"))
     failure = script.completed[2].failure
     assert failure is not None
     assert (failure.text, failure.definite) == ("there is no such listing", True)

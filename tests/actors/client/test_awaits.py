@@ -104,7 +104,7 @@ def test_a_refused_await_fails_those_that_it_was_for() -> None:
     script = welcomed()
     await_jobs(script, 5)
     (second,) = await_jobs(script, 6)
-    script.hear(Refused(0, second.request, "overloaded", "too many are awaited"))
+    script.hear(Refused(0, 0, second.request, "overloaded", "too many are awaited"))
     assert script.code(3) == "overloaded"
     assert 2 not in script.completed
 

@@ -91,7 +91,7 @@ def test_a_hello_that_is_refused_ends_what_waits_for_it() -> None:
     """The wrong cluster is a definite error, and not a timeout."""
     script = ClientScript()
     script.submit()
-    script.hear(Refused(0, 0, "wrong_cluster", "this node belongs to another"))
+    script.hear(Refused(0, 0, 0, "wrong_cluster", "this node belongs to another"))
     assert script.code() == "wrong_cluster"
     assert script.completed[1].failure is not None
     assert script.completed[1].failure.definite

@@ -23,11 +23,12 @@ def labels(runs: list[Leased]) -> list[str]:
     return [run.payload for run in runs]
 
 
-def waiting(*jobs: Row, **fields: Any) -> tuple[ShardBench, Executor]:
+def waiting(*jobs: Row) -> tuple[ShardBench, Executor]:
     """A shard in which these jobs wait, and its executor, which has no slot yet."""
     bench = ShardBench()
-    executor = bench.executor(slots=0, tasks=TASKS, **fields)
-    bench.submit(*jobs)
+    executor = bench.executor(slots=0, tasks=TASKS)
+    if jobs:
+        bench.submit(*jobs)
     return bench, executor
 
 
@@ -91,9 +92,8 @@ def test_jobs_spread_over_executors() -> None:
     bench.put(one.peer, Credit(SHARD, 1, [["process", 6]]))
     bench.put(two.peer, Credit(SHARD, 1, [["process", 4]]))
     said = bench.run()
-    assert len(runs_of(said, one.peer)) == 5, "6 and 4 slots, of which 7 are taken, leave 1 and 2 free"
-    assert len(runs_of(said, two.peer)) == 2 or len(runs_of(said, two.peer)) == 3
-    assert len(runs_of(said)) == 7
+    assert len(runs_of(said, one.peer)) == 5, "of 6 and 4 slots one and two are left"
+    assert len(runs_of(said, two.peer)) == 2
 
 
 @settings(max_examples=40)
@@ -243,7 +243,7 @@ def test_runs_of_a_link_are_numbered_without_gaps() -> None:
 
 def test_many_jobs_leave_in_messages_that_fit() -> None:
     """A Run has at most BATCH_JOBS_MAX rows, and fewer when they are large."""
-    bench, executor = waiting(slots=0) if False else waiting()
+    bench, executor = waiting()
     for _ in range(2):
         bench.submit(*[a_job(task="a")] * BATCH_JOBS_MAX)
     bench.submit(a_job(task="a"))

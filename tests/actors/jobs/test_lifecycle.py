@@ -87,4 +87,4 @@ def test_numbers_never_change() -> None:
     assert life.OUTCOMES == {
         1: "succeeded", 2: "failed", 3: "timed_out", 4: "crashed", 5: "cancelled", 6: "lost", 7: "returned",
     }  # fmt: skip
-    assert life.OUTCOME_NUMBERS == {name: number for number, name in life.OUTCOMES.items()}
+    assert {name: number for number, name in life.OUTCOMES.items()} == life.OUTCOME_NUMBERS

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.broker.wire.ids import (
-    SEQUENCE_MAX, SHARD_MAX, format_id, job_id, parse_id, sequence_of, shard_of,
+    SEQUENCE_MAX,
+    SHARD_MAX,
+    format_id,
+    job_id,
+    parse_id,
+    sequence_of,
+    shard_of,
 )  # fmt: skip
 
 shards = st.integers(0, SHARD_MAX)

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from mainspring.broker.wire.errors import ERRORS
 from mainspring.broker.wire.limits import IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
 from mainspring.broker.wire.rows import (
-    JOB_COLUMNS, RESULT_COLUMNS, RUN_COLUMNS, TASK_COLUMNS, ids_fault, job_fault, result_fault, run_fault, task_fault,
+    JOB_COLUMNS,
+    RESULT_COLUMNS,
+    RUN_COLUMNS,
+    TASK_COLUMNS,
+    ids_fault,
+    job_fault,
+    result_fault,
+    run_fault,
+    task_fault,
 )  # fmt: skip
 
 BYTES_MAX = 100

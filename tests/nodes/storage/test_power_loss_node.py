@@ -51,7 +51,10 @@ class Cut(NamedTuple):
 
 
 class NodeOnDisk:
-    """One shard over a real log and a real shard file on a disk whose power goes; an executor that ends what it gets."""
+    """One shard over a real log and a real shard file on a disk whose power goes.
+
+    An executor that ends what it gets.
+    """
 
     def __init__(self, directory: Path, vfs: str, disk: Disk, synchronous: str) -> None:
         files = DiskFiles(disk)
@@ -68,7 +71,8 @@ class NodeOnDisk:
         self.batch = 0
         self.held: list[Run] = []
         self.told: dict[int, list[int]] = {}
-        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], [["echo", "process", "default", RETRY, None, 0]], [], None)
+        tasks = [["echo", "process", "default", RETRY, None, 0]]
+        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], None)
         self.member.inbox.append(Received(b"executor", hello))
         self.turn()
         self.member.inbox.append(Received(b"executor", Credit(0, 1, [["process", 50]])))
@@ -163,7 +167,10 @@ def _storm(folder: Path, seed: int, synchronous: str = "full") -> list[Cut]:
 
 
 def _missing(cut: Cut) -> tuple[set[int], set[int]]:
-    """Starts a node on what a cut has left; returns the acknowledged jobs and the acknowledged results that are gone."""
+    """Starts a node on what a cut has left.
+
+    Returns the acknowledged jobs and the acknowledged results that are gone.
+    """
     log = LocalLog(cut.directory / "log", segment_bytes=30_000, ballast_bytes=0)
     store = ShardFile(cut.directory / SHARD)
     take_over(0, log, store, SETTINGS, Draws(2), START)
@@ -190,6 +197,6 @@ def test_the_harness_sees_a_loss(folder: Path) -> None:
     for cut in _storm(folder, 1, synchronous="off"):
         try:
             lost |= any(_missing(cut))
-        except Exception:
+        except Exception:  # noqa: BLE001  (whatever a broken file raises)
             lost = True  # files that do not even open are a loss as well
     assert lost
