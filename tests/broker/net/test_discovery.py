@@ -28,7 +28,7 @@ def test_what_is_no_endpoint_is_named(url: str) -> None:
         find_endpoints(url)
 
 
-def test_the_nearest_data_folder_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As git finds its folder."""
     deep = tmp_path / "project" / "a" / "b"
     deep.mkdir(parents=True)
