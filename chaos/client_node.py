@@ -3,7 +3,6 @@
 Decides nothing about the conversation. What the machine tells its caller goes to the workload, which notes what a client may conclude.
 """
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from ..actors.client.events import Command, Completed, Connected
@@ -11,18 +10,12 @@ from ..actors.client.session import ClientMachine
 from ..actors.client.settings import ClientSettings
 from ..actors.draws import Draws
 from ..actors.turn import step
-from ..broker.wire.codec import decode
-from ..broker.wire.errors import ERRORS
-from ..broker.wire.messages import Message, Refused
 from .clock import NodeClock
-from .node import FRAME, Item, Node
+from .node import Item, Node
 from .workload import Workload
 
 if TYPE_CHECKING:
     from .world import World
-
-_NAMES_SESSION = "session" in {field.name for field in fields(Refused)}
-"""A refusal names a sequence, and each session counts from 1: one that comes late would hit the client's next session. Known gap of the protocol."""
 
 COORDINATOR = b"coordinator"
 MS = 1_000_000
@@ -47,22 +40,6 @@ class ClientNode(Node):
         self.world.network.join(self)
         self.post(Connected(COORDINATOR))
         self.workload.begin()
-
-    def take(self, item: Item) -> None:
-        """Takes what has arrived, but for refusals that the protocol gives to the wrong session."""
-        if item[0] == FRAME and not _NAMES_SESSION and self._is_of_another_session(decode(item[2])):
-            self.world.count("refusals_of_other_sessions")
-            return
-        super().take(item)
-
-    def _is_of_another_session(self, message: Message) -> bool:
-        if not isinstance(message, Refused) or not ERRORS[message.code].definite or message.code == "not_here":
-            return False
-        assert self.machine is not None
-        submits = self.machine.state.submits.get(message.shard)
-        if submits is None or message.request not in submits.flights:
-            return False
-        return (submits.session, message.request) not in self.world.history.refused
 
     def ask(self, command: Command) -> None:
         """Makes a request."""

@@ -13,7 +13,6 @@ from ..actors.coordinator.takeover import keep_from, take_over
 from ..actors.draws import Draws
 from ..actors.events import Drain, PeerGone
 from ..actors.turn import Member, answer_reads, catch_up, turn
-from ..broker.wire.messages import Refused
 from .clock import NodeClock
 from .lagging_log import LaggingLog
 from .memory_store import MemoryStore
@@ -109,8 +108,6 @@ class CoordinatorNode(Node):
             self.world.history.appended(index, entry, now, self.life)
             self._commit_later(index)
         for send in sends:
-            if isinstance(send.message, Refused):
-                self.world.history.refused.update(member.machine.state.refused)
             self.world.invariants.released(send, self)
         self.transmit(sends)
         self._after(member)

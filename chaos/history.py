@@ -95,8 +95,6 @@ class History:
         self.pending: deque[Decided] = deque()
         self.taken: dict[int, Taken] = {}
         self.committed = 0
-        self.refused: set[tuple[int, int]] = set()
-        """(session, sequence) of each submit that was refused for good."""
         self.wall_peaks: list[tuple[int, int]] = []
         """(true ns, wall ms): what the coordinator's wall showed when it was stepped."""
         self.pauses: dict[str, list[tuple[int, int]]] = {}

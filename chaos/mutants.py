@@ -32,6 +32,7 @@ from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
 from . import coordinator_node
+from .network import MS, Weather
 from .options import WEATHERS, drawn
 from .simulate import Report, run
 
@@ -231,10 +232,6 @@ def _fenced_in_silence(true: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, helds, outcome, *kill_by_ns: true(state, helds, "void" if kill_by_ns else outcome, *kill_by_ns)
 
 
-def _grace_for_heads(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, held, *kill_by_ns: true(state, held, *kill_by_ns) if kill_by_ns else None
-
-
 def _credit_once(true: Callable[..., Any]) -> Callable[..., Any]:
     said: dict[tuple[int, int], dict[str, int]] = {}
 
@@ -265,6 +262,8 @@ def _leases_stay(true: Callable[..., Any]) -> Callable[..., Any]:
 
     return apply_finish
 
+
+_ECHOES = Weather(duplicate=8_000, spike=4_000, spike_ns=900 * MS, in_order=False)
 
 MUTANTS: dict[str, Mutant] = {
     "ack_before_commit": Mutant(
@@ -327,13 +326,6 @@ MUTANTS: dict[str, Mutant] = {
         _fenced_in_silence,
         {"faults": ("cut_link",), "fault_every_ms": 400},
     ),
-    "told_behind_is_never_killed": Mutant(
-        "a run told to end while it waited in its child may run for ever",
-        runs,
-        "_give_grace",
-        _grace_for_heads,
-        {"quick_jobs": True, "clients": 3, "process_slots": 1, "kill_grace_ms": 200},
-    ),
     "credit_is_said_once": Mutant(
         "credit that is lost stays lost", conversation, "_credit", _credit_once, {"weather": WEATHERS["stormy"]}
     ),
@@ -342,7 +334,7 @@ MUTANTS: dict[str, Mutant] = {
         executors,
         "hello",
         _hello_twice,
-        {"weather": WEATHERS["stormy"], "faults": ("cut_link",), "executors": 2, "clients": 3, "submit_every_ms": 50},
+        {"weather": _ECHOES, "faults": ("cut_link",), "fault_every_ms": 400, "executors": 2, "lease_ttl_ms": 3_000},
     ),
     "hello_forgets_what_runs": Mutant("a hello does not name what it holds", conversation, "_hello", _held_forgotten),
     "cancels_are_not_logged": Mutant("a cancel changes memory alone", cancelling, "cancel", _cancel_loses),

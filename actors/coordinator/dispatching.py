@@ -168,11 +168,10 @@ def release_ahead(state: ShardState) -> None:
     for key, id in Timers.due(state.timers.ahead, state.now):
         job = state.image.leases.get(id)
         if job is not None and job.ahead and job.fires_ms == key:
+            job.ahead = False  # one that came back and was leased anew stands in `ahead` twice
             released.setdefault((job.incarnation, job.index), []).append(job)
     for (incarnation, index), jobs in released.items():
         link = state.links.by_incarnation.get(incarnation)
-        for job in jobs:
-            job.ahead = False
         if link is None or link.silent:
             finishing.lose(state, jobs, OUTCOME_RETURNED, "the executor went before the job was due")
             continue

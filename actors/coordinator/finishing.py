@@ -7,7 +7,7 @@ sender is told to forget it.
 
 from typing import Any
 
-from ...broker.wire.limits import ERROR_BYTES_MAX
+from ...broker.wire.limits import ERROR_BYTES_MAX, NAME_CHARS_MAX
 from ...broker.wire.messages import Finished, FinishedAck
 from ...broker.wire.rows import result_fault
 from ..effects import Peer
@@ -45,13 +45,19 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if number is None:
             state.count("results_malformed")
             continue
-        if error is not None and len(error) > ERROR_BYTES_MAX:
-            error = error[:ERROR_BYTES_MAX]
+        error, kind = _cut(error, ERROR_BYTES_MAX), _cut(kind, NAME_CHARS_MAX)
         rows.append(row_for(state, job, number, started_ms, finished_ms, value, error, kind))
         ended[id] = job
     if rows:
         finish(state, link.executor, rows, list(ended.values()))
     state.send(peer, FinishedAck(state.shard, message.batch))
+
+
+def _cut(text: str | None, bytes_max: int) -> str | None:
+    """Returns a text that takes at most so many bytes."""
+    if text is None or len(text) * 4 <= bytes_max:
+        return text
+    return text.encode()[:bytes_max].decode(errors="ignore")
 
 
 def row_for(

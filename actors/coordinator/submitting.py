@@ -56,11 +56,6 @@ def _answered(state: ShardState, peer: Peer, message: Submit) -> bool:
         text = "session and sequence are positive, and acked_below lies from 0 to the sequence"
         state.refuse(peer, message.sequence, "malformed", text, message.session)
         return True
-    if not 0 <= message.acked_below <= message.sequence:
-        state.refuse(
-            peer, message.sequence, "malformed", "acked_below runs from 0 to the sequence itself", message.session
-        )
-        return True
     session = state.image.sessions.get(message.session)
     if session is None:
         if message.sequence == 1:

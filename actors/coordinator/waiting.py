@@ -11,10 +11,12 @@ from ..effects import Peer, Send
 from ..jobs.job import Job
 from ..jobs.lifecycle import READY, RETRYING, SCHEDULED, STATES
 from ..limits import AWAITED_MAX
-from ..store import ReadJobs
+from ..store import LIVE_COLUMNS, ReadJobs
 from .state import ShardState
 
 Row = list[Any]
+
+_STATE, _DUE_MS, _ATTEMPTS = (LIVE_COLUMNS.index(name) for name in ("state", "due_ms", "attempts"))
 
 
 def take(state: ShardState, peer: Peer, message: Await) -> None:
@@ -68,10 +70,10 @@ def _stored_row(state: ShardState, row: Row) -> tuple[Row, bool]:
     if len(row) == 5:  # DONE_COLUMNS
         id, number, result, error, attempts = row
         return [id, STATES[number], result, error, attempts, None], False
-    job = Job.from_live(row)
-    if job.state in (SCHEDULED, RETRYING) and job.due_ms is not None and job.due_ms <= state.image.stamp_ms:
-        job.state = READY
-    return row_of(job), True
+    number, due_ms = row[_STATE], row[_DUE_MS]
+    if number in (SCHEDULED, RETRYING) and due_ms is not None and due_ms <= state.image.stamp_ms:
+        number = READY
+    return [row[0], STATES[number], None, None, row[_ATTEMPTS], due_ms], True
 
 
 def tell(state: ShardState, job: Job) -> None:

@@ -6,6 +6,7 @@ raises `WireError`, nothing else.
 """
 
 from dataclasses import fields
+from itertools import product
 from typing import Any, cast, get_origin, get_type_hints
 
 from .limits import FRAME_BYTES_MAX, INTEGER_MAX
@@ -41,6 +42,18 @@ def _checks(cls: type[Message]) -> tuple[tuple[str, Any, Any], ...]:
 
 _BY_KIND: dict[int, tuple[type[Message], tuple[tuple[str, Any, Any], ...]]] = {
     cls.KIND: (cls, _checks(cls)) for cls in MESSAGES
+}
+# One look-up settles a well-formed frame's types; only the items of its lists are looked at one by one.
+_SHAPES: dict[int, frozenset[tuple[type, ...]]] = {
+    kind: frozenset(product(*(types for _, types, _ in checks))) for kind, (_, checks) in _BY_KIND.items()
+}
+_INTEGERS: dict[int, tuple[int, ...]] = {
+    kind: tuple(at for at, (_, types, _) in enumerate(checks) if types == (int,))
+    for kind, (_, checks) in _BY_KIND.items()
+}
+_ELEMENTS: dict[int, tuple[tuple[int, Any], ...]] = {
+    kind: tuple((at, element) for at, (_, _, element) in enumerate(checks) if element not in (None, Any))
+    for kind, (_, checks) in _BY_KIND.items()
 }
 _NAMES: dict[type[Message], tuple[str, ...]] = {cls: tuple(field.name for field in fields(cls)) for cls in MESSAGES}
 assert len(_BY_KIND) == len(MESSAGES), "message kinds must be unique"
@@ -79,13 +92,22 @@ def decode(frame: bytes | memoryview) -> Message:
     if entry is None:
         raise WireError("malformed", f"message kind {kind} does not exist")
     cls, checks = entry
-    if len(found) != len(checks):
-        raise WireError("malformed", f"{cls.__name__} has {len(checks)} fields, the frame has {len(found)}")
-    for (name, types, element), value in zip(checks, found, strict=True):
-        if type(value) not in types:  # exact types: a bool is no int here
-            raise WireError("malformed", f"{cls.__name__}.{name} has the wrong type {type(value).__name__}")
-        if types == (int,) and not -INTEGER_MAX <= value <= INTEGER_MAX:
-            raise WireError("malformed", f"{cls.__name__}.{name} is out of range; an integer has 63 bits and a sign")
-        if element is not None and element is not Any and any(type(item) is not element for item in value):
-            raise WireError("malformed", f"{cls.__name__}.{name} holds an item that is no {element.__name__}")
+    if tuple(map(type, found)) not in _SHAPES[kind]:  # exact types: a bool is no int here
+        raise WireError("malformed", _shape_fault(cls, checks, found))
+    for at in _INTEGERS[kind]:
+        if not -INTEGER_MAX <= found[at] <= INTEGER_MAX:
+            text = f"{cls.__name__}.{checks[at][0]} is out of range; an integer has 63 bits and a sign"
+            raise WireError("malformed", text)
+    for at, element in _ELEMENTS[kind]:
+        if not set(map(type, found[at])) <= {element}:
+            raise WireError("malformed", f"{cls.__name__}.{checks[at][0]} holds an item that is no {element.__name__}")
     return cls(*found)
+
+
+def _shape_fault(cls: type[Message], checks: tuple[tuple[str, Any, Any], ...], found: list[Any]) -> str:
+    """Returns which field is missing, too many or of another type."""
+    if len(found) != len(checks):
+        return f"{cls.__name__} has {len(checks)} fields, the frame has {len(found)}"
+    pairs = zip(checks, found, strict=True)
+    name, value = next((name, value) for (name, types, _), value in pairs if type(value) not in types)
+    return f"{cls.__name__}.{name} has the wrong type {type(value).__name__}"

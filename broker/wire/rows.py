@@ -4,6 +4,7 @@ Decides positions and types. Knows nothing of meaning beyond a field's own bound
 everybody else imports the column names from here, and docs/protocol.md prints them.
 """
 
+from itertools import product
 from typing import Any, cast
 
 from .limits import BATCH_JOBS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
@@ -88,27 +89,22 @@ _RESULT_TYPES = (
 )
 _TASK_TYPES = (str, str, str, list, _OPTIONAL_INT, int)
 _RUN_TYPES = (int, int, str, str, _OPTIONAL_INT, int, str, str, _OPTIONAL_STR)
-_PLAIN_JOB = (
-    str,
-    str,
-    str,
-    str,
-    int,
-    type(None),
-    type(None),
-    type(None),
-    type(None),
-    type(None),
-    type(None),
-    type(None),
-)
 
-_PLAIN_RESULT = (int, int, int, int, str, int, int, str, type(None), type(None))
 
-assert len(_JOB_TYPES) == len(JOB_COLUMNS) == len(_PLAIN_JOB)
+def _shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
+    """Returns every row of exact types that these columns allow: one look-up settles a well-formed row."""
+    choices: list[tuple[type, ...]] = [kind if isinstance(kind, tuple) else (kind,) for kind in types]
+    return frozenset(product(*choices))
+
+
+_JOB_SHAPES, _RESULT_SHAPES, _RUN_SHAPES = _shapes(_JOB_TYPES), _shapes(_RESULT_TYPES), _shapes(_RUN_TYPES)
+_PLAIN_JOB = (str, str, str, str, int, *[type(None)] * 7)
+
+assert len(_JOB_TYPES) == len(JOB_COLUMNS)
 assert len(_RESULT_TYPES) == len(RESULT_COLUMNS)
 assert len(_TASK_TYPES) == len(TASK_COLUMNS)
 assert len(_RUN_TYPES) == len(RUN_COLUMNS)
+assert _PLAIN_JOB in _JOB_SHAPES
 
 
 def job_fault(found: Any, payload_bytes_max: int) -> tuple[str, str] | None:
@@ -119,15 +115,17 @@ def job_fault(found: Any, payload_bytes_max: int) -> tuple[str, str] | None:
         payload_bytes_max: the shard's own bound, in bytes of UTF-8.
     """
     row = cast("list[Any]", found)
+    shape = tuple(map(type, row)) if type(found) is list else ()
     # The plain job (no options set) is nearly every job, and one comparison of types settles it.
-    if type(found) is not list or tuple(map(type, row)) != _PLAIN_JOB:
-        fault = shape_fault(found, JOB_COLUMNS, _JOB_TYPES) or _options_fault(row)
+    if shape != _PLAIN_JOB:
+        fault = None if shape in _JOB_SHAPES else shape_fault(found, JOB_COLUMNS, _JOB_TYPES)
+        fault = fault or _options_fault(row)
         if fault is not None:
             return "invalid_job", fault
     task, payload, queue, tenant, priority = row[:5]
-    for name in (task, queue, tenant):
-        if not 0 < len(name) <= NAME_CHARS_MAX:
-            return "invalid_job", f"task, queue and tenant are names of 1 to {NAME_CHARS_MAX} characters"
+    longest, shortest = max(len(task), len(queue), len(tenant)), min(len(task), len(queue), len(tenant))
+    if not 0 < shortest <= longest <= NAME_CHARS_MAX:
+        return "invalid_job", f"task, queue and tenant are names of 1 to {NAME_CHARS_MAX} characters"
     if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
         return "invalid_job", f"priority={priority} is out of range; it runs from -{PRIORITY_MAX} to {PRIORITY_MAX}"
     size = len(payload)
@@ -169,15 +167,15 @@ def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) ->
 def result_fault(found: Any) -> str | None:
     """Returns what is wrong with one row of a Finished, or None."""
     row = cast("list[Any]", found)
-    plain = type(found) is list and tuple(map(type, row)) == _PLAIN_RESULT
-    if plain and 0 <= row[5] <= TIME_MS_MAX and 0 <= row[6] <= TIME_MS_MAX:
-        return None
-    fault = shape_fault(found, RESULT_COLUMNS, _RESULT_TYPES)
-    if fault is not None:
-        return fault
-    for name, at_ms in (("started_ms", row[5]), ("finished_ms", row[6])):
-        if at_ms is not None and not 0 <= at_ms <= TIME_MS_MAX:
-            return f"{name}={at_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
+    if type(found) is not list or tuple(map(type, row)) not in _RESULT_SHAPES:
+        fault = shape_fault(found, RESULT_COLUMNS, _RESULT_TYPES)
+        if fault is not None:
+            return fault
+    started_ms, finished_ms = row[5], row[6]
+    if started_ms is not None and not 0 <= started_ms <= TIME_MS_MAX:
+        return f"started_ms={started_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
+    if finished_ms is not None and not 0 <= finished_ms <= TIME_MS_MAX:
+        return f"finished_ms={finished_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
     return None
 
 
@@ -199,6 +197,8 @@ def task_fault(found: Any) -> str | None:
 
 def run_fault(row: Any) -> str | None:
     """Returns what is wrong with one row of a Run, or None."""
+    if type(row) is list and tuple(map(type, cast("list[Any]", row))) in _RUN_SHAPES:
+        return None
     return shape_fault(row, RUN_COLUMNS, _RUN_TYPES)
 
 

@@ -260,7 +260,7 @@ class Executor:
     ) -> None:
         self.bench = bench
         self.name = name
-        self.peer = name.encode()
+        self.peer = f"{name}/{incarnation}".encode()
         self.incarnation = incarnation
         self.tasks = [a_task()] if tasks is None else list(tasks)
         self.queues = list(queues)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shard_bench import CLIENT, MS, START_MS, Executor, Leased, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
+from mainspring.actors.events import PeerGone
 from mainspring.actors.limits import HORIZON_MS, LEAD_MS
 from mainspring.broker.wire.messages import Cancelled, Run, Submit
 from mainspring.chaos.small_limits import small_limits
@@ -191,7 +192,8 @@ def test_a_cancel_between_lease_and_instant_wins(bench: ShardBench) -> None:
     assert only(bench.cancel(id), Cancelled)[0].codes == [[id, "cancelled"]]
     assert started(bench.wait(5_000)) == []
     assert bench.state_of(id) == ["cancelled"]
-    assert bench.state.links.by_peer[b"executor-1"].used == {"process": 0}
+    (link,) = bench.state.links.by_peer.values()
+    assert link.used == {"process": 0}
 
 
 def test_a_run_released_ahead_waits_for_its_lease() -> None:
@@ -232,9 +234,9 @@ def test_a_job_that_comes_back_before_its_instant_still_waits(job: list[Any], ho
     other = bench.executor("executor-2", incarnation=8)
     _leave(bench, executor, how)
     assert started(bench.wait(4)) == []
-    (run,) = runs_of(bench.wait(2_000), other.peer)
+    (run,) = runs_of(bench.wait(1), other.peer)
     assert run.id == id
-    assert bench.said[-1].elapsed_ms >= 1_000
+    assert runs_of(bench.wait(2_000)) == []
 
 
 @pytest.mark.parametrize("step_ms", STEPS)
@@ -287,8 +289,6 @@ def _leave(bench: ShardBench, executor: Executor, how: str) -> None:
         case "hello":
             executor.hello()
         case _:
-            from mainspring.actors.events import PeerGone
-
             bench.member.inbox.append(PeerGone(executor.peer))
             bench.run()
 
