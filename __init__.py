@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from .broker.net.handles import JobHandle
     from .broker.tasks import Context, Job, Task, job, task
     from .broker.tasks.exceptions import (
-        InvalidOption,
         AttemptInterrupted,
+        InvalidOption,
         MainspringError,
         PayloadTooLarge,
         UnserializablePayload,
@@ -43,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncClient",
     "AsyncJobHandle",
+    "AttemptInterrupted",
     "Client",
     "ClientClosed",
     "Context",
@@ -54,7 +55,6 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobHandle",
-    "AttemptInterrupted",
     "JobNotFound",
     "MainspringError",
     "NodeNotFound",

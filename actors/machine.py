@@ -16,7 +16,9 @@ class Now(NamedTuple):
     elapsed_ns: int
     """CLOCK_BOOTTIME: never steps, counts suspend; leases and near delays run on it."""
     wall_ms: int
-    """UTC milliseconds: may step either way; the calendar runs on it."""
+    """UTC milliseconds, rounded down: may step either way; the calendar runs on it."""
+    wall_past_ns: int = 0
+    """How far the wall is into that millisecond: without it a wake for the next one would come late by as much."""
 
     @property
     def elapsed_ms(self) -> int:

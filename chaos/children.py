@@ -1,7 +1,8 @@
 """Runner children: they start after a while, do what each job's plan says, and obey or ignore what they are told.
 
-Decides what a handler does, from its job's payload and the number of the attempt alone. Frames to and from a child take their time, so an executor's
-picture of its children is always a little old. Rules: nodes/runners (the real ones).
+Decides what a handler does, from its job's payload and the number of the attempt alone. Frames to and from a child
+take their time, so an executor's picture of its children is always a little old. Rules: nodes/runners (the real
+ones).
 """
 
 from collections import deque
@@ -38,7 +39,7 @@ class Child:
 
     def tell(self, what: str, value: Any = None) -> None:
         """Sends the child something."""
-        self._later(HOP_NS + self.node.jitter(), what, value)
+        self.later(HOP_NS + self.node.jitter(), what, value)
 
     def take(self, what: str, value: Any) -> None:
         """Takes what has arrived, or has come to pass inside the child."""
@@ -46,7 +47,7 @@ class Child:
             return
         now_ns = self.node.world.now_ns
         if now_ns < self.blocked_until_ns and what not in (KILL, STUCK, RUN):
-            self._later(self.blocked_until_ns - now_ns, what, value)  # its loop does not turn
+            self.later(self.blocked_until_ns - now_ns, what, value)  # its loop does not turn
             return
         if what == RUN:
             self.queue.extend(value)
@@ -68,7 +69,8 @@ class Child:
         else:
             self.die("was killed")
 
-    def _later(self, after_ns: int, what: str, value: Any = None) -> None:
+    def later(self, after_ns: int, what: str, value: Any = None) -> None:
+        """Lets something happen to the child after a while."""
         node = self.node
         node.world.push(node.world.now_ns + after_ns, node, (LOCAL, self, what, value))
 
@@ -104,11 +106,11 @@ class Child:
                 outcome = None
             case "block":
                 self.blocked_until_ns = max(self.blocked_until_ns, now_ns + after_ns)
-                self._later(min(after_ns, 1_000 * MS), STUCK, run_id)
+                self.later(min(after_ns, 1_000 * MS), STUCK, run_id)
             case _:
                 assert plan == "succeed", f"a plan {plan!r} does not exist"
         if outcome is not None:
-            self._later(after_ns, END, (run_id, outcome, None))
+            self.later(after_ns, END, (run_id, outcome, None))
 
     def _end(self, run_id: int, outcome: str, reason: str | None) -> None:
         found = self.current.pop(run_id, None)

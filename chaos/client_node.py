@@ -1,6 +1,7 @@
 """A client's process: the real session, driven by a workload.
 
-Decides nothing about the conversation. What the machine tells its caller goes to the workload, which notes what a client may conclude.
+Decides nothing about the conversation. What the machine tells its caller goes to the workload, which notes what a
+client may conclude.
 """
 
 from typing import TYPE_CHECKING

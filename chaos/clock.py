@@ -1,7 +1,7 @@
 """A node's two clocks, as seen from the simulator's true time.
 
-Decides how elapsed and wall time follow from true time: elapsed runs on, a little fast or slow, and never back; the wall may be off and may step.
-Must not know who reads it.
+Decides how elapsed and wall time follow from true time: elapsed runs on, a little fast or slow, and never back; the
+wall may be off and may step. Must not know who reads it.
 """
 
 from ..actors.machine import Now

@@ -1,7 +1,7 @@
-"""The coordinator's process: the real machine, turn and take-over on a log that commits late and rows that lag, are locked, and revert.
+"""The coordinator's process: the real machine, turn and take-over, on disks that lag, stall and forget.
 
-Decides what a crash leaves of disk, and when commits, applies and answers to reads come. It must not know what the machine decides; invariants see each
-entry and each send as it passes.
+Decides what a crash leaves of disk, and when commits, applies and answers to reads come. It must not know what the
+machine decides; invariants see each entry and each send as it passes.
 """
 
 import random
@@ -172,7 +172,7 @@ class CoordinatorNode(Node):
         world.push(world.now_ns + _TRUNCATE_EVERY_NS, self, (LOCAL, _TRUNCATE))
 
     def crash(self) -> None:
-        """Kills the process: memory is gone, and of the disk whatever was not durable, but for a part that luck decides."""
+        """Kills the process: its memory is gone, and what was not durable, but for a part that luck decides."""
         world = self.world
         self.end_life()
         self.member = None

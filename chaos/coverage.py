@@ -1,7 +1,7 @@
 """What a set of seeds must have met: an outcome that never happens is one that nobody has tested.
 
-Decides the list, by the names under which machines, network, faults and clients count. Rule: a set of seeds with an empty bucket fails, however clean its
-runs were; a generator with a blind spot finds nothing there for ever.
+Decides the list, by the names under which machines, network, faults and clients count. Rule: a set of seeds with an
+empty bucket fails, however clean its runs were; a generator with a blind spot finds nothing there for ever.
 """
 
 from collections.abc import Mapping
@@ -12,30 +12,31 @@ SEEDS_MIN = 150
 """Fewer seeds than this need not meet everything."""
 
 _LOG = (
-    "op_ask op_cancel op_executors op_expire op_finish op_hold op_keys_end op_lanes op_lease op_noop op_prune op_ready op_sessions_end op_submit "
-    "op_tasks entries_lost log_segments_dropped applies_locked starts_locked"
+    "op_ask op_cancel op_executors op_expire op_finish op_hold op_keys_end op_lanes op_lease op_noop op_prune "
+    "op_ready op_sessions_end op_submit op_tasks entries_lost log_segments_dropped applies_locked starts_locked"
 )
 _ATTEMPTS = (
-    "attempts_cancelled attempts_crashed attempts_failed attempts_lost attempts_returned attempts_succeeded attempts_timed_out "
-    "truth_died truth_failed truth_stopped truth_succeeded"
+    "attempts_cancelled attempts_crashed attempts_failed attempts_lost attempts_returned attempts_succeeded "
+    "attempts_timed_out truth_died truth_failed truth_stopped truth_succeeded"
 )
 _COORDINATOR = (
-    "cancelled_ahead leased_ahead executors_lapsed finishes_stale lanes_given_back leases_found_at_start runs_missed submits_repeated refused_draining "
-    "refused_forgotten refused_invalid_query refused_overloaded refused_queue_full refused_unknown_task"
+    "cancelled_ahead leased_ahead executors_lapsed finishes_stale lanes_given_back leases_found_at_start "
+    "runs_missed submits_repeated refused_draining refused_forgotten refused_invalid_query refused_overloaded "
+    "refused_queue_full refused_unknown_task"
 )
-_EXECUTOR = "children_died children_killed executor_drained leases_fenced loops_replaced runs_given_back runs_repeated runs_void"
+_EXECUTOR = (
+    "children_died children_killed executor_drained leases_fenced loops_replaced runs_given_back runs_repeated "
+    "runs_void"
+)
 _CLIENT = (
-    "ended_cancelled ended_dead ended_expired ended_not_found ended_succeeded cancel_code_asked cancel_code_cancelled cancel_code_finished "
-    "cancel_code_not_found submit_done submit_draining submit_overloaded submit_queue_full submit_timeout submit_unknown_task query_done status_done"
+    "ended_cancelled ended_dead ended_expired ended_not_found ended_succeeded cancel_code_asked "
+    "cancel_code_cancelled cancel_code_finished cancel_code_not_found submit_done submit_draining "
+    "submit_overloaded submit_queue_full submit_timeout submit_unknown_task query_done status_done"
 )
 _NETWORK = "frames_cut frames_doubled frames_late frames_lost frames_to_nobody"
 
-WANTED = tuple(
-    sorted(
-        " ".join((_LOG, _ATTEMPTS, _COORDINATOR, _EXECUTOR, _CLIENT, _NETWORK)).split()
-        + [f"fault_{fault}" for fault in FAULTS]
-    )
-)
+_GROUPS = (_LOG, _ATTEMPTS, _COORDINATOR, _EXECUTOR, _CLIENT, _NETWORK)
+WANTED = (*sorted(name for group in _GROUPS for name in group.split()), *(f"fault_{fault}" for fault in FAULTS))
 """Every bucket that must not stay empty."""
 
 assert len(set(WANTED)) == len(WANTED), "a bucket stands twice in the list"

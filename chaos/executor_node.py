@@ -48,7 +48,7 @@ class ExecutorNode(Node):
         return self.draws.below(100_000)
 
     def start(self, replaces: list[int] | None = None) -> None:
-        """The supervisor starts the process; `replaces`: incarnations that it knows to be dead, with all their children."""
+        """The supervisor starts the process; `replaces`: incarnations that are dead, with all their children."""
         world, options = self.world, self.world.options
         self.incarnation = self.number * 1_000_000 + self.life + 1
         settings = ExecutorSettings(
@@ -85,7 +85,7 @@ class ExecutorNode(Node):
         match act:
             case acts.SpawnChild(number, kind):
                 child = self.children[number] = children.Child(self, number, kind)
-                child._later(5 * MS + self.draws.below(200 * MS), children.COME, TASKS)
+                child.later(5 * MS + self.draws.below(200 * MS), children.COME, TASKS)
             case acts.RunOn(number, rows):
                 self._tell(number, children.RUN, rows)
             case acts.CancelOn(number, run_ids, reason, _):

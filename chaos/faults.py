@@ -1,7 +1,7 @@
 """The faults: what goes wrong, when, and how it is mended in the end.
 
-Decides each fault by the seed's own stream, from the kinds that the options allow. A fault is something that the outside does to nodes; it must not know what
-machines hold. After `heal` nothing goes wrong any more.
+Decides each fault by the seed's own stream, from the kinds that the options allow. A fault is something that the
+outside does to nodes; it must not know what machines hold. After `heal` nothing goes wrong any more.
 """
 
 from typing import TYPE_CHECKING, TypeVar

@@ -1,7 +1,7 @@
-"""What truly happened, told by nobody's memory: which attempts ran where and when, which entries were decided and committed.
+"""What truly happened: which attempts ran where and when, which entries were decided, which are durable.
 
-Decides nothing; invariants read it. Children report to it, the coordinator's node shows it each entry when it is appended and again when it is durable,
-and clients' requests are noted before they are made.
+Decides nothing; invariants read it. Children report to it, the coordinator's node shows it each entry when it is
+appended and again when it is durable, and clients' requests are noted before they are made.
 """
 
 from collections import deque
@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 OPS = {
     getattr(entries, name): "op_" + name.lower()
     for name in (
-        "NOOP", "LANES", "EXECUTORS", "TASKS", "SUBMIT", "LEASE", "FINISH", "CANCEL", "ASK", "EXPIRE", "READY", "HOLD", "SESSIONS_END",
-        "PRUNE", "KEYS_END",
+        "NOOP",
+        "LANES",
+        "EXECUTORS",
+        "TASKS",
+        "SUBMIT",
+        "LEASE",
+        "FINISH",
+        "CANCEL",
+        "ASK",
+        "EXPIRE",
+        "READY",
+        "HOLD",
+        "SESSIONS_END",
+        "PRUNE",
+        "KEYS_END",
     )
-}  # fmt: skip
+}
 """Op -> the name under which it is counted."""
 
 

@@ -1,7 +1,7 @@
 """A log whose commits come late: what `sync` was asked for becomes durable turns later, or never.
 
-Decides that an appended entry is lost by a crash until `settle` has been called for it. The real log with a quorum of one commits within the turn;
-a replicated one does not, and the turn must be right for both.
+Decides that an appended entry is lost by a crash until `settle` has been called for it. The real log with a quorum of
+one commits within the turn; a replicated one does not, and the turn must be right for both.
 """
 
 from .memory_log import MemoryLog

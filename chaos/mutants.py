@@ -1,10 +1,11 @@
 """Planted bugs: each replaces one behaviour of the machines for a while, and the simulator must notice.
 
-Decides what is broken and how; a mutant that survives its seeds shows a hole in the invariants or in the weather. They are put in at run time, so nothing
-of them is in the machines. Rule: every promise has a mutant that breaks it (docs/promises.md).
+Decides what is broken and how; a mutant that survives its seeds shows a hole in the invariants or in the weather.
+They are put in at run time, so nothing of them is in the machines. Rule: every promise has a mutant that breaks it
+(docs/promises.md).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -36,7 +37,8 @@ from .network import MS, Weather
 from .options import WEATHERS, drawn
 from .simulate import Report, run
 
-Make = Callable[[Callable[..., Any]], Callable[..., Any]]
+Function = Callable[..., Any]
+Make = Callable[[Function], Function]
 """Given the true function, returns the broken one."""
 
 
@@ -53,13 +55,13 @@ class Mutant(NamedTuple):
 
 
 @contextmanager
-def planted(name: str) -> Iterator[None]:
+def planted(name: str) -> Generator[None]:
     """Breaks what a mutant breaks, for a while."""
     mutant = MUTANTS[name]
     owner, function = mutant.owner, mutant.function
-    before = vars(owner)[function]
-    is_static = isinstance(before, staticmethod)
-    broken = mutant.make(before.__func__ if is_static else before)
+    before: Any = vars(owner)[function]
+    is_static = type(before) is staticmethod
+    broken = mutant.make(vars(before)["__wrapped__"] if is_static else before)
     setattr(owner, function, staticmethod(broken) if is_static else broken)
     try:
         yield
@@ -77,15 +79,21 @@ def killed_by(name: str, seeds: Sequence[int]) -> Report | None:
     return None
 
 
-def _nothing(_true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *_values: None
+def _nothing(_true: Function) -> Function:
+    def broken(*_values: Any) -> None:
+        return None
+
+    return broken
 
 
-def _ack_before_commit(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda member, _committed, released: true(member, 1 << 62, released)
+def _ack_before_commit(true: Function) -> Function:
+    def broken(member: Any, _committed: Any, released: Any) -> None:
+        true(member, 1 << 62, released)
+
+    return broken
 
 
-def _any_fence(true: Callable[..., Any]) -> Callable[..., Any]:
+def _any_fence(true: Function) -> Function:
     def take(state: Any, peer: bytes, message: Any) -> None:
         for row in message.results:
             job = state.image.leases.get(row[0])
@@ -96,7 +104,7 @@ def _any_fence(true: Callable[..., Any]) -> Callable[..., Any]:
     return take
 
 
-def _finish_again(true: Callable[..., Any]) -> Callable[..., Any]:
+def _finish_again(true: Function) -> Function:
     def take(state: Any, peer: bytes, message: Any) -> None:
         for row in message.results:
             job = state.image.jobs.get(row[0])
@@ -108,15 +116,21 @@ def _finish_again(true: Callable[..., Any]) -> Callable[..., Any]:
     return take
 
 
-def _rowed_only(_true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda restored, _entries: sorted(restored.leases)
+def _rowed_only(_true: Function) -> Function:
+    def broken(restored: Any, _entries: Any) -> list[list[int]]:
+        return sorted(restored.leases)
+
+    return broken
 
 
-def _all_applied(_true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda durable, _floor: durable + 1
+def _all_applied(_true: Function) -> Function:
+    def broken(durable: int, _floor: int) -> int:
+        return durable + 1
+
+    return broken
 
 
-def _answers_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
+def _answers_forgotten(true: Function) -> Function:
     def answered(state: Any, peer: bytes, message: Any) -> bool:
         known = state.image.sessions.get(message.session)
         if known is not None:
@@ -127,7 +141,7 @@ def _answers_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
     return answered
 
 
-def _requeue_when_gone(true: Callable[..., Any]) -> Callable[..., Any]:
+def _requeue_when_gone(true: Function) -> Function:
     def gone(state: Any, peer: bytes) -> None:
         link = state.links.by_peer.get(peer)
         if link is not None:
@@ -138,23 +152,35 @@ def _requeue_when_gone(true: Callable[..., Any]) -> Callable[..., Any]:
     return gone
 
 
-def _due_within_lead(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda heaps, now: true(heaps, Now(now.elapsed_ns + LEAD_MS * 1_000_000, now.wall_ms + LEAD_MS))
+def _due_within_lead(true: Function) -> Function:
+    def broken(heaps: Any, now: Any) -> Any:
+        return true(heaps, Now(now.elapsed_ns + LEAD_MS * 1_000_000, now.wall_ms + LEAD_MS))
+
+    return broken
 
 
-def _round_down(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, job, delay_ms, now: true(self, job, delay_ms, Now(now.elapsed_ms * 1_000_000, now.wall_ms))
+def _round_down(true: Function) -> Function:
+    def broken(self: Any, job: Any, delay_ms: Any, now: Any) -> None:
+        true(self, job, delay_ms, Now(now.elapsed_ms * 1_000_000, now.wall_ms))
+
+    return broken
 
 
-def _no_keys(_true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda _state, _message: []
+def _no_keys(_true: Function) -> Function:
+    def broken(_state: Any, _message: Any) -> list[Any]:
+        return []
+
+    return broken
 
 
-def _keys_in_part(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, message: [key for key in true(state, message) if key not in state.image.fresh_keys]
+def _keys_in_part(true: Function) -> Function:
+    def broken(state: Any, message: Any) -> list[Any]:
+        return [key for key in true(state, message) if key not in state.image.fresh_keys]
+
+    return broken
 
 
-def _kept_image(true: Callable[..., Any]) -> Callable[..., Any]:
+def _kept_image(true: Function) -> Function:
     kept: dict[int, Any] = {}
 
     def take_over(shard: int, log: Any, *rest: Any) -> Member[Any]:
@@ -168,19 +194,21 @@ def _kept_image(true: Callable[..., Any]) -> Callable[..., Any]:
     return take_over
 
 
-def _pages_only(true: Callable[..., Any]) -> Callable[..., Any]:
+def _pages_only(true: Function) -> Function:
     def due_read(state: Any, read: Any, rows: list[list[int]]) -> None:
         true(state, read, rows if read.after_ms < 0 else [])
 
     return due_read
 
 
-def _run_cancelled_too(true: Callable[..., Any]) -> Callable[..., Any]:
+def _run_cancelled_too(true: Function) -> Function:
     def release(state: Any) -> None:
         for clock in timers.CLOCKS:
             for key, id in state.timers.ahead[clock]:
                 job = state.image.jobs.get(id)
-                link = state.links.by_incarnation.get(job.incarnation) if job is not None and job.terminal else None
+                if job is None or not job.terminal:
+                    continue
+                link = state.links.by_incarnation.get(job.incarnation)
                 if link is not None and key <= timers.clock_ms(clock, state.now):
                     lane = state.image.lanes[job.lane]
                     link.run_sequence += 1
@@ -202,7 +230,7 @@ def _run_cancelled_too(true: Callable[..., Any]) -> Callable[..., Any]:
     return release
 
 
-def _hello_twice(true: Callable[..., Any]) -> Callable[..., Any]:
+def _hello_twice(true: Function) -> Function:
     def hello(state: Any, peer: bytes, message: Any) -> None:
         old = state.links.by_incarnation.get(message.incarnation)
         if old is not None and old.number == message.link:
@@ -212,14 +240,14 @@ def _hello_twice(true: Callable[..., Any]) -> Callable[..., Any]:
     return hello
 
 
-def _miscounted(true: Callable[..., Any]) -> Callable[..., Any]:
+def _miscounted(true: Function) -> Function:
     def take(self: Any, sequence: int, acked_below: int, taken: Any, *rest: Any) -> None:
         true(self, sequence, acked_below, taken._replace(count=taken.count - len(taken.existing)), *rest)
 
     return take
 
 
-def _held_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
+def _held_forgotten(true: Function) -> Function:
     def hello(state: Any, link: Any) -> None:
         held, state.held = state.held, {}
         true(state, link)
@@ -228,12 +256,15 @@ def _held_forgotten(true: Callable[..., Any]) -> Callable[..., Any]:
     return hello
 
 
-def _fenced_in_silence(true: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, helds, outcome, *kill_by_ns: true(state, helds, "void" if kill_by_ns else outcome, *kill_by_ns)
+def _fenced_in_silence(true: Function) -> Function:
+    def broken(state: Any, helds: Any, outcome: str, *kill_by_ns: int) -> None:
+        true(state, helds, "void" if kill_by_ns else outcome, *kill_by_ns)
+
+    return broken
 
 
-def _credit_once(true: Callable[..., Any]) -> Callable[..., Any]:
-    said: dict[tuple[int, int], dict[str, int]] = {}
+def _credit_once(true: Function) -> Function:
+    said: dict[tuple[int, int], Any] = {}
 
     def credit(state: Any, link: Any, shard: Any) -> None:
         key = (state.settings.incarnation, link.number)
@@ -244,7 +275,7 @@ def _credit_once(true: Callable[..., Any]) -> Callable[..., Any]:
     return credit
 
 
-def _cancel_loses(true: Callable[..., Any]) -> Callable[..., Any]:
+def _cancel_loses(true: Function) -> Function:
     def cancel(state: Any, ids: list[int]) -> None:
         before = len(state.ops)
         true(state, ids)
@@ -253,7 +284,7 @@ def _cancel_loses(true: Callable[..., Any]) -> Callable[..., Any]:
     return cancel
 
 
-def _leases_stay(true: Callable[..., Any]) -> Callable[..., Any]:
+def _leases_stay(true: Function) -> Function:
     def apply_finish(self: Any, op: list[Any], index: int) -> None:
         before = dict(self.leases)
         true(self, op, index)

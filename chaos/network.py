@@ -1,7 +1,7 @@
-"""The network: frames travel with delay, get lost, come twice, overtake each other; links may be cut, in one direction or both.
+"""The network: frames come late, twice, in another order or not at all; links may be cut, one way or both.
 
-Decides the fate of each frame by one draw. Every frame passes the real codec. A frame is addressed to one life of a process, as a connection is: it
-never reaches the next.
+Decides the fate of each frame by one draw. Every frame passes the real codec. A frame is addressed to one life of a
+process, as a connection is: it never reaches the next.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """What every simulated process is: a name, clocks, an inbox, and turns at the times it asked for.
 
-Decides when a turn runs: soon after something came, and when the machine wants to be woken; a wake that was overtaken is stale and dropped. Must not
-know what a machine does. A crash ends a life; what was on its way to that life is lost.
+Decides when a turn runs: soon after something came, and when the machine wants to be woken; a wake that was overtaken
+is stale and dropped. Must not know what a machine does. A crash ends a life; what was on its way to that life is
+lost.
 """
 
 from collections import deque

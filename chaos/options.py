@@ -1,6 +1,7 @@
 """What one seed makes of a world: how many, how fast, how bad the weather.
 
-Decides every option from the seed alone, so that a seed says it all; a failing run prints them. Must not know how they are used.
+Decides every option from the seed alone, so that a seed says it all; a failing run prints them. Must not know how
+they are used.
 """
 
 from dataclasses import dataclass, replace
@@ -22,9 +23,20 @@ WEATHERS = {
 }
 
 FAULTS = (
-    "crash_coordinator", "crash_executor", "crash_client", "drain_executor", "drain_coordinator", "kill_child", "pause_node", "cut_link",
-    "lock_store", "stall_commits", "hold_applies", "hold_reads", "step_wall",
-)  # fmt: skip
+    "crash_coordinator",
+    "crash_executor",
+    "crash_client",
+    "drain_executor",
+    "drain_coordinator",
+    "kill_child",
+    "pause_node",
+    "cut_link",
+    "lock_store",
+    "stall_commits",
+    "hold_applies",
+    "hold_reads",
+    "step_wall",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Runs the world of a seed: first with faults, then healed until everything has come to rest; says how it went.
 
-Decides the two phases and what rest means. Safety is watched all along, by the invariants; liveness is what the second phase demands: every job that was
-taken has ended, every request is answered, every slot is free. Rule: a run that fails says how to run it again.
+Decides the two phases and what rest means. Safety is watched all along, by the invariants; liveness is what the
+second phase demands: every job that was taken has ended, every request is answered, every slot is free. Rule: a run
+that fails says how to run it again.
 """
 
 from contextlib import ExitStack
@@ -40,7 +41,10 @@ class Report:
 
     def __str__(self) -> str:
         """Tells what a person needs to know; of a failing run, everything."""
-        line = f"seed {self.seed}: {self.events} events, {self.simulated_s:.1f} s simulated in {self.took_s:.2f} s, trace {self.digest}"
+        line = (
+            f"seed {self.seed}: {self.events} events, {self.simulated_s:.1f} s simulated in {self.took_s:.2f} s, "
+            f"trace {self.digest}"
+        )
         if self.violation is None:
             return f"{line}, clean"
         parts = [
@@ -85,12 +89,19 @@ def limits_of(options: Options) -> dict[str, int]:
     """Returns the machines' bounds in a world: small, so that a small backlog meets them."""
     heads, horizon_ms = options.heads_max, options.horizon_ms
     return {
-        "HEADS_MAX": heads, "REFILL_JOBS": max(2, heads // 2), "REFILL_BELOW": max(1, heads // 4), "HORIZON_MS": horizon_ms,
-        "HORIZON_STEP_MS": horizon_ms // 8, "DUE_READ_JOBS": 7, "FIRE_JOBS_MAX": 12, "PRUNE_JOBS": 10, "EXPIRE_JOBS": 5,
+        "HEADS_MAX": heads,
+        "REFILL_JOBS": max(2, heads // 2),
+        "REFILL_BELOW": max(1, heads // 4),
+        "HORIZON_MS": horizon_ms,
+        "HORIZON_STEP_MS": horizon_ms // 8,
+        "DUE_READ_JOBS": 7,
+        "FIRE_JOBS_MAX": 12,
+        "PRUNE_JOBS": 10,
+        "EXPIRE_JOBS": 5,
         "LEAD_MS": options.lead_ms,
         "UNAPPLIED_MAX": options.unapplied_max,
         "STUCK_MS": 900,
-    }  # fmt: skip
+    }
 
 
 def build(options: Options) -> World:
@@ -130,8 +141,9 @@ def not_at_rest(world: World) -> str:
     """Says what the world still waits for; nothing if it has come to rest."""
     faults = world.faults
     for client in faults.clients:
-        if not client.up or not client.workload.done:
-            return f"{client.name} has {client.workload.left} submits to make and waits for {list(client.workload.open.items())[:3]}"
+        work = client.workload
+        if not client.up or not work.done:
+            return f"{client.name} has {work.left} submits to make and waits for {list(work.open.items())[:3]}"
     member = faults.coordinator.member
     if member is None:
         return "the coordinator is down"

@@ -1,10 +1,11 @@
-"""Shrinks the machines' bounds for a while, so that a small world meets what a big one would: spilled lanes, a moving horizon, full reads.
+"""Shrinks the machines' bounds for a while, so that a small world meets what a big one would.
 
-Decides nothing but the exchange of constants; they are put back when the world ends. The relations between them stay those of actors/limits.py.
+Decides nothing but the exchange of constants; they are put back when the world ends. The relations between them stay
+those of actors/limits.py.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from ..actors import limits
@@ -13,7 +14,7 @@ _OWNERS = ("actors.coordinator.", "actors.executor.", "actors.jobs.", "actors.li
 
 
 @contextmanager
-def small_limits(values: Mapping[str, int]) -> Iterator[None]:
+def small_limits(values: Mapping[str, int]) -> Generator[None]:
     """Sets limits by name in every module of the machines that has imported them.
 
     Args:

@@ -1,7 +1,8 @@
 """What a client's application does: submits of every kind, and then waiting, cancelling and asking.
 
-Decides each request by the client's own stream. Notes every job before it is asked for, and afterwards what its caller may conclude: taken, refused for
-good, or unknown. Rule: a timeout means unknown; only a definite error asserts absence.
+Decides each request by the client's own stream. Notes every job before it is asked for, and afterwards what its
+caller may conclude: taken, refused for good, or unknown. Rule: a timeout means unknown; only a definite error asserts
+absence.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,20 @@ if TYPE_CHECKING:
 MS = 1_000_000
 SUBMIT, CANCEL, CANCEL_DUE, STATUS, QUERY = "submit", "cancel", "cancel when due", "status", "query"
 PLANS = (
-    "succeed", "succeed", "succeed", "succeed", "succeed", "succeed", "fail", "fatal", "flaky", "crash", "hang", "stubborn", "block",
-)  # fmt: skip
+    "succeed",
+    "succeed",
+    "succeed",
+    "succeed",
+    "succeed",
+    "succeed",
+    "fail",
+    "fatal",
+    "flaky",
+    "crash",
+    "hang",
+    "stubborn",
+    "block",
+)
 DEADLINE_NS = 20_000 * MS
 
 
@@ -134,8 +147,19 @@ class Workload:
         retry = [draws.below(3), 10 + draws.below(200), 1500, 800, draws.below(2)] if draws.below(4) == 0 else None
         priority = (0, 0, 5, -5)[draws.below(4)]
         row = [
-            task, payload_for(tag, f"{plan}:{length_ms}"), queue, "default", priority, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, None,
-        ]  # fmt: skip
+            task,
+            payload_for(tag, f"{plan}:{length_ms}"),
+            queue,
+            "default",
+            priority,
+            delay_ms,
+            at_ms,
+            key,
+            retry,
+            timeout_ms,
+            expires_ms,
+            None,
+        ]
         asked = Asked(tag, node.name, plan, delay_ms, at_ms, key, node.world.now_ns)
         node.world.history.asked[tag] = asked
         return row, asked

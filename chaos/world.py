@@ -1,7 +1,7 @@
 """The simulated world: true time, one heap of what is to happen, and the nodes to whom it happens.
 
-Decides the order of all things: (time, sequence). No threads, no asyncio, no chance but the seed's. Must not know what nodes do with what they get.
-Rule: same seed, same trace, on every machine and under every hash seed.
+Decides the order of all things: (time, sequence). No threads, no asyncio, no chance but the seed's. Must not know
+what nodes do with what they get. Rule: same seed, same trace, on every machine and under every hash seed.
 """
 
 import zlib

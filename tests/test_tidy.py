@@ -51,9 +51,7 @@ def test_tests_are_no_package() -> None:
     """With an __init__.py there, pytest would climb through the root's and name tests after the checkout."""
     inits = [source.path for source in TESTS if source.path.endswith("/__init__.py")]
     expect_none(
-        Fault(path, 1, "makes tests/ a package; delete it")
-        for path in inits
-        if not path.startswith("tests/support/")
+        Fault(path, 1, "makes tests/ a package; delete it") for path in inits if not path.startswith("tests/support/")
     )
 
 
@@ -79,17 +77,13 @@ def test_silenced_tools_have_a_reason() -> None:
 
 def test_tests_do_not_sleep() -> None:
     """Outside tests/integration a test waits for events or drives the clock."""
-    expect_none(
-        each(text.sleep_faults, (test for test in TESTS if not test.path.startswith("tests/integration/")))
-    )
+    expect_none(each(text.sleep_faults, (test for test in TESTS if not test.path.startswith("tests/integration/"))))
 
 
 def test_the_project_speaks_only_of_itself() -> None:
     """No file names a path, a page or a person's tool that a reader does not have."""
     rules = {"tests/support/tidy/text.py", "tests/test_tidy_rules.py"}
-    expect_none(
-        fault for path, body in text_files() if path not in rules for fault in text.word_faults(path, body)
-    )
+    expect_none(fault for path, body in text_files() if path not in rules for fault in text.word_faults(path, body))
 
 
 def test_the_wheel_lists_every_package() -> None:

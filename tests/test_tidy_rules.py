@@ -15,10 +15,7 @@ def a_source(body: str, path: str = "actors/clock.py") -> Source:
 def a_tree(bodies: dict[str, str]) -> dict[Parts, Source]:
     """Makes modules from bodies by path, and the packages around them."""
     sources = [Source(path, body) for path, body in bodies.items()]
-    sources += [
-        Source(f"{folder}/__init__.py", "")
-        for folder in ("actors", "broker", "broker/wire", "nodes", "chaos")
-    ]
+    sources += [Source(f"{folder}/__init__.py", "") for folder in ("actors", "broker", "broker/wire", "nodes", "chaos")]
     sources.append(Source("__init__.py", ""))
     return {source.parts: source for source in sources}
 
@@ -136,9 +133,7 @@ def test_dead_modules_are_found() -> None:
             "chaos/storm.py": "",
         }
     )
-    tests = Source(
-        "tests/test_x.py", "from mainspring.actors.tested import x\nfrom mainspring.chaos import storm"
-    )
+    tests = Source("tests/test_x.py", "from mainspring.actors.tested import x\nfrom mainspring.chaos import storm")
     faults = imports.dead_modules([*modules.values(), tests])
     assert {fault.path for fault in faults} == {
         "actors/dead.py",
@@ -206,9 +201,7 @@ def test_foreign_words_are_found(line: str) -> None:
     assert list(text.word_faults("docs/a.md", f"first\n{line}\n"))
 
 
-@pytest.mark.parametrize(
-    "line", ["see docs/design.md", "https://a.org/work/x", "the shared log", "user agents"]
-)
+@pytest.mark.parametrize("line", ["see docs/design.md", "https://a.org/work/x", "the shared log", "user agents"])
 def test_own_words_are_left_alone(line: str) -> None:
     """Ordinary prose is no fault."""
     assert not list(text.word_faults("docs/a.md", line))
@@ -225,9 +218,7 @@ def test_sleeps_are_found() -> None:
 def test_code_lines_and_assertions_are_counted() -> None:
     """Comments, docstrings and blank lines are no code; an assertion is counted once."""
     head = '"""Doc\n\nstring."""\n\n# why\n'
-    source = a_source(
-        head + 'def f(x):\n    """Doc."""\n    assert x  # why\n    return (\n        x\n    )\n'
-    )
+    source = a_source(head + 'def f(x):\n    """Doc."""\n    assert x  # why\n    return (\n        x\n    )\n')
     assert text.code_lines(source) == 5
     assert text.assertions(source) == 1
 
@@ -251,9 +242,7 @@ def test_public_names_that_differ_are_found() -> None:
     faults = [str(fault) for fault in layout.export_faults(Source("__init__.py", body))]
     assert len(faults) == 2
     assert not list(
-        layout.export_faults(
-            Source("__init__.py", body.replace("import x, y", "import x").replace(".b", ".a"))
-        )
+        layout.export_faults(Source("__init__.py", body.replace("import x, y", "import x").replace(".b", ".a")))
     )
 
 

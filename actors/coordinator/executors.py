@@ -59,6 +59,10 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
         return f"this node belongs to cluster {state.settings.cluster!r}, the executor to {message.cluster!r}"
     if not (0 < len(message.node) <= NAME_CHARS_MAX and 0 < len(message.name) <= NAME_CHARS_MAX):
         return f"node and name are texts of 1 to {NAME_CHARS_MAX} characters"
+    if not all(0 < len(queue) <= NAME_CHARS_MAX for queue in message.queues):
+        return f"queues are names of 1 to {NAME_CHARS_MAX} characters, or *"
+    if message.incarnation <= 0 or message.link <= 0:
+        return "incarnation and link are positive integers"
     if len(message.tasks) > TASKS_MAX:
         return f"an executor announces at most {TASKS_MAX} tasks"
     for row in message.tasks:
@@ -95,7 +99,7 @@ def _reconcile(state: ShardState, link: Link, message: ExecutorHello) -> list[li
     held = {(id, attempt, epoch, index) for shard, id, attempt, epoch, index in message.held if shard == state.shard}
     denied: list[Job] = []
     dead: list[Job] = []
-    replaced = set(message.replaces)
+    replaced = set(message.replaces) - {link.incarnation}
     for job in state.image.leases.values():
         if job.incarnation == link.incarnation:
             if (job.id, job.attempts, job.epoch, job.index) in held:
@@ -114,11 +118,9 @@ def _reconcile(state: ShardState, link: Link, message: ExecutorHello) -> list[li
         job.incarnation = 0
     if denied:
         finishing.lose(state, denied, OUTCOME_RETURNED, "the run never reached the executor")
+    for incarnation in sorted(replaced & state.links.by_incarnation.keys()):
+        state.links.close(state.links.by_incarnation[incarnation])
     if dead:
-        for incarnation in sorted(replaced):
-            gone = state.links.by_incarnation.get(incarnation)
-            if gone is not None:
-                state.links.close(gone)
         finishing.lose(state, dead, OUTCOME_LOST, "the executor process died while the job was running")
     current = {
         (job.id, job.attempts, job.epoch, job.index)

@@ -91,8 +91,8 @@ def row_for(
                 state.image.stamp_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction()),
             )
         if event == "give_up":
-            kind = kind or "crash_budget"
-            error = error or f"the runner or executor died {crashes} times while running this job"
+            kind = "crash_budget"
+            error = f"{error or 'the executor died'}; its runner or executor has died {crashes} times, its crash budget"
     else:
         event = "return"
     if event == "return" and job.due_ms is not None and _left_early(state, job):

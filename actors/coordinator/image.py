@@ -162,10 +162,10 @@ class Image:
             job.failures, job.crashes = failures, crashes
             job.due_ms, job.fires_ms = due_ms, None
             job.asked = job.ahead = job.held = False
-            job.result, job.error = result, error
             job.touched_index = index
             touched.append(id)
             if state >= 10:
+                job.result, job.error = result, error
                 self._ended(job)
 
     def apply_cancel(self, op: Op, index: int) -> None:
@@ -219,7 +219,7 @@ class Image:
             assert job.state in (READY, SCHEDULED, RETRYING), job
             job.state = state
             job.queued = False
-            job.fires_ms = None
+            job.due_ms = job.fires_ms = None
             job.touched_index = index
             self.touched.append(id)
             self._ended(job)

@@ -7,8 +7,8 @@ docs/promises.md, P1 and P7.
 from typing import Any
 
 from ...broker.wire.ids import job_id
-from ...broker.wire.messages import Submit, Submitted
 from ...broker.wire.limits import TIME_MS_MAX
+from ...broker.wire.messages import Submit, Submitted
 from ...broker.wire.rows import job_fault
 from ..effects import Peer
 from ..entries import LANES, SUBMIT

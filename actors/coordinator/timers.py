@@ -114,7 +114,8 @@ class Timers:
             if clock == ELAPSED:
                 at_ns = key * 1_000_000
             else:
-                at_ns = now.elapsed_ns + min(max(key - now.wall_ms, 0), 1_000) * 1_000_000
+                in_ns = min((key - now.wall_ms) * 1_000_000 - now.wall_past_ns, 1_000_000_000)
+                at_ns = now.elapsed_ns + max(in_ns, 0)
             best = at_ns if best is None else min(best, at_ns)
         return best
 

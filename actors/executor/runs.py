@@ -159,7 +159,8 @@ def _give_back_late(state: ExecutorState, pool: Pool, now_ns: int) -> None:
 def _end_overdue(state: ExecutorState, pool: Pool, now_ns: int) -> None:
     """Ends runs that are past their timeout."""
     found = [state.by_run.get(run_id) for run_id in pool.overdue(now_ns)]
-    overdue = [held for held in found if held is not None and held.ending is None]
+    # One that was to go back may have begun just before it was told, and has its timeout all the same.
+    overdue = [held for held in found if held is not None and held.ending in (None, "returned")]
     if overdue:
         end(state, overdue, "timed_out")
 

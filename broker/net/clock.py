@@ -13,4 +13,5 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 def read_clocks() -> Now:
     """Reads elapsed time (counting suspend where the system can) and the wall clock."""
-    return Now(time.clock_gettime_ns(_BOOTTIME), time.time_ns() // 1_000_000)
+    elapsed_ns, wall_ns = time.clock_gettime_ns(_BOOTTIME), time.time_ns()
+    return Now(elapsed_ns, wall_ns // 1_000_000, wall_ns % 1_000_000)

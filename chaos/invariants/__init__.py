@@ -22,9 +22,21 @@ if TYPE_CHECKING:
     from ..world import World
 
 ALL: tuple[type[Invariant], ...] = (
-    AckedJobsSurvive, AttemptsNeverOverlap, DurableBeforeVisible, KeysAreUnique, LeasesSurviveRestarts, MachinesAgreeWithThemselves,
-    NeverEarly, NothingWaitsUnseen, OneFinishAnAttempt, OnlyLeasedJobsStart, RefusalsMeanAbsence, SlotsAreGivenBack, SuccessWasEarned, TruncationKeepsOpenLeases,
-)  # fmt: skip
+    AckedJobsSurvive,
+    AttemptsNeverOverlap,
+    DurableBeforeVisible,
+    KeysAreUnique,
+    LeasesSurviveRestarts,
+    MachinesAgreeWithThemselves,
+    NeverEarly,
+    NothingWaitsUnseen,
+    OneFinishAnAttempt,
+    OnlyLeasedJobsStart,
+    RefusalsMeanAbsence,
+    SlotsAreGivenBack,
+    SuccessWasEarned,
+    TruncationKeepsOpenLeases,
+)
 
 
 class Invariants:

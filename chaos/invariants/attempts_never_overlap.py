@@ -1,8 +1,8 @@
 """No two attempts of a job run at the same time.
 
-Why: a job is given out again only when it is provably not running (promise P5): its executor denies it, its process group is dead, or its lease is over,
-and an executor ends its children before that. A host that was frozen cannot keep to that while it is frozen; what it still runs then is kept harmless by
-its fence, and is not counted here.
+Why: a job is given out again only when it is provably not running (promise P5): its executor denies it, its process
+group is dead, or its lease is over, and an executor ends its children before that. A host that was frozen cannot keep
+to that while it is frozen; what it still runs then is kept harmless by its fence, and is not counted here.
 """
 
 from ..history import Attempt
@@ -18,8 +18,8 @@ class AttemptsNeverOverlap(Invariant):
         for other in history.running.get(attempt.id, ()):
             if not history.was_paused(other.executor, other.started_ns):
                 self.fail(
-                    f"job {attempt.id} ({attempt.tag}) starts its attempt {attempt.attempt} at {attempt.executor} while attempt {other.attempt} "
-                    f"still runs at {other.executor} since {other.started_ns} ns",
+                    f"job {attempt.id} ({attempt.tag}) starts its attempt {attempt.attempt} at {attempt.executor} "
+                    f"while attempt {other.attempt} still runs at {other.executor} since {other.started_ns} ns",
                     *self.world.nodes(attempt.executor, other.executor, "coordinator"),
                 )
             self.world.count("overlaps_of_frozen")

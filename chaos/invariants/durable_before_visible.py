@@ -1,6 +1,7 @@
 """Nothing leaves the coordinator that a crash could make untrue.
 
-Why: acks, runs, cancels and ends leave when the entries that they rest on are committed; the one place for that is actors/turn.py.
+Why: acks, runs, cancels and ends leave when the entries that they rest on are committed; the one place for that is
+actors/turn.py.
 """
 
 from ...actors.effects import Send

@@ -1,6 +1,7 @@
 """Within the stated time of an idempotency key no second job is taken under it.
 
-Why: a key is the caller's own protection against sending twice; it must hold across batches in flight, sessions and restarts.
+Why: a key is the caller's own protection against sending twice; it must hold across batches in flight, sessions and
+restarts.
 """
 
 from ...actors.entries import KEYS_END, LANES, SUBMIT

@@ -1,6 +1,7 @@
 """A coordinator that starts finds exactly the leases that the durable log has open, however the log was truncated.
 
-Why: leases have no row while they are young, so truncation must never pass one that lacks it; a lease that is lost lets a running job run twice.
+Why: leases have no row while they are young, so truncation must never pass one that lacks it; a lease that is lost
+lets a running job run twice.
 """
 
 from ...actors.entries import FINISH, LEASE

@@ -1,7 +1,7 @@
 """Every machine's own relations hold after its turns.
 
-Why: `check` states what the code believes about its own memory (slots, lanes, links, timers); a belief that breaks is found here, turns before it does
-harm. It is slow, so it runs every so many events, and always at the end.
+Why: `check` states what the code believes about its own memory (slots, lanes, links, timers); a belief that breaks is
+found here, turns before it does harm. It is slow, so it runs every so many events, and always at the end.
 """
 
 from ..node import Node

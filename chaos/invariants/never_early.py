@@ -1,7 +1,7 @@
 """No job is sent to an executor before it is due.
 
-Why: promise P3. A delay runs on the elapsed clock of the coordinator that took it; once that has gone, and for calendar times always, the wall decides. A
-step of the wall may make a job late, never early.
+Why: promise P3. A delay runs on the elapsed clock of the coordinator that took it; once that has gone, and for
+calendar times always, the wall decides. A step of the wall may make a job late, never early.
 """
 
 from ...actors.effects import Send

@@ -1,9 +1,10 @@
-"""Every job that waits is where somebody will wake it: in its lane, at a timer, behind the horizon, or on disk with a reader.
+"""Every job that waits is where somebody will find it: in its lane, at a timer, or on disk with a reader.
 
-Why: memory holds only what is near, so a job that falls between memory and disk is never lost and never run; nothing else would notice. And what memory
-believes of a job must be what its rows and the entries not applied yet make of it.
+Why: memory holds only what is near, so a job that falls between memory and disk is never lost and never run; nothing
+else would notice. And what memory believes of a job must be what its rows and the entries not applied yet make of it.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 from ...actors.coordinator.shard import ShardMachine
@@ -58,7 +59,7 @@ class NothingWaitsUnseen(Invariant):
                 self.fail(f"memory holds job {id} as {known}, and there is no row of it", node)
         self._counts(node, rows)
 
-    def _why_unseen(self, machine: ShardMachine, job: Job, timed: set[int], asked: list[object]) -> str | None:
+    def _why_unseen(self, machine: ShardMachine, job: Job, timed: set[int], asked: Sequence[object]) -> str | None:
         state = machine.state
         known = state.image.jobs.get(job.id)
         lane = state.image.lanes[job.lane]

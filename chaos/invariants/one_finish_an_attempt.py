@@ -1,4 +1,4 @@
-"""Each lease is finished at most once, by its own fence; a job succeeds at most once, and nothing happens to it after its end.
+"""Each lease is finished at most once, by its own fence, and nothing happens to a job after its end.
 
 Why: promise P2. Attempts count up by one, fences grow, and every FINISH ends the lease that is open.
 """

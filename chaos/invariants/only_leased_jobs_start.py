@@ -1,7 +1,8 @@
 """A handler is called only under a lease that is open in the durable log.
 
-Why: a cancel that was answered with "cancelled" says that the job will not run, a lease that was given back may be somebody else's by now. A host that was
-frozen finds old frames when it wakes; its lease may have ended and its clock not shown it yet, so it is excused.
+Why: a cancel that was answered with "cancelled" says that the job will not run, a lease that was given back may be
+somebody else's by now. A host that was frozen finds old frames when it wakes; its lease may have ended and its clock
+not shown it yet, so it is excused.
 """
 
 from ..history import Attempt
@@ -15,11 +16,12 @@ class OnlyLeasedJobsStart(Invariant):
     def started(self, attempt: Attempt) -> None:
         """Looks for the lease."""
         leases = next(one for one in self.world.invariants.all if isinstance(one, LeasesSurviveRestarts))
-        if leases.open.get(attempt.id) == (attempt.attempt, *attempt.fence):
+        lease = leases.open.get(attempt.id)
+        if lease == (attempt.attempt, *attempt.fence):
             return
         if self.world.history.was_paused(attempt.executor, attempt.started_ns - 1):
             return
         self.fail(
-            f"job {attempt.id} ({attempt.tag}) starts under fence {attempt.fence}; open is {leases.open.get(attempt.id)}",
+            f"job {attempt.id} ({attempt.tag}) starts under fence {attempt.fence}; open is {lease}",
             *self.world.nodes(attempt.executor, "coordinator"),
         )

@@ -1,6 +1,7 @@
 """The log never drops the entry of an open lease that has no durable row.
 
-Why: such a lease stands in the log alone (docs/design.md, "Storage"); after the next crash nobody would know that its job runs.
+Why: such a lease stands in the log alone (docs/design.md, "Storage"); after the next crash nobody would know that its
+job runs.
 """
 
 from ..coordinator_node import CoordinatorNode

@@ -1,7 +1,7 @@
 """`mainspring simulate`: runs the machines in simulated worlds of lost frames, dying processes and lying clocks.
 
-Decides which seeds are run and how that is shown; what a seed means stands in `chaos/`. One seed always gives the same
-run, so a failing one is its own reproduction.
+Decides which seeds are run and how that is shown; what a seed means stands in `chaos/`. One seed always gives the
+same run, so a failing one is its own reproduction.
 """
 
 import os
@@ -76,10 +76,15 @@ def _many(numbers: "range | count[int]", minutes: float | None, jobs: int, json:
     if json:
         show_json(
             {
-                "seeds": len(reports), "events": events, "simulated_s": round(simulated_s, 1), "took_s": round(took_s, 1),
-                "failing": [_row(report) for report in failing], "empty": empty, "counts": dict(sorted(counts.items())),
+                "seeds": len(reports),
+                "events": events,
+                "simulated_s": round(simulated_s, 1),
+                "took_s": round(took_s, 1),
+                "failing": [_row(report) for report in failing],
+                "empty": empty,
+                "counts": dict(sorted(counts.items())),
             }
-        )  # fmt: skip
+        )
     else:
         sys.stdout.writelines(f"{report}\n\n" for report in failing[:SHOWN_MAX])
         if len(failing) > SHOWN_MAX:
@@ -126,6 +131,10 @@ def _side_by_side(numbers: Iterator[int], until: float | None, jobs: int) -> Ite
 
 def _row(report: Report) -> dict[str, Any]:
     return {
-        "seed": report.seed, "violation": report.violation, "events": report.events, "trace": report.digest,
-        "simulated_s": round(report.simulated_s, 3), "took_s": round(report.took_s, 3),
-    }  # fmt: skip
+        "seed": report.seed,
+        "violation": report.violation,
+        "events": report.events,
+        "trace": report.digest,
+        "simulated_s": round(report.simulated_s, 3),
+        "took_s": round(report.took_s, 3),
+    }

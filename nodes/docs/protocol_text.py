@@ -172,8 +172,8 @@ WRONG_FRAMES: Final = (
         "coordinator",
         "a frame that cannot be read",
         (
-            "counts it, logs it, and answers Refused(shard 0, session 0, request 0, `malformed` or `version`); the other"
-            " frames of the same multipart are taken"
+            "counts it, logs it, and answers Refused(shard 0, session 0, request 0, `malformed` or `version`); the"
+            " other frames of the same multipart are taken"
         ),
     ),
     ("coordinator", "a message for a shard that it does not serve", "Refused(`not_here`)"),

@@ -35,6 +35,9 @@ APPLY_AFTER_NS = 2_000_000
 start, its result) comes first, and a job that ends so soon is one transaction.
 """
 
+TIMER_NEAR_NS = 2_000_000
+"""With a timer so near, rows and upkeep wait: they would make it late."""
+
 UNAPPLIED_BUSY_MAX = 64
 """While input waits, rows are applied only when so many entries are behind: one transaction for many is cheaper."""
 
@@ -94,16 +97,21 @@ class CoordinatorLoop:
                     member.inbox.append(Drain())
             self._send(turn(self.members, now, self.engine))
             busy = self.router.readable()
+            wake_ns = now.elapsed_ns if busy else self._wake_ns()
+            is_clear = wake_ns - now.elapsed_ns > TIMER_NEAR_NS
             reading = [member for member in self.members if member.reads]
-            if reading or self._apply_due(now, busy=busy):
+            if reading or self._apply_due(now, is_clear=is_clear):
                 self._apply(now)
             for member in reading:
                 answer_reads(member)
             if stopping:
                 break
             if not busy:
-                self._tend(now)
-                self._sleep()
+                if is_clear:
+                    self._tend(now)
+                    if self._apply_ns is not None:
+                        wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
+                self._sleep(wake_ns)
         for member in self.members:
             catch_up(member, self.engine)
 
@@ -150,15 +158,20 @@ class CoordinatorLoop:
         for member in self.members:
             member.inbox.append(PeerGone(peer))
 
-    def _apply_due(self, now: Now, *, busy: bool) -> bool:
-        """Says whether rows should be applied now."""
+    def _wake_ns(self) -> int:
+        """Returns when a machine, or the log's truncation, wants a turn."""
+        wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
+        return min([*wakes, self._truncate_ns])
+
+    def _apply_due(self, now: Now, *, is_clear: bool) -> bool:
+        """Says whether rows should be applied now; `is_clear`: neither input nor a timer would have to wait."""
         behind = max(len(member.unapplied) for member in self.members)
         if not behind:
             self._apply_ns = None
             return False
         if self._apply_ns is None:
             self._apply_ns = now.elapsed_ns + APPLY_AFTER_NS
-        return behind >= UNAPPLIED_BUSY_MAX or (not busy and now.elapsed_ns >= self._apply_ns)
+        return behind >= UNAPPLIED_BUSY_MAX or (is_clear and now.elapsed_ns >= self._apply_ns)
 
     def _apply(self, now: Now) -> None:
         """Applies committed entries to the shard files; a locked file is tried again later, and said."""
@@ -191,14 +204,11 @@ class CoordinatorLoop:
                 floor = shard.member.machine.housekeeping.floor_as_of(durable)
                 self.engine.truncate(shard.member.group, keep_from(durable, floor))
 
-    def _sleep(self) -> None:
-        """Waits for a frame, a signal, or the earliest wake of any machine."""
+    def _sleep(self, wake_ns: int) -> None:
+        """Waits for a frame or a signal, until `wake_ns` at the longest."""
         if self.stop.asked or any(member.inbox for member in self.members) or self.router.readable():
             return
-        wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
-        if self._apply_ns is not None:
-            wakes.append(max(self._apply_ns, self._retry_ns))
-        wait_ns = min([*wakes, self._truncate_ns]) - read_clocks().elapsed_ns
+        wait_ns = wake_ns - read_clocks().elapsed_ns
         if self.router.waiting:
             wait_ns = min(wait_ns, 10_000_000)
         if wait_ns > 0:

@@ -75,7 +75,7 @@ class ExecutorLoop:
                 self._obey(act)
             ready = self._sleep()
         for child in self._children.values():
-            child.kill()
+            child.end()
         return self.exit_status
 
     def _receive(self, events: list[Event]) -> None:

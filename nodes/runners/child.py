@@ -131,8 +131,8 @@ def _adopt(fd: int) -> socket.socket:
 
 
 def _put_first(paths: list[str]) -> None:
-    """Puts the working directory and then these folders before everything else on `sys.path`."""
-    first = list(dict.fromkeys([os.getcwd(), *paths]))  # noqa: PTH109  (pathlib is imported by nothing else here)
+    """Puts these folders and then the working directory before everything else on `sys.path`."""
+    first = list(dict.fromkeys([*paths, os.getcwd()]))  # noqa: PTH109  (pathlib is imported by nothing else here)
     sys.path[:] = [*first, *(path for path in sys.path if path not in ("", *first))]
 
 

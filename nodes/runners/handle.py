@@ -63,7 +63,7 @@ class ChildHandle:
             tasks: The task modules that it imports.
             cwd: Its working directory, which comes first on its `sys.path`; by default this process's.
             env: Its environment; by default this process's.
-            import_paths: Folders that come on its `sys.path` right after the working directory.
+            import_paths: Folders that come first on its `sys.path`, before the working directory.
             keep_fds: Descriptors that it holds open for as long as it lives.
             output_bytes_max: How much may wait here to be sent.
 
@@ -193,6 +193,13 @@ class ChildHandle:
                     return None
                 self.kill()
         return self._process.poll()
+
+    def end(self) -> None:
+        """Kills the child, and what is left in its process group, and waits until it is gone."""
+        self.kill()
+        with suppress(subprocess.TimeoutExpired):  # not even SIGKILL ends a process that hangs in the kernel
+            self._process.wait(timeout=1)
+        self.close()
 
     def close(self) -> None:
         """Closes the socket, at which a child that idles or runs a loop ends itself."""

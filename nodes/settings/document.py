@@ -69,9 +69,7 @@ def parse(where: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise _error(
-            where, "lists or tables are nested too deeply: no setting has more than two levels"
-        ) from None
+        raise _error(where, "lists or tables are nested too deeply: no setting has more than two levels") from None
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(where, text, str(error)) from None
     except ValueError:

@@ -98,9 +98,7 @@ def _toml(value: object, depth: int) -> str:
             return f"{value:_.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
         case list() | tuple():
             items = list(cast("Sequence[object]", value))
-            shown = (
-                "…" if depth > 3 else ", ".join(_toml(item, depth + 1) for item in items[:VALUE_CHARS_MAX])
-            )
+            shown = "…" if depth > 3 else ", ".join(_toml(item, depth + 1) for item in items[:VALUE_CHARS_MAX])
             return f"[{shown}]"
         case dict():
             return "a table"

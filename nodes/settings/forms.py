@@ -35,9 +35,7 @@ class Form:
 def _check_name(text: str) -> str:
     if _NAME.fullmatch(text):
         return text
-    raise ValueError(
-        "give 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or a digit"
-    )
+    raise ValueError("give 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or a digit")
 
 
 def _check_tenant(text: str) -> str:
@@ -87,16 +85,12 @@ def _check_endpoint(text: str) -> str:
         if not path.startswith("/") or "\0" in path:
             raise ValueError("give an absolute path after ipc://, such as ipc:///run/mainspring/node.ipc")
         if (length := len(path.encode("utf-8", "surrogateescape"))) > IPC_PATH_BYTES_MAX:
-            raise ValueError(
-                f"the path has {length} bytes, but a Unix socket allows {IPC_PATH_BYTES_MAX}: shorten it"
-            )
+            raise ValueError(f"the path has {length} bytes, but a Unix socket allows {IPC_PATH_BYTES_MAX}: shorten it")
         return text
     if text.startswith("tcp://"):
         found = _TCP.fullmatch(text)
         if found is None or not 1 <= int(found["port"]) <= 65535:
-            raise ValueError(
-                "give a host and a port from 1 to 65535, such as tcp://127.0.0.1:7411 or tcp://[::1]:7411"
-            )
+            raise ValueError("give a host and a port from 1 to 65535, such as tcp://127.0.0.1:7411 or tcp://[::1]:7411")
         return text
     raise ValueError("give an endpoint that starts with ipc:// or tcp://")
 
@@ -115,11 +109,7 @@ def _check_path(given: object) -> object:
 Name = Annotated[str, AfterValidator(_check_name), Form("a name", "names")]
 TenantName = Annotated[str, AfterValidator(_check_tenant), Form("a tenant name", "tenant names")]
 QueueName = Annotated[str, AfterValidator(_check_queue), Form("a queue name", "queue names")]
-QueuePattern = Annotated[
-    str, AfterValidator(_check_queue_pattern), Form('a queue name or "*"', 'queue names, or "*"')
-]
+QueuePattern = Annotated[str, AfterValidator(_check_queue_pattern), Form('a queue name or "*"', 'queue names, or "*"')]
 ModuleName = Annotated[str, AfterValidator(check_module), Form("a module name", "module names")]
-Endpoint = Annotated[
-    str, AfterValidator(_check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")
-]
+Endpoint = Annotated[str, AfterValidator(_check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")]
 FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]

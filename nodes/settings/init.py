@@ -28,9 +28,7 @@ def write_samples(directory: Path | str) -> list[Path]:
     folder = Path(directory)
     paths = {folder / name: _sample(source) for name, source in SAMPLES.items()}
     if taken := [path for path in paths if path.exists() or path.is_symlink()]:
-        raise SettingsError(
-            [_fault(path, "exists already: move it away, or name another folder") for path in taken]
-        )
+        raise SettingsError([_fault(path, "exists already: move it away, or name another folder") for path in taken])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in paths.items():

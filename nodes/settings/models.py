@@ -28,9 +28,7 @@ def host_name() -> str:
 class Section(BaseModel):
     """A table of the file: immutable, strict about types, and closed to unknown keys."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False)
 
 
 class NodeSection(Section):
@@ -175,9 +173,7 @@ class CoordinatorSection(Section):
         le=YEAR_S,
         description="How long an idempotency key (`key=`) keeps a second job from being made.",
     )
-    retention: RetentionSection = Field(
-        default=RetentionSection(), description="What is kept of finished jobs."
-    )
+    retention: RetentionSection = Field(default=RetentionSection(), description="What is kept of finished jobs.")
 
 
 class StorageSection(Section):

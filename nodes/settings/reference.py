@@ -47,11 +47,7 @@ def page() -> str:
 
 def _section(header: str, model: type[BaseModel]) -> str:
     purpose = (model.__doc__ or "").strip()
-    rows = [
-        _row(key, field)
-        for key, field in fields_by_key(model).items()
-        if sections_in(field.annotation) is None
-    ]
+    rows = [_row(key, field) for key, field in fields_by_key(model).items() if sections_in(field.annotation) is None]
     table = ["| key | value | unit | default | what it does |", "|---|---|---|---|---|", *rows]
     return "\n".join([f"## `{header}`", "", purpose, "", *table, ""])
 

@@ -80,9 +80,7 @@ def _storage(settings: NodeSettings) -> Iterator[Clash]:
     least = 2 * storage.checkpoint_pages * PAGE_BYTES
     if storage.wal_bytes_max < least:
         keys = (("storage", "wal_bytes_max"), ("storage", "checkpoint_pages"))
-        text = (
-            f"give at least {least:_}: twice what checkpoint_pages = {storage.checkpoint_pages:_} stands for"
-        )
+        text = f"give at least {least:_}: twice what checkpoint_pages = {storage.checkpoint_pages:_} stands for"
         yield Clash(keys, storage.wal_bytes_max, text)
 
 
@@ -95,9 +93,7 @@ def _executors(settings: NodeSettings) -> Iterator[Clash]:
         path: KeyPath = ("executor", i)
         if not executor.tasks:
             text = 'names no module: give one such as tasks = ["shop.tasks"], or set MAINSPRING_TASKS'
-            yield Clash(
-                ((*path, "tasks"),), executor.tasks if "tasks" in executor.model_fields_set else None, text
-            )
+            yield Clash(((*path, "tasks"),), executor.tasks if "tasks" in executor.model_fields_set else None, text)
         if executor.process_slots + executor.asyncio_slots == 0:
             text = "no job could run: give process_slots or asyncio_slots at least 1"
             yield Clash(((*path, "process_slots"), (*path, "asyncio_slots")), 0, text)
@@ -124,7 +120,5 @@ def _executor_names(settings: NodeSettings) -> Iterator[Clash]:
             keys: tuple[KeyPath, ...] = (("executor", i, "name"), ("executor", i, "count"))
             keys += tuple(("executor", other, key) for other in range(i) for key in ("name", "count"))
             given = executor.name if "name" in executor.model_fields_set else None
-            yield Clash(
-                keys, given, f'two executor processes would be named "{twice}": give each table its own name'
-            )
+            yield Clash(keys, given, f'two executor processes would be named "{twice}": give each table its own name')
         taken.update(own)

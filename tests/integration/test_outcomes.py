@@ -94,7 +94,7 @@ DEATHS = [("hard_exits", "exited with status 9"), ("segfaults", "signal 11 (SIGS
 
 @pytest.mark.parametrize(("name", "words"), DEATHS)
 def test_a_dead_child_spends_the_crash_budget(node: LiveNode, client: mainspring.Client, name: str, words: str) -> None:
-    """A job that kills its runner crashes, runs again apart from its retries, and ends dead with its child's last words."""
+    """A job that kills its runner crashes, runs again apart from its retries, and ends dead with the last words."""
     handle = _run(client, name)
     attempts = _attempts(node, handle.id)
     assert [outcome for outcome, _ in attempts] == ["crashed"] * 3

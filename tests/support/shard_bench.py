@@ -1,5 +1,4 @@
-"""One shard's coordinator on a log and rows in memory, with clocks that the test moves and peers that say only what it
-tells them to.
+"""One shard's coordinator in memory, with clocks that the test moves and peers that say only what they are told.
 
 It decides nothing about jobs: the machine, `take_over` and `turn()` are the real ones, every message passes the codec,
 and the machine is checked after each turn.

@@ -138,7 +138,10 @@ def test_a_finish_before_the_hello_is_passed_over() -> None:
 
 
 def test_results_that_make_no_sense_are_passed_over() -> None:
-    """A malformed row or an unknown outcome ends nothing; the others of the batch are taken, and all is acknowledged."""
+    """A malformed row or an unknown outcome ends nothing.
+
+    The others of the batch are taken, and all is acknowledged.
+    """
     bench, executor, run = running()
     bench.submit()
     second = runs_of(bench.said)[-1]
@@ -251,7 +254,7 @@ def test_a_crash_waits() -> None:
 
 def test_a_lost_job_runs_again_at_once() -> None:
     """Its executor is gone, not the job's fault for sure; the third loss ends it."""
-    bench, executor, run = running()
+    bench, _executor, run = running()
     for number in (1, 2):
         runs = runs_of(bench.executor("executor-1", incarnation=7 + number, replaces=[6 + number]).said)
         assert [again.attempt for again in runs] == [number + 1]

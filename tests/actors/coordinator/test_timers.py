@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from builders import a_job, a_task
+from builders import a_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_bench import CLIENT, MS, START_MS, Executor, Leased, Said, ShardBench, only, runs_of
+from shard_bench import CLIENT, MS, START_MS, Executor, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
 from mainspring.actors.events import PeerGone
 from mainspring.actors.limits import HORIZON_MS, LEAD_MS
-from mainspring.broker.wire.messages import Cancelled, Run, Submit
+from mainspring.broker.wire.messages import Cancelled, Run
 from mainspring.chaos.small_limits import small_limits
 
 HOUR_MS = 3_600_000

@@ -108,7 +108,10 @@ def test_flipped_bytes_do_no_harm(message: Message, at: int, value: int) -> None
 
 @given(messages, st.integers(), hostile)
 def test_each_field_has_its_declared_type(message: Message, at: int, value: Any) -> None:
-    """Another value in any field is taken only if its type is the declared one: no bool for an int, no text for a list."""
+    """Another value in any field is taken only if its type is the declared one.
+
+    No bool for an int, no text for a list.
+    """
     names = [field.name for field in fields(message)]
     name = names[at % len(names)]
     values = [getattr(message, other) if other != name else value for other in names]

@@ -14,9 +14,7 @@ def test_every_section_and_key_is_described() -> None:
         assert f"\n## `{header}`\n" in text
         for key, field in fields_by_key(model).items():
             if sections_in(field.annotation) is None:
-                assert re.search(
-                    rf"^\| `{key}` \| [^|]+ \| [^|]* \| [^|]+ \| [^|]+\. \|$", text, re.MULTILINE
-                ), key
+                assert re.search(rf"^\| `{key}` \| [^|]+ \| [^|]* \| [^|]+ \| [^|]+\. \|$", text, re.MULTILINE), key
 
 
 def test_units_follow_the_names() -> None:

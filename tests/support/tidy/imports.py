@@ -66,13 +66,9 @@ def test_import_faults(source: Source) -> Iterator[Fault]:
     """Yields the imports of a test that would load a second copy of a module."""
     for found in source.imports:
         if found.internal:
-            yield Fault(
-                source.path, found.line, "relative import in a test loads a second copy; write mainspring.…"
-            )
+            yield Fault(source.path, found.line, "relative import in a test loads a second copy; write mainspring.…")
         elif found.parts[0] in PACKAGE_FOLDERS:
-            yield Fault(
-                source.path, found.line, f"imports {found.parts[0]!r} as a top package; write mainspring.…"
-            )
+            yield Fault(source.path, found.line, f"imports {found.parts[0]!r} as a top package; write mainspring.…")
 
 
 def dead_modules(sources: Iterable[Source]) -> Iterator[Fault]:
@@ -115,6 +111,5 @@ def _reached(source: Source, modules: dict[Parts, Source]) -> Iterator[Parts]:
 
 def _is_program(source: Source) -> bool:
     return any(
-        isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
-        for node in source.tree.body
+        isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'" for node in source.tree.body
     )

@@ -15,9 +15,7 @@ def package_faults(listed: Iterable[str], sources: Iterable[Source]) -> Iterator
     sources = [source for source in sources if source.path.split("/")[0] in PACKAGE_FOLDERS]
     folders = {PurePosixPath(source.path).parent.as_posix() for source in sources}
     with_init = {
-        PurePosixPath(source.path).parent.as_posix()
-        for source in sources
-        if source.path.endswith("/__init__.py")
+        PurePosixPath(source.path).parent.as_posix() for source in sources if source.path.endswith("/__init__.py")
     }
     expected = {"mainspring", *("mainspring." + folder.replace("/", ".") for folder in with_init)}
     listed = list(listed)
@@ -26,9 +24,7 @@ def package_faults(listed: Iterable[str], sources: Iterable[Source]) -> Iterator
     for name in sorted(expected - set(listed)):
         yield Fault("pyproject.toml", 1, f"[tool.setuptools] packages misses {name!r}; add it in order")
     for name in sorted(set(listed) - expected):
-        yield Fault(
-            "pyproject.toml", 1, f"[tool.setuptools] packages lists {name!r}, which is no package; delete it"
-        )
+        yield Fault("pyproject.toml", 1, f"[tool.setuptools] packages lists {name!r}, which is no package; delete it")
     if listed != sorted(listed):
         yield Fault("pyproject.toml", 1, "[tool.setuptools] packages is not sorted; sort it")
 
@@ -56,25 +52,17 @@ def export_faults(root: Source) -> Iterator[Fault]:
     typed: dict[str, str] = {}
     public: list[str] = []
     for node in root.tree.body:
-        if (
-            isinstance(node, ast.AnnAssign)
-            and ast.unparse(node.target) == "_EXPORTS"
-            and node.value is not None
-        ):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "_EXPORTS" and node.value is not None:
             table = ast.literal_eval(node.value)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             public = ast.literal_eval(node.value)
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for inner in node.body:
                 if isinstance(inner, ast.ImportFrom):
-                    typed.update(
-                        {alias.name: "." * inner.level + (inner.module or "") for alias in inner.names}
-                    )
+                    typed.update({alias.name: "." * inner.level + (inner.module or "") for alias in inner.names})
     for name in sorted(table.keys() | typed.keys()):
         if table.get(name) != typed.get(name):
-            text = (
-                f"{name}: _EXPORTS says {table.get(name)}, TYPE_CHECKING {typed.get(name)}; make them agree"
-            )
+            text = f"{name}: _EXPORTS says {table.get(name)}, TYPE_CHECKING {typed.get(name)}; make them agree"
             yield Fault(root.path, 1, text)
     for name in sorted((table.keys() | {"__version__"}) ^ set(public)):
         yield Fault(root.path, 1, f"{name} is in only one of _EXPORTS and __all__; add or delete it")

@@ -22,9 +22,7 @@ _EXCUSE = re.compile(
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _UNFINISHED = re.compile(r"#.*\b(?:TODO|FIXME|XXX|HACK)\b")
 _BANNED = {
-    "the path of one machine": re.compile(
-        r"(?<![\w.}>\])])/(?:work|shared|root|Users|opt/wheels)/\w|\.\./shared"
-    ),
+    "the path of one machine": re.compile(r"(?<![\w.}>\])])/(?:work|shared|root|Users|opt/wheels)/\w|\.\./shared"),
     "a page that the project does not have": re.compile(r"\b(?:FIELD|STYLE|CONSENSUS|BENCH|DESIGN)\.md\b"),
     "how the text came to be": re.compile(
         r"\b(?:as an AI|language model|coding agent|sub-?agent|Claude)\b", re.IGNORECASE
@@ -69,9 +67,7 @@ def excuse_faults(source: Source) -> Iterator[Fault]:
         if excuse is not None and len(_WORD.findall(excuse["reason"])) < 2:
             yield Fault(source.path, line, f"{text!r} gives no reason; add it on the same line")
         if _UNFINISHED.search(text):
-            yield Fault(
-                source.path, line, "puts work off in a comment; do it, or record it as a known gap in docs/"
-            )
+            yield Fault(source.path, line, "puts work off in a comment; do it, or record it as a known gap in docs/")
 
 
 def word_faults(path: str, text: str) -> Iterator[Fault]:
@@ -91,9 +87,7 @@ def sleep_faults(source: Source) -> Iterator[Fault]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         gives_way = len(node.args) == 1 and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0
         if name == "sleep" and not gives_way:
-            yield Fault(
-                source.path, node.lineno, "a test sleeps; wait for the event itself, or drive the clock"
-            )
+            yield Fault(source.path, node.lineno, "a test sleeps; wait for the event itself, or drive the clock")
 
 
 def code_lines(source: Source) -> int:
@@ -121,7 +115,6 @@ def code_lines(source: Source) -> int:
 def assertions(source: Source) -> int:
     """Counts the assert statements, and `assert_never`, which states a relation too."""
     return sum(
-        isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "assert_never")
+        isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "assert_never")
         for node in ast.walk(source.tree)
     )
