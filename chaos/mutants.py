@@ -59,10 +59,10 @@ def planted(name: str) -> Generator[None]:
     """Breaks what a mutant breaks, for a while."""
     mutant = MUTANTS[name]
     owner, function = mutant.owner, mutant.function
-    before: Any = vars(owner)[function]
-    is_static = type(before) is staticmethod
-    broken = mutant.make(vars(before)["__wrapped__"] if is_static else before)
-    setattr(owner, function, staticmethod(broken) if is_static else broken)
+    table: Mapping[str, object] = owner.__dict__
+    before = table[function]
+    broken = mutant.make(getattr(owner, function))  # of a class as of a module: the plain function
+    setattr(owner, function, staticmethod(broken) if isinstance(before, staticmethod) else broken)
     try:
         yield
     finally:

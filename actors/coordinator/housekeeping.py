@@ -47,12 +47,12 @@ class Housekeeping:
     def due(self, state: ShardState) -> None:
         """Does what is due now."""
         now_ns = state.now.elapsed_ns
-        if now_ns >= self.second_ns:
-            self.second_ns = now_ns + SECOND_NS
-            self._second(state)
         if now_ns >= self.minute_ns:
             self.minute_ns = now_ns + MINUTE_NS
             _minute(state)
+        if now_ns >= self.second_ns:  # second: what the minute has written moves no floor by itself
+            self.second_ns = now_ns + SECOND_NS
+            self._second(state)
         surplus = state.image.finished - state.settings.retention.finished_jobs_max
         if surplus > PRUNE_JOBS // 2 and state.applied >= state.pruned_index:
             _prune_count(state)
@@ -138,6 +138,7 @@ def _minute(state: ShardState) -> None:
         image.apply_sessions_end(op)
     if state.keys_taken:
         state.log([KEYS_END, image.stamp_ms])
+        state.keys_taken = image.stamp_ms <= state.keys_until_ms
     if image.finished:
         for queue, retention in ((None, settings.retention), *settings.queue_retention):
             state.log(

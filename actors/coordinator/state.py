@@ -22,6 +22,9 @@ from .settings import ShardSettings
 from .timers import Timers
 from .waiters import Waiters
 
+_TEXT_CHARS_MAX = 1_000
+"""A refusal may name what it was asked for, which may be long."""
+
 
 class ShardState:
     """One shard's memory. `out` and `now` belong to the event being handled, `ops` to the turn's entry."""
@@ -49,7 +52,8 @@ class ShardState:
         self.asked: dict[int, Job] = {}  # running jobs that were asked to stop
         self.orphans_settled = False  # the leases found at the start have all been claimed or ended
         self.expiring = True  # some job may have a time by which it must start
-        self.keys_taken = True  # some job may have a key
+        self.keys_taken = image.next_sequence > 1  # some key may stand in a row
+        self.keys_until_ms = max(now.wall_ms, image.stamp_ms) + settings.key_ttl_ms  # the last of them is over then
         self.pruned_index = 0
         self.refused: dict[tuple[int, int], tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
@@ -79,7 +83,7 @@ class ShardState:
         assert code in ERRORS, code
         self.count("refused_" + code)
         error = ERRORS[code]
-        whole = f"{text or error.meaning}; {error.mend}"
+        whole = f"{(text or error.meaning)[:_TEXT_CHARS_MAX]}; {error.mend}"
         self.out.urgent.append(Send(peer, Refused(self.shard, session, request, code, whole)))
 
     def count(self, name: str, by: int = 1) -> None:

@@ -174,7 +174,7 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
                 continue
             given[tenant, key] = first_id + len(rows)
             state.keys_taken = True
-            key_until_ms = stamp_ms + state.settings.key_ttl_ms
+            state.keys_until_ms = key_until_ms = stamp_ms + state.settings.key_ttl_ms
         due_ms = at_ms if delay_ms is None else stamp_ms + delay_ms if delay_ms else None
         if due_ms is not None and delay_ms is None and due_ms <= state.now.wall_ms:
             due_ms = None

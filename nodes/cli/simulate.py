@@ -104,12 +104,13 @@ def _shown(numbers: "range | count[int]", minutes: float | None, jobs: int) -> I
 
     columns = (BarColumn(), TextColumn("{task.completed} seeds"), TimeElapsedColumn(), TextColumn("{task.description}"))
     until = None if minutes is None else monotonic() + 60 * minutes
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # No refresh by itself: that would be a thread, and worker processes are forked here.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
         bar = progress.add_task("", total=len(numbers) if isinstance(numbers, range) else None)
         failing = 0
         for report in _side_by_side(iter(numbers), until, jobs):
             failing += report.violation is not None
-            progress.update(bar, advance=1, description=f"{failing} failing" if failing else "")
+            progress.update(bar, advance=1, description=f"{failing} failing" if failing else "", refresh=True)
             yield report
 
 

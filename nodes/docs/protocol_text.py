@@ -83,9 +83,8 @@ SEQUENCES: Final = f"""\
   and priorities. A coordinator keeps no record of it: each request stands for itself.
 * The shard of a job is a hash of its tenant and queue (`broker/wire/routing.py`). A client MUST send a job to that
   shard.
-* A request is answered by its own answer or by Refused. Both carry its number: `sequence` for a Submit, `request`
-  otherwise. Refused has one field for both, so a client MUST NOT use a number twice across them. Ours counts requests
-  from 2^62.
+* A request is answered by its own answer or by Refused. Refused names a Submit by `session` and, in `request`, its
+  sequence; any other request by `request`, with `session` 0. Where a hello or a frame is refused, both are 0.
 * A client that hears nothing sends the same message again, with growing pauses.
 
 ### Sessions and sequences
@@ -142,7 +141,7 @@ jobs up by their keys. Silence means the same as an indefinite refusal.
   again. A lease in `held` that is not the coordinator's own comes back in `lost`; the executor MUST end that run and
   report nothing of it.
 * Credit says how many jobs of each runner kind the executor will hold from this shard at once. The coordinator never
-  leases more. A new Credit replaces the old one.
+  leases more. A new Credit replaces the old one. It is said again with each heartbeat, in case one was lost.
 * `sequence` of Run counts from 1 within a link. The executor takes each number once. `seen` of Renew says that all
   Runs up to this number have come. When three heartbeats in a row do not show a Run that was sent before an earlier
   heartbeat, the coordinator asks for a hello, and `held` settles which jobs never came.
@@ -161,7 +160,8 @@ jobs up by their keys. Silence means the same as an indefinite refusal.
   {RENEW_EVERY_MS} ms, or every tenth of the lease's time if that is shorter.
 * The executor trusts its leases for `lease_ttl_ms` from the moment at which it **sent** the Renew that was answered.
   It ends its runs so early that they are dead before that: by its own kill grace and {FENCE_MARGIN_MS} ms, but
-  not more than half of the lease.
+  not more than half of the lease. It reports them as `returned`: where the coordinator still holds the lease when it
+  hears so, their jobs run again at once.
 * The coordinator ends them {LEASE_SLACK} times `lease_ttl_ms` after the last Renew **came**. So an executor that is
   cut off has stopped before another one begins.
 * After its own restart a coordinator counts every lease as renewed at that moment.

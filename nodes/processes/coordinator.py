@@ -30,6 +30,7 @@ from .coordinator_loop import CoordinatorLoop, Shard
 from .death import die_with_parent
 from .identity import load_identity
 from .plan import CoordinatorPlan
+from .punctual import wake_punctually
 from .signals import StopSignal
 from .status import EXIT_FAILED, report_failed, report_ready
 
@@ -42,6 +43,7 @@ SHARED = "default"
 def main() -> int:
     """Runs the process; returns its exit status."""
     die_with_parent()
+    wake_punctually()
     plan = CoordinatorPlan.from_json(sys.stdin.readline())
     configure_log(plan.log_level, plan.log_format, "coordinator")
     try:

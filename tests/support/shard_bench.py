@@ -93,9 +93,9 @@ def runs_of(said: Iterable[Said], peer: bytes | None = None) -> list[Leased]:
 class ShardBench:
     """One shard. Leases last for ever unless the settings say otherwise."""
 
-    def __init__(self, *, store: ShardStore | None = None, **settings: Any) -> None:
+    def __init__(self, *, store: ShardStore | None = None, log: MemoryLog | None = None, **settings: Any) -> None:
         self.settings = ShardSettings(**{"cluster": "test", "shards": 4, "lease_ttl_ms": 10**9, **settings})
-        self.log = MemoryLog()
+        self.log = log or MemoryLog()
         self.store: Any = MemoryStore() if store is None else store
         self.elapsed_ns = 1_000 * MS
         self.wall_ms = START_MS

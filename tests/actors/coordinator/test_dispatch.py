@@ -37,7 +37,7 @@ def waiting(*jobs: Row) -> tuple[ShardBench, Executor]:
 
 def test_higher_priority_first_and_then_the_older() -> None:
     """The order goes over all lanes: tasks and queues do not matter, only priority and id."""
-    _bench, executor = waiting(
+    _, executor = waiting(
         a_job("1", task="a"),
         a_job("2", task="b", queue="other"),
         a_job("3", task="a", priority=5),
@@ -64,7 +64,7 @@ def test_higher_priority_first_and_then_the_older() -> None:
 def test_any_mix_of_lanes_leaves_in_order(found: list[tuple[str, str, int]], slots: int) -> None:
     """However many slots there are, jobs start by priority and then by id."""
     jobs = [a_job(str(n), task=task, queue=queue, priority=priority) for n, (task, queue, priority) in enumerate(found)]
-    _bench, executor = waiting(*jobs)
+    _, executor = waiting(*jobs)
     ran: list[str] = []
     runs = runs_of(executor.credit(slots))
     while runs:
@@ -78,7 +78,7 @@ def test_any_mix_of_lanes_leaves_in_order(found: list[tuple[str, str, int]], slo
 
 def test_a_job_that_nobody_has_room_for_stands_in_nobodys_way() -> None:
     """A lane of higher priority whose runner kind is full is passed."""
-    _bench, executor = waiting(*[a_job(str(n), task="io", priority=9) for n in range(3)], a_job("sync", task="a"))
+    _, executor = waiting(*[a_job(str(n), task="io", priority=9) for n in range(3)], a_job("sync", task="a"))
     assert sorted(labels(runs_of(executor.credit({"asyncio": 1, "process": 1})))) == ["0", "sync"]
 
 
@@ -128,7 +128,7 @@ def test_credit_is_never_exceeded(steps: list[tuple[str, int, int]]) -> None:
 
 def test_kinds_of_runners_have_slots_of_their_own() -> None:
     """Credit for one kind lets no job of another run."""
-    _bench, executor = waiting(a_job("sync", task="a"), a_job("async", task="io"))
+    _, executor = waiting(a_job("sync", task="a"), a_job("async", task="io"))
     assert labels(runs_of(executor.credit({"asyncio": 5}))) == ["async"]
     assert labels(runs_of(executor.credit({"process": 5, "asyncio": 1}))) == ["sync"]
 
@@ -162,7 +162,7 @@ def test_a_new_hello_may_bring_the_task() -> None:
 
 def test_credit_of_an_older_link_or_of_nobody_is_passed_over() -> None:
     """Only the open link's word counts."""
-    _bench, executor = waiting(a_job(task="a"))
+    bench, executor = waiting(a_job(task="a"))
     executor.hello()
     assert bench.hear(executor.peer, Credit(SHARD, 1, [["process", 5]])) == []
     assert bench.hear(b"stranger", Credit(SHARD, 1, [["process", 5]])) == []
@@ -176,14 +176,14 @@ def test_credit_of_an_older_link_or_of_nobody_is_passed_over() -> None:
 )
 def test_a_window_that_makes_no_sense_is_passed_over(window: list[Any]) -> None:
     """The others of the same message are taken."""
-    _bench, executor = waiting(a_job("sync", task="a"), a_job("async", task="io"))
+    bench, executor = waiting(a_job("sync", task="a"), a_job("async", task="io"))
     said = bench.hear(executor.peer, Credit(SHARD, 1, [window, ["asyncio", 1]]))
     assert labels(runs_of(said)) == ["async"]
 
 
 def test_a_peer_that_cannot_be_reached_gets_nothing_new() -> None:
     """Until it is heard again, its slots count as taken; what it holds stays its own."""
-    _bench, executor = waiting()
+    bench, executor = waiting()
     executor.credit(2)
     (kept,) = bench.submit(a_job(task="a"))
     bench.member.inbox.append(PeerGone(executor.peer))
@@ -194,7 +194,7 @@ def test_a_peer_that_cannot_be_reached_gets_nothing_new() -> None:
 
 def test_a_draining_shard_leases_nothing() -> None:
     """What runs may finish; what waits is for the next coordinator."""
-    _bench, executor = waiting(a_job("1", task="a"), a_job("2", task="a"))
+    bench, executor = waiting(a_job("1", task="a"), a_job("2", task="a"))
     first = runs_of(executor.credit(1))
     bench.member.inbox.append(Drain())
     bench.run()
@@ -229,7 +229,7 @@ def test_a_run_waits_for_its_lease_to_be_durable() -> None:
 
 def test_runs_of_a_link_are_numbered_without_gaps() -> None:
     """The numbers begin anew with every hello."""
-    _bench, executor = waiting()
+    bench, executor = waiting()
     executor.credit(5)
     for _ in range(3):
         bench.submit(a_job(task="a"))
@@ -243,7 +243,7 @@ def test_runs_of_a_link_are_numbered_without_gaps() -> None:
 
 def test_many_jobs_leave_in_messages_that_fit() -> None:
     """A Run has at most BATCH_JOBS_MAX rows, and fewer when they are large."""
-    _bench, executor = waiting()
+    bench, executor = waiting()
     for _ in range(2):
         bench.submit(*[a_job(task="a")] * BATCH_JOBS_MAX)
     bench.submit(a_job(task="a"))
@@ -257,7 +257,7 @@ def test_many_jobs_leave_in_messages_that_fit() -> None:
 
 def test_a_job_whose_time_to_start_has_passed_does_not_start() -> None:
     """When a slot comes too late the job ends as expired, and the slot goes to the next one."""
-    _bench, executor = waiting(a_job("late", task="a", expires_ms=500), a_job("next", task="a"))
+    bench, executor = waiting(a_job("late", task="a", expires_ms=500), a_job("next", task="a"))
     bench.elapsed_ns += 500_000_000
     bench.wall_ms += 500
     assert labels(runs_of(executor.credit(1))) == ["next"]
@@ -267,7 +267,7 @@ def test_a_job_whose_time_to_start_has_passed_does_not_start() -> None:
 
 def test_a_job_may_start_up_to_its_last_millisecond() -> None:
     """At the millisecond before its expiry a job still starts, and may run on."""
-    _bench, executor = waiting(a_job(task="a", expires_ms=500))
+    bench, executor = waiting(a_job(task="a", expires_ms=500))
     bench.elapsed_ns += 499_000_000
     bench.wall_ms += 499
     (run,) = runs_of(executor.credit(1))

@@ -6,7 +6,7 @@ import pytest
 from builders import a_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_bench import CLIENT, SHARD, START_MS, Executor, Leased, ShardBench, only, runs_of
+from shard_bench import CLIENT, START_MS, Executor, Leased, ShardBench, runs_of
 
 from mainspring.actors import entries
 from mainspring.actors.coordinator.recovery import open_leases
@@ -16,7 +16,7 @@ from mainspring.actors.jobs import lifecycle as life
 from mainspring.actors.limits import HOLD_AFTER_MS
 from mainspring.actors.log import LogDamaged
 from mainspring.actors.store import Restored
-from mainspring.broker.wire.messages import ExecutorWelcome
+from mainspring.chaos.memory_log import MemoryLog
 
 
 def running(count: int = 1) -> tuple[ShardBench, Executor, list[Leased]]:
@@ -126,13 +126,10 @@ def test_a_restart_keeps_fences(age_ms: int, keep_rows: bool) -> None:
 def test_a_restart_knows_which_leases_are_over() -> None:
     """Jobs that ended, came back or were leased anew are not taken for running under the old fence."""
     bench, executor, (ended, back, anew, held) = running(4)
-    executor.credit(3)
     bench.wait(3_000)
     executor.finish(ended)
-    executor.credit(2)
     executor.finish(back, outcome="failed")
-    executor.finish(anew, outcome="returned")
-    (again,) = runs_of(executor.credit(2))
+    (again,) = runs_of(executor.finish(anew, outcome="returned"))
     assert again.id == anew.id
     bench.restart()
     assert bench.state_of(ended.id, back.id, anew.id, held.id) == ["succeeded", "retrying", "running", "running"]
@@ -170,8 +167,9 @@ def test_a_lease_of_an_executor_that_never_returns_is_lost() -> None:
 
 def test_the_log_keeps_what_a_restart_needs() -> None:
     """Truncated as far as durable rows and floor allow, the log still tells every open lease, however young."""
-    bench, executor, runs = running(1)
-    bench.log._segment_entries = 4  # noqa: SLF001 - segments of the test's own size
+    bench = ShardBench(log=MemoryLog(segment_entries=4))
+    executor = bench.executor()
+    bench.submit()
     for _ in range(40):
         bench.wait(400)
         bench.submit(a_job(), a_job())
@@ -245,57 +243,38 @@ def test_a_row_of_a_later_attempt_outlives_older_entries() -> None:
 
 
 @settings(max_examples=150)
-@given(
-    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), max_size=40),
-    st.integers(0, 40),
-)
-def test_any_cut_between_rows_and_log_gives_the_same_leases(steps: list[tuple[int, int]], cut: int) -> None:
-    """Whatever was leased, ended and held, rows as of any entry and the log from their floor on tell the open leases."""
-    history, rows, floors, truth = _written(steps)
-    open_now = truth[-1]
-    applied = len(history) - 1
-    at = cut % (applied + 1)
-    log = [(index, entry) for index, entry in enumerate(history) if index >= max(floors[applied], 1)]
-    assert open_leases(restored(*rows[applied].values()), log) == [open_now[id] for id in sorted(open_now)]
-    assert at <= applied
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), max_size=40))
+def test_rows_and_log_together_tell_the_open_leases(steps: list[tuple[int, int]]) -> None:
+    """Whatever was leased, ended and held: the rows, and the log from the last floor on, tell what is open."""
+    history, rows, floor, open_now = _written(steps)
+    log = [(index, entry) for index, entry in enumerate(history) if index >= max(floor, 1)]
+    assert open_leases(restored(*rows.values()), log) == [open_now[id] for id in sorted(open_now)]
 
 
 def _written(
     steps: list[tuple[int, int]],
-) -> tuple[list[Entry], list[dict[int, list[int]]], list[int], list[dict[int, list[int]]]]:
-    """Writes a history entry by entry; returns entries (from 1), rows, floors and open leases as of each."""
+) -> tuple[list[Entry], dict[int, list[int]], int, dict[int, list[int]]]:
+    """Writes a history (entries from 1); returns it, and the rows, the floor and the open leases in the end."""
     history = [Entry(0, 0, [])]
-    rows: list[dict[int, list[int]]] = [{}]
-    floors = [0]
-    truth: list[dict[int, list[int]]] = [{}]
+    rows: dict[int, list[int]] = {}
+    open_now: dict[int, list[int]] = {}
     attempts: dict[int, int] = {}
+    floor = 0
     for id, what in steps:
         index = len(history)
-        held, now, floor = dict(rows[-1]), dict(truth[-1]), floors[-1]
         ops: list[Op] = [[entries.NOOP]]
-        if what <= 2 and id not in now:
+        if what <= 2 and id not in open_now:
             attempts[id] = attempts.get(id, 0) + 1
             ops = [a_lease([id], [attempts[id]])]
-            now[id] = [id, attempts[id], 1, index, EXECUTOR, INCARNATION, index]
-        elif what <= 4 and id in now:
+            open_now[id] = [id, attempts[id], 1, index, EXECUTOR, INCARNATION, index]
+        elif what <= 4 and id in open_now:
             ops = [a_finish(id, attempts[id])]
-            del now[id]
-            held.pop(id, None)
+            del open_now[id]
+            rows.pop(id, None)
         elif what == 5:
-            old = [row for row in now.values() if row[3] < index - id]
-            young = [row[3] for row in now.values() if row[3] >= index - id]
-            floor = min([*young, index])
-            held |= {row[0]: row for row in old}
-            ops = [[entries.HOLD, floor, [row for row in old if row[0] not in rows[-1]]]]
+            old = [row for row in open_now.values() if row[3] < index - id and row[0] not in rows]
+            floor = min([row[3] for row in open_now.values() if row[3] >= index - id], default=index)
+            rows |= {row[0]: row for row in old}
+            ops = [[entries.HOLD, floor, old]]
         history.append(Entry(1, index, ops))
-        rows.append(held)
-        floors.append(floor)
-        truth.append(now)
-    return history, rows, floors, truth
-
-
-def test_a_welcome_names_only_this_shards_leases() -> None:
-    """The bench's own check: a hello that holds nothing is told of nothing to stop."""
-    bench, executor, _ = running()
-    (welcome,) = only(executor.hello(), ExecutorWelcome)
-    assert (welcome.shard, welcome.lost) == (SHARD, [])
+    return history, rows, floor, open_now

@@ -107,7 +107,7 @@ def test_replayed_entries_prune_the_same() -> None:
 
 
 def test_an_idle_shard_writes_at_most_one_entry_a_minute() -> None:
-    """With finished jobs, keys and a session to look after; and it wakes seldom."""
+    """With finished jobs, keys and a session to look after; and it takes few turns."""
     bench, executor = a_shard()
     bench.submit(a_job(key="k"))
     executor.finish(*runs_of(bench.said))
@@ -115,7 +115,7 @@ def test_an_idle_shard_writes_at_most_one_entry_a_minute() -> None:
     first, turns = bench.log.last_index(bench.member.group), bench.turns
     bench.wait(20 * MINUTE_MS)
     assert bench.log.last_index(bench.member.group) - first <= 20
-    assert bench.turns - turns <= 20 * 70
+    assert bench.turns - turns <= 20 * 60 * 2 + 40
 
 
 def test_a_shard_that_never_had_a_job_writes_nothing() -> None:
