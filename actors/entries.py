@@ -46,8 +46,9 @@ lacks one.
 SESSIONS_END = 12
 """[SESSIONS_END, sessions]: idle client sessions are forgotten."""
 PRUNE = 13
-"""[PRUNE, queue_or_none, finished_before_ms, keep, limit]: retention. Of the finished jobs (of that queue), those
-that ended before finished_before_ms go, and the oldest beyond the newest `keep`; at most `limit` in this op."""
+"""[PRUNE, queue_or_none, others, finished_before_ms, keep, limit]: retention. Of the finished jobs (of that queue; if
+it is None, of all queues but `others`, which have rules of their own), those that ended before finished_before_ms go,
+and the oldest beyond the newest `keep`; at most `limit` in this op."""
 KEYS_END = 14
 """[KEYS_END, before_ms]: idempotency keys whose stated time ended before this go."""
 

@@ -41,8 +41,11 @@ TASKS_MAX = 10_000
 CRASHES_MAX = 3
 """A job whose runner died this often, apart from its retries, ends dead."""
 
-UNAPPLIED_MAX = 4096
-"""Entries that the store may be behind before new submits are refused as overloaded."""
+UNAPPLIED_BYTES_MAX = 256 * 1024 * 1024
+"""Memory that jobs in entries not applied yet may take before new submits are refused as overloaded."""
+
+UNAPPLIED_JOB_BYTES = 512
+"""What a job's record takes of it besides its payload, about."""
 
 AWAITED_MAX = 1_000_000
 """Jobs that the clients of a shard may await at once."""

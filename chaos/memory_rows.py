@@ -209,11 +209,13 @@ class MemoryRows:
         for known in [known for known in self.answers if known[0] in set(sessions)]:
             del self.answers[known]
 
-    def _prune(self, queue: str | None, finished_before_ms: int | None, keep: int | None, limit: int) -> None:
+    def _prune(
+        self, queue: str | None, others: list[str], finished_before_ms: int | None, keep: int | None, limit: int
+    ) -> None:
         kept = [
             (done.finished_ms, id)
             for id, done in self.finished.items()
-            if queue is None or self.lanes[done.job.lane][2] == queue
+            if (self.lanes[done.job.lane][2] not in others if queue is None else self.lanes[done.job.lane][2] == queue)
         ]
         kept.sort()
         surplus = 0 if keep is None else len(kept) - keep

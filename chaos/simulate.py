@@ -99,7 +99,7 @@ def limits_of(options: Options) -> dict[str, int]:
         "PRUNE_JOBS": 10,
         "EXPIRE_JOBS": 5,
         "LEAD_MS": options.lead_ms,
-        "UNAPPLIED_MAX": options.unapplied_max,
+        "UNAPPLIED_BYTES_MAX": options.unapplied_max * 1_000,
         "STUCK_MS": 900,
     }
 

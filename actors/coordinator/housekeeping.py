@@ -15,6 +15,7 @@ from ..jobs.lifecycle import RUNNING
 from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS
 from ..store import ReadExpired, ReadJobs
 from . import dispatching
+from .settings import Retention
 from .state import ShardState
 
 SECOND_NS = 1_000_000_000
@@ -53,9 +54,9 @@ class Housekeeping:
         if now_ns >= self.second_ns:  # second: what the minute has written moves no floor by itself
             self.second_ns = now_ns + SECOND_NS
             self._second(state)
-        surplus = state.image.finished - state.settings.retention.finished_jobs_max
-        if surplus > PRUNE_JOBS // 2 and state.applied >= state.pruned_index:
-            _prune_count(state)
+        if not state.settings.queue_retention and _surplus(state) and state.applied >= state.pruned_index:
+            state.pruned_index = state.index  # the next waits until the store has applied this one
+            _prune(state, None, state.settings.retention)
 
     def wake_ns(self, state: ShardState) -> int:
         """Returns when it wants to be called: each second while anything happens, each minute otherwise."""
@@ -64,6 +65,9 @@ class Housekeeping:
 
     def _second(self, state: ShardState) -> None:
         self._hold(state)
+        if state.settings.queue_retention and _surplus(state) and state.image.index != self.index_at_second:
+            # Who has how many of them only the store knows: once a second while jobs end, not as often as it may help.
+            _prune(state, None, state.settings.retention)
         if state.expiring:
             # Jobs that started in time have rows among the expired ones; they must not hide the others.
             running = sum(1 for job in state.image.leases.values() if job.expires_ms is not None)
@@ -140,14 +144,17 @@ def _minute(state: ShardState) -> None:
         state.log([KEYS_END, image.stamp_ms])
         state.keys_taken = image.stamp_ms <= state.keys_until_ms
     if image.finished:
-        for queue, retention in ((None, settings.retention), *settings.queue_retention):
-            state.log(
-                [PRUNE, queue, image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS]
-            )
+        _prune(state, None, settings.retention)
+        for queue, retention in settings.queue_retention:
+            _prune(state, queue, retention)
 
 
-def _prune_count(state: ShardState) -> None:
-    """Prunes by count, one bounded op at a time: the next waits until the store has applied this one."""
-    retention = state.settings.retention
-    state.pruned_index = state.index
-    state.log([PRUNE, None, state.image.stamp_ms - retention.finished_age_ms, retention.finished_jobs_max, PRUNE_JOBS])
+def _surplus(state: ShardState) -> bool:
+    """Says whether more finished jobs are kept than one PRUNE's half beyond the general rule."""
+    return state.image.finished - state.settings.retention.finished_jobs_max > PRUNE_JOBS // 2
+
+
+def _prune(state: ShardState, queue: str | None, retention: Retention) -> None:
+    others = [name for name, _ in state.settings.queue_retention] if queue is None else []
+    before_ms = state.image.stamp_ms - retention.finished_age_ms
+    state.log([PRUNE, queue, others, before_ms, retention.finished_jobs_max, PRUNE_JOBS])

@@ -14,6 +14,7 @@ from ..entries import Op
 from ..jobs.job import Job
 from ..jobs.lanes import Lane
 from ..jobs.lifecycle import CANCELLED, EXPIRED, READY, RETRYING, RUNNING, SCHEDULED
+from ..limits import UNAPPLIED_JOB_BYTES
 from ..store import Restored
 from .session import Session, Taken
 
@@ -37,7 +38,9 @@ class Image:
         self.tasks: dict[str, list[Any]] = {row[0]: row for row in restored.tasks}
         self.sessions: dict[int, Session] = {}
         self.fresh_keys: dict[tuple[str, str], tuple[int, int, int]] = {}
-        self.unapplied: deque[tuple[int, list[int], list[tuple[str, str]]]] = deque()
+        self.unapplied: deque[tuple[int, list[int], list[tuple[str, str]], int]] = deque()
+        self.unapplied_bytes = 0
+        self.payload_bytes = 0  # of the jobs submitted in the entry being made
         self.touched: list[int] = []  # ids of the entry being made
         self.keyed: list[tuple[str, str]] = []  # keys of the entry being made
         for lane, tenant, queue, priority, task, live in restored.lanes:
@@ -56,15 +59,18 @@ class Image:
         """The entry being made is appended at `index`: what it touched is kept until the store has it."""
         assert index == self.index + 1
         self.index = index
-        self.unapplied.append((index, self.touched, self.keyed))
-        self.touched, self.keyed = [], []
+        size = UNAPPLIED_JOB_BYTES * len(self.touched) + self.payload_bytes
+        self.unapplied.append((index, self.touched, self.keyed, size))
+        self.unapplied_bytes += size
+        self.touched, self.keyed, self.payload_bytes = [], [], 0
 
     def applied(self, index: int, finished: int) -> None:
         """The store has every entry up to `index`: records that memory kept only for that reason go."""
         jobs = self.jobs
         self.finished = finished
         while self.unapplied and self.unapplied[0][0] <= index:
-            at, ids, keys = self.unapplied.popleft()
+            at, ids, keys, size = self.unapplied.popleft()
+            self.unapplied_bytes -= size
             for id in ids:
                 job = jobs.get(id)
                 if job is not None and not job.queued and job.state != RUNNING and job.touched_index <= at:
@@ -108,6 +114,7 @@ class Image:
                 self.fresh_keys[lane.tenant, key] = (id, index, key_until_ms)
                 self.keyed.append((lane.tenant, key))
             lane.live += 1
+            self.payload_bytes += len(payload)
             queue_live[lane.queue] = queue_live.get(lane.queue, 0) + 1
             jobs[id] = job
             made.append(job)

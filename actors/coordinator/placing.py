@@ -151,7 +151,7 @@ def due_read(state: ShardState, read: ReadDue, rows: list[list[int]]) -> None:
             state.timers.add_calendar(id, due_ms)
         elif not job.queued and job.fires_ms is None and job.state in (SCHEDULED, RETRYING) and job.due_ms is not None:
             place_timed(state, job, None)
-    for _, ids, _ in image.unapplied:
+    for _, ids, _, _ in image.unapplied:
         for id in ids:
             job = image.jobs.get(id)
             if job is None or job.queued or job.fires_ms is not None or job.due_ms is None:

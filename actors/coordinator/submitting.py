@@ -13,7 +13,7 @@ from ...broker.wire.rows import job_fault
 from ..effects import Peer
 from ..entries import LANES, SUBMIT
 from ..jobs.retry import policy_fault
-from ..limits import LANES_MAX, UNAPPLIED_MAX
+from ..limits import LANES_MAX, UNAPPLIED_BYTES_MAX
 from ..store import ReadKeys
 from . import placing
 from .state import ShardState
@@ -82,7 +82,7 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         return "batch_too_large", f"{len(message.jobs)} jobs in one submit; at most {settings.batch_jobs_max} are taken"
     if not message.jobs:
         return "invalid_job", "a submit holds at least one job"
-    if state.index - state.applied > UNAPPLIED_MAX:
+    if image.unapplied_bytes > UNAPPLIED_BYTES_MAX:
         return "overloaded", f"the shard file is {state.index - state.applied} entries behind (is its lock held?)"
     asked: dict[str, int] = {}
     for row in message.jobs:

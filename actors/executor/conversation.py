@@ -102,7 +102,7 @@ def _end(state: ExecutorState, wanted: list[list[Any]], outcome: str) -> None:
     """Ends the named [id, attempt] runs, if they are held and were not told before."""
     helds: list[Held] = []
     for row in wanted:
-        held = state.held.get((row[0], row[1])) if len(row) == 2 else None
+        held = state.held.get((row[0], row[1])) if list(map(type, row)) == [int, int] else None
         if held is not None and (held.ending is None or (outcome == "void" and held.ending != "void")):
             if held.ending is not None:
                 held.ending = outcome  # it is ending already; only nobody wants to hear of it any more

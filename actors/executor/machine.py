@@ -71,7 +71,7 @@ class ExecutorMachine:
         child.ready = True
         child.ponged_ns = state.now.elapsed_ns
         pool.child_came()
-        if tasks != state.tasks:
+        if tasks != state.announced_tasks:
             state.learn(tasks)
             for link in state.links.values():
                 link.hello_ns = state.now.elapsed_ns
@@ -82,6 +82,7 @@ class ExecutorMachine:
         At the first start that ends the executor, later only that child's restart is put off.
         """
         if self.state.tasks is None:
+            self.state.failed = True
             self.state.act(acts.Failed(text))
         else:
             self.state.act(acts.Note("error", f"runner child {number} cannot import the tasks: {text}"))

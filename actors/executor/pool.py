@@ -18,11 +18,24 @@ _AHEAD_AGAIN_NS = 1_000_000_000
 class Child:
     """One runner child and its runs, in the order in which it got them."""
 
-    __slots__ = ("number", "pinged_ns", "ponged_ns", "ready", "runs", "stopping", "stuck_ns", "stuck_run")
+    __slots__ = (
+        "late",
+        "number",
+        "pinged_ns",
+        "ponged_ns",
+        "ready",
+        "runs",
+        "spawned_ns",
+        "stopping",
+        "stuck_ns",
+        "stuck_run",
+    )
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, spawned_ns: int) -> None:
         self.number = number
+        self.spawned_ns = spawned_ns
         self.ready = False
+        self.late = False  # it was killed because it did not get ready
         self.stopping = False
         self.runs: dict[int, Held] = {}
         self.pinged_ns: int | None = None
@@ -79,7 +92,7 @@ class Pool:
         """Starts what is missing of `children_max` children, at most as fast as the backoff allows."""
         acts: list[Act] = []
         while len(self.children) < children_max and now_ns >= self.spawn_ns:
-            self.children[next_number] = Child(next_number)
+            self.children[next_number] = Child(next_number, now_ns)
             acts.append(SpawnChild(next_number, self.kind))
             next_number += 1
         return acts

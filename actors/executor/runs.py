@@ -113,6 +113,7 @@ def tend(state: ExecutorState) -> None:
             state.next_child += 1
         if state.tasks is not None and wanted == 0:
             _stop_idle(state, pool)
+        _end_late_starters(state, pool, now_ns)
         for act in pool.hand_out(now_ns):
             state.act(act)
         _give_back_late(state, pool, now_ns)
@@ -124,6 +125,16 @@ def tend(state: ExecutorState) -> None:
         assert held.child is not None
         state.act(acts.KillChild(held.child))
         state.count("children_killed")
+
+
+def _end_late_starters(state: ExecutorState, pool: Pool, now_ns: int) -> None:
+    """Kills children that take too long to import the tasks."""
+    timeout_ms = state.settings.start_timeout_ms
+    for child in pool.children.values():
+        if not child.ready and not child.late and now_ns - child.spawned_ns >= timeout_ms * 1_000_000:
+            child.late = True
+            state.act(acts.KillChild(child.number))
+            state.count("children_late")
 
 
 def _stop_idle(state: ExecutorState, pool: Pool) -> None:
@@ -219,6 +230,10 @@ def child_exited(state: ExecutorState, number: int, how: str) -> None:
         return
     pool, child = found
     del pool.children[number]
+    if state.tasks is None and not state.failed:
+        state.failed = True
+        late = f"took more than {state.settings.start_timeout_ms} ms to import the tasks; raise start_timeout_s"
+        state.act(acts.Failed(f"a runner child {late if child.late else how + ' before it had imported the tasks'}"))
     pool.child_went(state.now.elapsed_ns, child.ready)
     at_fault = _at_fault(pool, child)
     finished_ms = state.now.wall_ms
@@ -304,12 +319,14 @@ def wakes(state: ExecutorState) -> list[int]:
         if pool.deadlines:
             found.append(pool.deadlines[0][0])
         for child in pool.children.values():
-            _child_wakes(pool, child, late_ns, found)
+            _child_wakes(state, pool, child, late_ns, found)
     found.extend(held.kill_ns for held in state.ending.values() if held.kill_ns is not None)
     return found
 
 
-def _child_wakes(pool: Pool, child: Child, late_ns: int, found: list[int]) -> None:
+def _child_wakes(state: ExecutorState, pool: Pool, child: Child, late_ns: int, found: list[int]) -> None:
+    if not child.ready and not child.late:
+        found.append(child.spawned_ns + state.settings.start_timeout_ms * 1_000_000)
     if pool.serial:
         head = child.head()
         behind = [held for held in child.runs.values() if held is not head and held.ending is None]

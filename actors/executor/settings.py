@@ -42,11 +42,13 @@ class ExecutorSettings:
     process_slots: int = 2
     asyncio_slots: int = 100
     timeout_default_ms: int = 0
+    start_timeout_ms: int = 30_000
     kill_grace_ms: int = 1_000
     drain_timeout_ms: int = 30_000
 
     def __post_init__(self) -> None:
         assert self.incarnation > 0, self.incarnation
-        assert self.process_slots >= 1, self.process_slots
-        assert self.asyncio_slots >= 1, self.asyncio_slots
+        assert self.process_slots >= 0, self.process_slots
+        assert self.asyncio_slots >= 0, self.asyncio_slots
+        assert self.process_slots + self.asyncio_slots > 0, "an executor without slots runs nothing"
         assert self.kill_grace_ms >= 0

@@ -21,9 +21,12 @@ class ExecutorState:
         self.links = {peer: Link(peer) for peer in coordinators}
         self.pools = {
             "process": Pool("process", settings.process_slots, 1, settings.timeout_default_ms),
-            "asyncio": Pool("asyncio", 1, settings.asyncio_slots, settings.timeout_default_ms),
+            "asyncio": Pool(
+                "asyncio", min(1, settings.asyncio_slots), settings.asyncio_slots, settings.timeout_default_ms
+            ),
         }
         self.tasks: list[list[Any]] | None = None  # unknown before the first child is ready
+        self.announced_tasks: list[list[Any]] | None = None  # those without slots here included
         self.task_kind: dict[str, str] = {}
         self.task_timeout_ms: dict[str, int | None] = {}
         self.cluster: str | None = None
@@ -34,6 +37,7 @@ class ExecutorState:
         self.next_child = 1
         self.drain_until_ns: int | None = None
         self.announced = False
+        self.failed = False  # it has said that it cannot start
         self.exited = False
         self.counts: dict[str, int] = {}
 
@@ -46,9 +50,10 @@ class ExecutorState:
         """Asks something of the shell."""
         self.out.acts.append(act)
 
-    def learn(self, tasks: list[list[Any]]) -> None:
-        """Takes the tasks that a child announced."""
-        self.tasks = tasks
+    def learn(self, announced: list[list[Any]]) -> None:
+        """Takes the tasks that a child announced, those that this executor has slots for."""
+        tasks = [row for row in announced if (pool := self.pools.get(row[1])) is not None and pool.children_max]
+        self.announced_tasks, self.tasks = announced, tasks
         self.task_kind = {row[0]: row[1] for row in tasks}
         self.task_timeout_ms = {row[0]: row[4] for row in tasks}
 
@@ -57,7 +62,8 @@ class ExecutorState:
         if self.drain_until_ns is not None:
             return 0
         if self.tasks is None:
-            return 1 if pool.kind == "process" else 0
+            first = next(other for other in self.pools.values() if other.children_max)
+            return 1 if pool is first else 0
         return pool.children_max if pool.kind in self.task_kind.values() else 0
 
     def pool_of_child(self, number: int) -> tuple[Pool, Child] | None:

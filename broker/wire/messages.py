@@ -106,10 +106,7 @@ class Cancelled:
 
 @dataclass(slots=True)
 class Await:
-    """Client to coordinator: send Ended for each of these jobs, now or when it ends.
-
-    `known` rows come at once when `now` is set.
-    """
+    """Client to coordinator: send Ended for these jobs; with `now` their states as they are, else each as it ends."""
 
     KIND: ClassVar[int] = 8
     shard: int

@@ -20,7 +20,7 @@ from pathlib import Path
 from ..cli.errors import CommandError
 from .sizes import Sizes
 
-APP = f"{__package__}.huey_app"
+APP = "mainspring.nodes.bench.huey_app"
 FILE_VARIABLE = "MAINSPRING_BENCH_HUEY"
 WORKERS = 2
 IDLE_WAIT_S = 0.1

@@ -2,7 +2,8 @@
 
 Decides the definition: the handler's `time.time_ns()` at its first line less the moment that the job was submitted
 for (`at`, to the millisecond). Jobs with a `delay` run on another clock and are held against the moment right before
-their submit; these may not be early either. It must not know how the coordinator waits.
+their submit; these may not be early either. The floor is what this machine grants anybody: a process sleeps until such
+a moment, asks an echo once, and is as late as that. It must not know how the coordinator waits.
 """
 
 import random
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from ...broker.net.client import Client
 from . import tasks
+from .echo import JOB_BYTES, Echo
 from .node import whole_node
 from .sizes import Sizes
 from .statistics import percentile
@@ -28,10 +30,13 @@ def measure(folder: Path, sizes: Sizes) -> dict[str, float]:
         client.wait_all(client.submit_many([tasks.stamp.job() for _ in range(50)]), PATIENCE_S)
         at_ms = _calendar(client, [draw.randrange(FIRST_MS, LAST_MS) for _ in range(sizes.delayed_jobs)])
         delayed_ms = _delays(client, [draw.randrange(FIRST_MS, LAST_MS) for _ in range(sizes.delayed_jobs)])
+    floor_ms = _floor(folder / "floor", [draw.randrange(FIRST_MS, LAST_MS) for _ in range(sizes.delayed_jobs)])
     return {
         "n7_p50": percentile(at_ms, 0.5),
         "n7_p99": percentile(at_ms, 0.99),
         "n7_early": float(sum(late_ms < 0 for late_ms in [*at_ms, *delayed_ms])),
+        "n7_floor_p50": percentile(floor_ms, 0.5),
+        "n7_floor_p99": percentile(floor_ms, 0.99),
         "n7_delay_p50": percentile(delayed_ms, 0.5),
         "n7_delay_p99": percentile(delayed_ms, 0.99),
     }
@@ -52,3 +57,17 @@ def _delays(client: Client, after_ms: list[int]) -> list[float]:
     return [
         (handle.result(PATIENCE_S) - begun_ns) / 1e6 - delay for handle, delay in zip(handles, after_ms, strict=True)
     ]
+
+
+def _floor(folder: Path, after_ms: list[int]) -> list[float]:
+    """Sleeps until each moment and asks an echo; returns how late the answers were."""
+    late_ms: list[float] = []
+    begun_ns = time.perf_counter_ns()
+    with Echo(folder) as echo:
+        for due_ns in sorted(begun_ns + after * 1_000_000 for after in after_ms):
+            wait_ns = due_ns - time.perf_counter_ns()
+            if wait_ns > 0:
+                time.sleep(wait_ns / 1e9)
+            echo.ask(b"x" * JOB_BYTES)
+            late_ms.append((time.perf_counter_ns() - due_ns) / 1e6)
+    return late_ms

@@ -85,6 +85,8 @@ def texts(line: Line) -> tuple[str, str, str, str, str, str]:
         goal = f"{sign} {number(line.goal, unit)}: {verdict}"
     to_floor = "" if line.to_floor is None else f"{line.to_floor:.2f}"
     to_peer = "" if line.to_peer is None else f"{line.to_peer:.1f} ×"
+    if to_peer and figure.peer_goal is not None:
+        to_peer += f" (goal {figure.peer_goal:g} ×)"
     return figure.title, number(line.value, unit), spread, goal, to_floor, to_peer
 
 

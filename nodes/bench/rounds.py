@@ -69,11 +69,12 @@ def chosen(only: str | None) -> list[str]:
     if only is None:
         return list(MEASURES)
     known = {name.lower(): name for name in (*MEASURES, *ALIASES)}
-    wanted = [word.strip().lower() for word in only.split(",") if word.strip()]
-    unknown = [word for word in wanted if word not in known]
-    if unknown or not wanted:
-        raise CommandError(f"there is no measure {', '.join(unknown) or only!r}; there are {', '.join(known.values())}")
-    found = {ALIASES.get(known[word], known[word]) for word in wanted}
+    wanted = [word.strip() for word in only.split(",") if word.strip()]
+    unknown = [word for word in wanted if word.lower() not in known] or ([] if wanted else [only])
+    if unknown:
+        named = ", ".join(map(repr, unknown))
+        raise CommandError(f"there is no measure {named}; there are {', '.join(known.values())}")
+    found = {ALIASES.get(known[word.lower()], known[word.lower()]) for word in wanted}
     return [name for name in MEASURES if name in found]
 
 

@@ -53,8 +53,9 @@ def _pass(folder: Path, node: BenchNode, task: Task[..., int], jobs: int) -> dic
                 echo_ms.append((time.perf_counter_ns() - begun_ns) / 1e6)
                 fsync_ms.append(appender.append() / 1e6)
             else:
+                job = task.job()
                 submitted_ns.append(time.time_ns())
-                handles.append(client.submit(task.job()))
+                handles.append(client.submit(job))
 
         paced(2 * jobs, 0.5 / JOBS_A_SECOND, tick, offset_s=0.1)
         started_ns = [handle.result(PATIENCE_S) for handle in handles]

@@ -99,7 +99,9 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
                 missing_ok=True
             )  # left by a process that was killed; the log's lock says that we are alone
     router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
-    loop = CoordinatorLoop(shards, engine, router, StopSignal(), plan.truncate_every_ms)
+    loop = CoordinatorLoop(
+        shards, engine, router, StopSignal(), truncate_every_ms=plan.truncate_every_ms, wal_bytes_max=plan.wal_bytes_max
+    )
     return loop, engine, router, context
 
 

@@ -23,6 +23,7 @@ from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import Refused
 from ..storage.log.local_log import LocalLog
 from ..storage.shard.shard_file import ShardFile
+from .file_users import users_of
 from .signals import StopSignal
 
 log = logging.getLogger("mainspring.coordinator")
@@ -46,6 +47,9 @@ LOCKED_RETRY_NS = 20_000_000
 
 LOCKED_NOTE_NS = 2_000_000_000
 
+TEND_EVERY_NS = 1_000_000_000
+"""However busy the loop is, outboxes, segments and truncation get their turn this often."""
+
 
 class Shard:
     """One shard of this process: its member of the turn, and its file."""
@@ -61,7 +65,14 @@ class CoordinatorLoop:
     """All shards of one process around one ROUTER and one log."""
 
     def __init__(
-        self, shards: Mapping[int, Shard], engine: LocalLog, router: Router, stop: StopSignal, truncate_every_ms: int
+        self,
+        shards: Mapping[int, Shard],
+        engine: LocalLog,
+        router: Router,
+        stop: StopSignal,
+        *,
+        truncate_every_ms: int,
+        wal_bytes_max: int,
     ) -> None:
         """Prepares the loop.
 
@@ -71,6 +82,7 @@ class CoordinatorLoop:
             router: bound.
             stop: becomes readable when a signal has come.
             truncate_every_ms: how often the log may be truncated.
+            wal_bytes_max: no rows are applied to a shard file whose WAL a reader pins above this.
         """
         self.shards = shards
         self.members = [shard.member for shard in shards.values()]
@@ -78,7 +90,9 @@ class CoordinatorLoop:
         self.router = router
         self.stop = stop
         self.truncate_every_ns = truncate_every_ms * 1_000_000
+        self.wal_bytes_max = wal_bytes_max
         self.frames_malformed = 0
+        self._tend_ns = 0
         self._truncate_ns = 0
         self._apply_ns: int | None = None
         self._retry_ns = 0
@@ -106,11 +120,11 @@ class CoordinatorLoop:
                 answer_reads(member)
             if stopping:
                 break
+            if now.elapsed_ns >= self._tend_ns or (is_clear and not busy):
+                self._tend(now)
             if not busy:
-                if is_clear:
-                    self._tend(now)
-                    if self._apply_ns is not None:
-                        wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
+                if is_clear and self._apply_ns is not None:
+                    wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
                 self._sleep(wake_ns)
         for member in self.members:
             catch_up(member, self.engine)
@@ -177,7 +191,7 @@ class CoordinatorLoop:
         """Applies committed entries to the shard files; a locked file is tried again later, and said."""
         if now.elapsed_ns < self._retry_ns:
             return
-        applied = [catch_up(member, self.engine) for member in self.members]
+        applied = [not self._pinned(shard) and catch_up(shard.member, self.engine) for shard in self.shards.values()]
         if all(applied):
             if self._locked_since_ns is not None and now.elapsed_ns - self._locked_since_ns > LOCKED_NOTE_NS:
                 log.info("shard file free again after_ms=%d", (now.elapsed_ns - self._locked_since_ns) // 1_000_000)
@@ -188,12 +202,21 @@ class CoordinatorLoop:
         self._retry_ns = now.elapsed_ns + LOCKED_RETRY_NS
         if self._locked_since_ns is None:
             self._locked_since_ns = now.elapsed_ns
-            log.warning(
-                "a shard file is locked by another process; nothing is lost, its rows will follow when the lock goes"
+            users = (
+                ", ".join(users_of(shard.file.path for shard in self.shards.values())) or "a process not seen from here"
             )
+            log.warning(
+                "a shard file is held by another process; nothing is lost, its rows follow when it is free users=%s",
+                users,
+            )
+
+    def _pinned(self, shard: Shard) -> bool:
+        """Says whether a reader keeps the WAL above its bound: an old snapshot that somebody holds open."""
+        return shard.file.wal_live_bytes() > self.wal_bytes_max and not shard.file.checkpoint().complete
 
     def _tend(self, now: Now) -> None:
         """Does what an idle moment allows: peers' outboxes, the log's segments, and truncation."""
+        self._tend_ns = now.elapsed_ns + TEND_EVERY_NS
         for peer in self.router.flush():
             self._gone(peer)
         self.engine.maintain()

@@ -35,6 +35,7 @@ def main() -> int:
         plan.process_slots,
         plan.asyncio_slots,
         plan.timeout_default_ms,
+        plan.start_timeout_ms,
         plan.kill_grace_ms,
         plan.drain_timeout_ms,
     )

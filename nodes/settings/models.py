@@ -95,7 +95,7 @@ class RetentionSection(Section):
         default=1_000_000,
         ge=0,
         le=10**12,
-        description="Finished jobs of each queue to keep; the oldest are deleted first.",
+        description="Finished jobs to keep, over all queues that have no limits of their own; the oldest go first.",
     )
     finished_age_s: int = Field(
         default=7 * DAY_S,
@@ -201,7 +201,8 @@ class StorageSection(Section):
         default=256 * MIB,
         ge=4 * MIB,
         le=65_536 * MIB,
-        description="Size of a shard's write-ahead log at which the reader that pins it is reported.",
+        description="Size of a shard's write-ahead log above which nothing is applied while a reader pins it; the "
+        "node's log names the reader.",
     )
     synchronous: Literal["full", "normal"] = Field(
         default="full",

@@ -1,5 +1,6 @@
 """Stopping a node in good order, stopping it hard, and what another process's lock on the shard file does to it."""
 
+import os
 import signal
 import sqlite3
 import time
@@ -84,7 +85,34 @@ def test_a_shell_that_holds_the_write_lock_loses_nothing(node: LiveNode) -> None
         ended = "SELECT count(*) FROM v_jobs WHERE state = 'succeeded'"
         wait_until(lambda: _rows(node, ended) == [(len(handles) + 1,)], "the rows to follow")
         client.wait_all(handles, BOUND_S)
-    assert "locked by another process" in node.log()
+    assert "held by another process" in node.log()
+    assert f"users={os.getpid()} (" in node.log()
+
+
+def test_a_reader_that_pins_the_wal_is_named(tmp_path: Path) -> None:
+    """A snapshot held open pins the WAL: above its bound no rows are applied, until it is closed."""
+    (tmp_path / "outcome_tasks.py").write_text((HERE / "outcome_tasks.py").read_text())
+    (tmp_path / "node.toml").write_text(
+        "[storage]\ncheckpoint_pages = 100\nwal_bytes_max = 4_194_304\n"
+        '[[executor]]\nname = "executor"\ntasks = ["outcome_tasks"]\n'
+    )
+    node = LiveNode(tmp_path, "", arguments=["node.toml"])
+    node.start()
+    (path,) = node.data_dir.glob("tasks_*.db")
+    with mainspring.Client(node.url, timeout=BOUND_S) as client:
+        client.submit(mainspring.job("outcome_tasks.returns", 0)).result(BOUND_S)
+        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM v_jobs").fetchone()
+        jobs = [mainspring.job("outcome_tasks.returns", "x" * 50_000) for _ in range(100)]
+        handles = client.submit_many(jobs)
+        client.wait_all(handles, BOUND_S)
+        wait_until(lambda: "held by another process" in node.log(), "the reader to be named")
+        assert path.with_name(path.name + "-wal").stat().st_size < 3 * 4_194_304
+        reader.close()
+        ended = "SELECT count(*) FROM v_jobs WHERE state = 'succeeded'"
+        wait_until(lambda: _rows(node, ended) == [(len(handles) + 1,)], "the rows to follow")
+    assert node.stop() == 0
 
 
 def test_a_second_node_on_the_same_data_is_refused(node: LiveNode) -> None:

@@ -243,7 +243,8 @@ def prune(model: Model, a: int, b: int) -> None:
     queue = (None, "mail", "web")[a % 3]
     before_ms = model.stamp_ms - b % 800 if a % 2 else 0
     keep = a % 11 if b % 3 else 1_000_000
-    model.ops.append([entries.PRUNE, queue, before_ms, keep, 1 + b % 9])
+    others = ["web"] if queue is None and a % 2 else []
+    model.ops.append([entries.PRUNE, queue, others, before_ms, keep, 1 + b % 9])
 
 
 def end_keys(model: Model, a: int, b: int) -> None:

@@ -13,7 +13,8 @@ from .batch import pack
 from .database import Database
 
 _LANES = "SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0"
-_LANES_OF_QUEUE = _LANES + " AND queue = ?"
+_LANES_BUT_QUEUES = f"{_LANES} AND queue NOT IN (SELECT value FROM json_each(?))"  # noqa: S608  (constants)
+_LANES_OF_QUEUE = f"{_LANES} AND queue = ?"
 OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
 _DELETE_FINISHED = "DELETE FROM finished WHERE id IN (SELECT value FROM json_each(?))"
 DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"
@@ -23,13 +24,19 @@ _FINISHED_STATES = (SUCCEEDED, DEAD, CANCELLED, EXPIRED)
 
 
 def prune(
-    database: Database, queue: str | None, finished_before_ms: int | None, keep: int | None, limit: int
+    database: Database,
+    queue: str | None,
+    others: list[str],
+    finished_before_ms: int | None,
+    keep: int | None,
+    limit: int,
 ) -> tuple[dict[int, dict[int, int]], int]:
     """Deletes finished jobs and their executions.
 
     Args:
         database: a connection in a write transaction.
-        queue: only jobs of this queue, of all tenants; None for all.
+        queue: only jobs of this queue, of all tenants; None for all but `others`.
+        others: the queues that are left alone if `queue` is None.
         finished_before_ms: jobs that ended before this go; None for no such rule.
         keep: the oldest beyond the newest `keep` go; None for no such rule.
         limit: how many go at most.
@@ -37,7 +44,10 @@ def prune(
     Returns:
         (lane -> state -> how many jobs more, which is negative; how many executions went).
     """
-    kept = dict(database.execute(_LANES) if queue is None else database.execute(_LANES_OF_QUEUE, (queue,)))
+    if queue is None:
+        kept = dict(database.execute(_LANES_BUT_QUEUES, (pack(others),)))
+    else:
+        kept = dict(database.execute(_LANES_OF_QUEUE, (queue,)))
     surplus = 0 if keep is None else max(0, sum(kept.values()) - keep)
 
     # Both rules take a beginning of one order, so what goes is the longer of the two beginnings. A lane is read in that

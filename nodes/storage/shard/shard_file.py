@@ -89,6 +89,7 @@ class ShardFile:
         self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
         self._database = self._open(vfs, open_timeout_ms)
+        self._page_bytes = int(self._database.pragma("page_size"))
         self._meta = read_meta(self._database)
         self._tenants = restore.read_tenants(self._database)
         self._durable = 0
@@ -227,6 +228,10 @@ class ShardFile:
     @property
     def _wal_path(self) -> Path:
         return self.path.with_name(self.path.name + "-wal")
+
+    def wal_live_bytes(self) -> int:
+        """How much of the WAL file no checkpoint has made free yet: above a bound, a reader pins it."""
+        return self._wal_pages * self._page_bytes
 
     def wal_bytes(self) -> int:
         """The size of the WAL file; it stays large while a reader pins it."""

@@ -95,7 +95,7 @@ def busy(bench: ShardBench) -> None:
     bench.submit(a_job(key="k"), a_job(), a_job(delay_ms=10**9))
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(talk)
 def test_strange_talk_stops_no_shard(said: list[tuple[bytes, Message, int]]) -> None:
     """Whatever three peers say, every relation inside holds, and a client is served afterwards."""
@@ -108,7 +108,7 @@ def test_strange_talk_stops_no_shard(said: list[tuple[bytes, Message, int]]) -> 
     assert len(only(bench.hear(b"fresh", bench.a_submit(session=777, sequence=1)), Submitted)) == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(said=talk)
 def test_strange_talk_can_be_written_down(
     tmp_path_factory: pytest.TempPathFactory, said: list[tuple[bytes, Message, int]]

@@ -59,12 +59,23 @@ def test_the_oldest_go_by_age() -> None:
 
 
 def test_a_queue_may_keep_less() -> None:
-    """A queue's own retention holds besides the general one."""
+    """A queue's own retention holds in place of the general one."""
     bench, executor = a_shard(count=6, queues={"short": Retention(2, DAY_MS)})
     short = [id for _ in range(4) for id in run_jobs(bench, executor, 1, "short")]
     other = [id for _ in range(3) for id in run_jobs(bench, executor, 1)]
     bench.wait(MINUTE_MS)
     assert kept(bench) == [*short[-2:], *other]
+
+
+def test_a_queue_may_keep_more() -> None:
+    """The general rule counts and removes nothing of a queue that has a rule of its own."""
+    bench, executor = a_shard(count=2, age_ms=MINUTE_MS, queues={"long": Retention(5, DAY_MS)})
+    long = [id for _ in range(6) for id in run_jobs(bench, executor, 1, "long")]
+    other = [id for _ in range(3) for id in run_jobs(bench, executor, 1)]
+    bench.wait(MINUTE_MS)
+    assert kept(bench) == [*long[-5:], *other[-2:]]
+    bench.wait(2 * MINUTE_MS)
+    assert kept(bench) == long[-5:]
 
 
 def test_one_prune_is_bounded() -> None:
@@ -75,7 +86,7 @@ def test_one_prune_is_bounded() -> None:
             run_jobs(bench, executor, 20)
         bench.wait(100)
         assert 20 <= len(kept(bench)) <= 20 + 10 // 2
-        assert all(op[4] == 10 for op in bench.ops(entries.PRUNE))
+        assert all(op[5] == 10 for op in bench.ops(entries.PRUNE))
         assert len(bench.ops(entries.PRUNE)) >= 8
 
 

@@ -8,6 +8,7 @@ from shard_bench import CLIENT, SESSION, START_MS, Said, ShardBench, only, runs_
 
 from mainspring.actors import entries
 from mainspring.actors.events import Drain
+from mainspring.actors.limits import UNAPPLIED_JOB_BYTES
 from mainspring.broker.wire.ids import sequence_of
 from mainspring.broker.wire.limits import NAME_CHARS_MAX
 from mainspring.broker.wire.messages import Refused, Submit, Submitted
@@ -256,7 +257,7 @@ def test_a_draining_shard_takes_nothing_new(bench: ShardBench) -> None:
 def test_a_shard_whose_rows_lag_is_overloaded(bench: ShardBench) -> None:
     """While the rows are too far behind, new jobs are refused; the text says what may be the cause."""
     bench.store.locked = True
-    with small_limits({"UNAPPLIED_MAX": 5}):
+    with small_limits({"UNAPPLIED_BYTES_MAX": 5 * UNAPPLIED_JOB_BYTES}):
         for _ in range(5):
             bench.submit()
         found = refusal(bench.hear(CLIENT, bench.a_submit()))

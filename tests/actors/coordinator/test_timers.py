@@ -118,7 +118,7 @@ def test_an_instant_that_has_passed_is_now(bench: ShardBench) -> None:
     assert run.due_ms == START_MS - 86_400_000
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["delay", "at", "wait", "step", "fraction"]), st.integers(0, 3_000), st.booleans()),

@@ -1,0 +1,475 @@
+"""What an executor says to its coordinators: hellos, credit, heartbeats, results; and the end of unrenewed leases."""
+
+from typing import Any
+
+import pytest
+from builders import a_run
+from executor_bench import MS, PEER, TASKS, TTL_MS, ExecutorBench, Said
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mainspring.actors.events import PeerGone, Received
+from mainspring.actors.executor.acts import CancelOn, KillChild, Note, Ready, RunOn, SpawnChild
+from mainspring.actors.executor.events import ChildReady
+from mainspring.actors.executor.settings import FENCE_MARGIN_MS, RENEW_EVERY_MS, RESEND_AFTER_MS
+from mainspring.broker.wire.limits import BATCH_JOBS_MAX
+from mainspring.broker.wire.messages import (
+    CancelRun,
+    Credit,
+    ExecutorHello,
+    ExecutorWelcome,
+    Finished,
+    FinishedAck,
+    HelloNeeded,
+    Refused,
+    Renew,
+    Renewed,
+    Run,
+    Submitted,
+)  # fmt: skip
+
+GRACE_MS = 1_000
+OTHER = b"other coordinator"
+
+
+def unwelcomed(**fields: Any) -> ExecutorBench:
+    """An executor whose children are up and whose hello nobody has answered."""
+    bench = ExecutorBench(process_slots=2, kill_grace_ms=GRACE_MS, **fields)
+    said = bench.turn()
+    while spawned := said.acted(SpawnChild):
+        said = bench.turn(*[ChildReady(act.child, TASKS) for act in spawned])
+    return bench
+
+
+@pytest.fixture
+def bench() -> ExecutorBench:
+    """An executor with two process children and an open link."""
+    bench = unwelcomed()
+    bench.welcome()
+    return bench
+
+
+# Hellos.
+
+
+def test_a_hello_says_who_it_is_and_what_it_can() -> None:
+    """Node, name, incarnation, the lives that are known to be dead, queues and tasks."""
+    bench = ExecutorBench(replaces=[5, 6], queues=["q"])
+    bench.turn()
+    hello = bench.hello(bench.turn(ChildReady(1, TASKS)))
+    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], None)
+
+
+def test_a_hello_is_repeated_until_it_is_answered() -> None:
+    """Each second, under the next number: an answer to an older one opens nothing."""
+    bench = unwelcomed()
+    said = bench.wait(3_500)
+    assert [hello.link for hello in said.only(ExecutorHello)] == [2, 3, 4]
+    assert said.times(ExecutorHello) == [1_000, 2_000, 3_000]
+    assert bench.welcome(link=3).acted(Ready) == []
+    assert len(bench.wait(1_000).only(ExecutorHello)) == 1
+    assert bench.welcome().acted(Ready) == [Ready()]
+    assert bench.wait(900).only(ExecutorHello) == []
+
+
+def test_all_shards_of_a_coordinator_must_answer() -> None:
+    """Until then the hello is repeated; the shards that have answered are served again by the next link."""
+    bench = unwelcomed()
+    said = bench.hear(ExecutorWelcome(0, 1, "test", 2, 1, TTL_MS, []))
+    assert said.acted(Ready) == []
+    assert [credit.shard for credit in said.only(Credit)] == [0]
+    assert len(bench.wait(1_000).only(ExecutorHello)) == 1
+    assert bench.welcome(shards=2).acted(Ready) == [Ready()]
+    assert bench.wait(900).only(ExecutorHello) == []
+
+
+def test_all_coordinators_must_answer_before_it_is_ready() -> None:
+    """Each link is opened by itself, and credit is shared among all shards."""
+    bench = unwelcomed(peers=(PEER, OTHER))
+    said = bench.welcome()
+    assert said.acted(Ready) == []
+    welcome = ExecutorWelcome(1, 4, "test", 1, 1, TTL_MS, [])
+    said = bench.hear(welcome, peer=OTHER)
+    assert said.acted(Ready) == [Ready()]
+    assert {(peer, credit.shard, dict(credit.windows)["process"]) for _, peer, credit in said.messages if isinstance(credit, Credit)} == {
+        (PEER, 0, 1), (OTHER, 1, 1),
+    }  # fmt: skip
+
+
+def test_a_later_hello_names_the_cluster(bench: ExecutorBench) -> None:
+    """Once welcomed, an executor stays with its cluster."""
+    assert bench.hello(bench.hear(HelloNeeded(0))).cluster == "test"
+
+
+@pytest.mark.parametrize("event", [Received(PEER, HelloNeeded(0)), PeerGone(PEER)], ids=["asked", "gone"])
+def test_a_hello_is_said_again_when_something_was_missed(bench: ExecutorBench, event: Any) -> None:
+    """At once, under a new number; the old link is over."""
+    assert bench.hello(bench.turn(event)).link == 2
+    assert bench.run(5).acts == []
+    bench.welcome()
+    assert len(bench.run(5).acted(RunOn)) == 1
+
+
+def test_being_asked_often_makes_one_hello(bench: ExecutorBench) -> None:
+    """While a hello is under way, another request for one changes nothing."""
+    said = bench.hear(HelloNeeded(0), HelloNeeded(0))
+    assert len(said.only(ExecutorHello)) == 1
+    assert bench.hear(HelloNeeded(0)).only(ExecutorHello) == []
+
+
+def test_a_welcome_of_an_older_epoch_is_passed_over(bench: ExecutorBench) -> None:
+    """A coordinator that was replaced speaks too late."""
+    bench.epoch = 5
+    bench.hear(HelloNeeded(0))
+    bench.welcome()
+    bench.hear(HelloNeeded(0))
+    bench.epoch = 4
+    bench.welcome()
+    assert bench.run(5).acts == []
+
+
+def test_a_hello_lists_what_is_held_and_what_is_not_acknowledged(bench: ExecutorBench) -> None:
+    """Running, waiting and finished leases, each with its fence; not those that the coordinator has called lost."""
+    bench.run(1, 2, 3)
+    bench.ends(1)
+    bench.hear(HelloNeeded(0))
+    hello = bench.hello(bench.wait(RESEND_AFTER_MS))
+    assert sorted(hello.held) == [[0, id, 1, 1, 41] for id in (1, 2, 3)]
+    bench.welcome([[2, 1]])
+    assert sorted(row[1] for row in bench.hello(bench.hear(HelloNeeded(0))).held) == [1, 3]
+
+
+def test_an_acknowledged_result_is_held_no_more(bench: ExecutorBench) -> None:
+    """The coordinator has it."""
+    bench.run(1)
+    bench.ack(bench.ends(1))
+    assert bench.hello(bench.hear(HelloNeeded(0))).held == []
+
+
+def test_a_lost_lease_ends_its_run_unreported(bench: ExecutorBench) -> None:
+    """The child is told, killed after the grace, and nobody hears how it ended."""
+    bench.run(1, 2, 3)
+    bench.hear(HelloNeeded(0))
+    said = bench.welcome([[1, 1], [3, 1], [9, 1]])
+    assert said.acted(CancelOn) == [CancelOn(1, [1], "lease_lost", True)]
+    assert said.results() == []
+    assert bench.wait(GRACE_MS).acted(KillChild) == [KillChild(1)]
+    assert bench.dies(1).results() == []
+    assert bench.ends(2).outcomes() == {2: "succeeded"}
+
+
+def test_a_run_that_was_ending_and_is_lost_is_not_reported_either(bench: ExecutorBench) -> None:
+    """It is told once, and its end is nobody's business any more."""
+    bench.run(1)
+    bench.cancel(1)
+    bench.hear(HelloNeeded(0))
+    assert bench.welcome([[1, 1]]).acted(CancelOn) == []
+    assert bench.ends(1, outcome="cancelled").results() == []
+
+
+# Runs.
+
+
+def test_each_run_is_taken_once(bench: ExecutorBench) -> None:
+    """A Run that comes twice, or late, or of an older link or epoch, or before the welcome, starts nothing twice."""
+    run = bench.a_run(a_run(1))
+    assert len(bench.hear(run, run).acted(RunOn)) == 1
+    assert bench.hear(run).acts == []
+    for field, value in (("link", 0), ("link", 2), ("epoch", 0), ("shard", 1)):
+        assert bench.hear(bench.a_run(a_run(2), **{field: value})).acts == [], field
+    bench.hear(HelloNeeded(0))
+    assert bench.hear(bench.a_run(a_run(2), sequence=1)).acts == []
+
+
+def test_heartbeats_say_which_runs_have_come(bench: ExecutorBench) -> None:
+    """Up to the first that is missing, in whichever order they come."""
+
+    def seen() -> int:
+        return bench.wait(RENEW_EVERY_MS, renewing=True).only(Renew)[-1].seen
+
+    assert seen() == 0
+    bench.hear(bench.a_run(a_run(1), sequence=1), bench.a_run(a_run(2), sequence=3))
+    assert seen() == 1
+    bench.hear(bench.a_run(a_run(3), sequence=2))
+    assert seen() == 3
+    bench.hear(HelloNeeded(0))
+    bench.welcome()
+    assert seen() == 0
+
+
+def test_a_malformed_run_is_passed_over(bench: ExecutorBench) -> None:
+    """Whole: what is sound in it cannot be trusted."""
+    bad = a_run(2)
+    bad[3] = 5
+    assert bench.hear(bench.a_run(a_run(1), bad)).acts == []
+    assert bench.state.counts["runs_malformed"] == 1
+    assert len(bench.run(3).acted(RunOn)) == 1
+
+
+def test_strange_messages_are_passed_over(bench: ExecutorBench) -> None:
+    """What only coordinators hear, what strangers say, and a refusal, which an operator should read."""
+    assert bench.hear(Submitted(0, 1, 1, 1, 1, [])).acts == []
+    assert bench.hear(bench.a_run(a_run(1)), peer=b"stranger").acts == []
+    assert bench.turn(PeerGone(b"stranger")).messages == []
+    (note,) = bench.hear(Refused(0, 0, 0, "wrong_cluster", "go away")).acted(Note)
+    assert note.level == "error"
+    assert "wrong_cluster" in note.text
+
+
+def test_a_cancel_of_an_older_epoch_is_passed_over() -> None:
+    """As is one of a shard that is not known."""
+    bench = unwelcomed()
+    bench.epoch = 3
+    bench.welcome()
+    bench.run(1)
+    assert bench.hear(CancelRun(0, 2, [[1, 1]]), CancelRun(1, 3, [[1, 1]])).acts == []
+    assert len(bench.hear(CancelRun(0, 3, [[1, 1]])).acted(CancelOn)) == 1
+
+
+# Credit.
+
+
+def test_credit_is_said_when_it_changes_and_with_each_heartbeat(bench: ExecutorBench) -> None:
+    """One that was lost is said again within a second."""
+    assert bench.run(1).only(Credit) == []
+    said = bench.wait(3_000, renewing=True)
+    assert len(said.only(Credit)) == len(said.only(Renew)) == 3
+    assert len(bench.dies(2).only(Credit)) == 1
+
+
+# Results.
+
+
+def test_results_of_one_turn_are_one_batch(bench: ExecutorBench) -> None:
+    """Batches are numbered, and each is sent once while it may still be acknowledged."""
+    bench.run(1, 2)
+    said = bench.ends(1, 2)
+    assert [(finished.batch, len(finished.results)) for finished in said.only(Finished)] == [(1, 2)]
+    assert bench.wait(RESEND_AFTER_MS - 1, renewing=True).only(Finished) == []
+
+
+def test_results_are_sent_again_until_they_are_acknowledged(bench: ExecutorBench) -> None:
+    """Each second under the same batch; an acknowledgement of another batch or shard does not help."""
+    bench.run(1)
+    (first,) = bench.ends(1).only(Finished)
+    said = bench.wait(3 * RESEND_AFTER_MS, renewing=True)
+    assert said.only(Finished) == [first] * 3
+    bench.hear(FinishedAck(0, 7), FinishedAck(5, 1))
+    assert len(bench.wait(RESEND_AFTER_MS, renewing=True).only(Finished)) == 1
+    bench.hear(FinishedAck(0, 1), FinishedAck(0, 1))
+    assert bench.wait(5_000, renewing=True).only(Finished) == []
+    bench.run(2)
+    assert [finished.batch for finished in bench.ends(2).only(Finished)] == [2]
+
+
+def test_results_are_sent_again_after_a_welcome(bench: ExecutorBench) -> None:
+    """At once: the coordinator may be a new one."""
+    bench.run(1)
+    (first,) = bench.ends(1).only(Finished)
+    bench.turn(PeerGone(PEER))
+    assert bench.welcome().only(Finished) == [first]
+
+
+def test_results_wait_while_the_link_is_closed(bench: ExecutorBench) -> None:
+    """They follow the welcome, and are held until then."""
+    bench.run(1)
+    bench.turn(PeerGone(PEER))
+    assert bench.ends(1).only(Finished) == []
+    hello = bench.hello(bench.wait(1_000))
+    assert [row[1] for row in hello.held] == [1]
+    assert bench.welcome().outcomes() == {1: "succeeded"}
+
+
+def test_many_results_leave_in_batches_that_fit() -> None:
+    """By number and by size."""
+    bench = unwelcomed(asyncio_slots=2_000)
+    bench.welcome()
+    ids = range(1, BATCH_JOBS_MAX + 2)
+    bench.hear(bench.a_run(*[a_run(id, task="io") for id in ids]))
+    said = bench.ends(*ids)
+    assert [len(finished.results) for finished in said.only(Finished)] == [BATCH_JOBS_MAX, 1]
+    bench.ack(said)
+    bench.hear(bench.a_run(*[a_run(id, task="io") for id in range(5_001, 5_004)]))
+    said = bench.ends(*range(5_001, 5_004), result="x" * 900_000)
+    assert [len(finished.results) for finished in said.only(Finished)] == [2, 1]
+
+
+# Heartbeats and leases.
+
+
+@pytest.mark.parametrize(("ttl_ms", "every_ms"), [(10_000, 1_000), (60_000, 1_000), (2_000, 200)])
+def test_a_heartbeat_comes_every_second_or_every_tenth_of_the_lease(ttl_ms: int, every_ms: int) -> None:
+    """Whichever is shorter; it carries the time at which it was sent."""
+    bench = unwelcomed()
+    bench.welcome(lease_ttl_ms=ttl_ms)
+    said = bench.wait(5 * every_ms, renewing=True)
+    assert said.times(Renew) == [every_ms * n for n in range(1, 6)]
+    assert [renew.sent_ms - 5_000 for renew in said.only(Renew)] == said.times(Renew)
+
+
+FENCE_MS = TTL_MS - GRACE_MS - FENCE_MARGIN_MS
+
+
+def test_runs_end_before_a_lease_that_nobody_renews(bench: ExecutorBench) -> None:
+    """They are told so early that they can be killed before it is over, with half a second to spare."""
+    bench.run(1, 2, 3)
+    bench.run(11, task="io")
+    said = bench.wait(FENCE_MS - 1)
+    assert {run for act in said.acted(CancelOn) for run in act.run_ids} == set()
+    said = bench.wait(1)
+    assert {run for act in said.acted(CancelOn) for run in act.run_ids} == {bench.run_ids[id] for id in (1, 2, 11)}
+    assert {act.reason for act in said.acted(CancelOn)} == {"lease_lost"}
+    said = bench.wait(GRACE_MS)
+    assert {act.child for act in said.acted(KillChild)} == {1, 2, 3}
+    assert max(said.times(KillChild)) <= TTL_MS - FENCE_MARGIN_MS
+
+
+def test_what_was_fenced_is_reported_as_returned(bench: ExecutorBench) -> None:
+    """If the coordinator still holds the lease, it must learn that nothing runs under it any more."""
+    bench.run(1)
+    bench.wait(FENCE_MS)
+    bench.ends(1, outcome="cancelled")
+    bench.hear(HelloNeeded(0))
+    assert bench.welcome().outcomes() == {1: "returned"}
+
+
+def test_a_late_run_of_a_fenced_lease_does_not_start(bench: ExecutorBench) -> None:
+    """A Run that lay in a frozen socket goes back at once."""
+    bench.wait(FENCE_MS)
+    said = bench.run(1)
+    assert said.acted(RunOn) == []
+    assert said.outcomes() == {1: "returned"}
+
+
+def test_answered_heartbeats_keep_runs_going(bench: ExecutorBench) -> None:
+    """For hours."""
+    bench.run(1)
+    assert bench.wait(3_600_000, renewing=True).acted(CancelOn) == []
+
+
+def test_a_lease_counts_from_when_the_heartbeat_was_sent(bench: ExecutorBench) -> None:
+    """An answer that took five seconds gives five seconds less."""
+    bench.run(1)
+    said = bench.wait(6_000)
+    first = said.only(Renew)[0]
+    bench.hear(Renewed(0, 1, 1, first.sent_ms))
+    until_ms = 1_000 + FENCE_MS
+    assert bench.wait(until_ms - 6_000 - 1).acted(CancelOn) == []
+    assert len(bench.wait(1).acted(CancelOn)) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"link": 0}, {"link": 2}, {"epoch": 0}, {"epoch": 2}, {"shard": 1}], ids=str)
+def test_an_answer_of_another_link_or_epoch_renews_nothing(bench: ExecutorBench, wrong: dict[str, int]) -> None:
+    """Only the coordinator that was said hello to holds the lease."""
+    bench.run(1)
+    for _ in range(8):
+        for renew in bench.wait(1_000).only(Renew):
+            values = {"shard": 0, "link": 1, "epoch": 1, **wrong}
+            bench.hear(Renewed(values["shard"], values["link"], values["epoch"], renew.sent_ms))
+    assert len(bench.wait(FENCE_MS - 8_000).acted(CancelOn)) == 1
+
+
+def test_a_welcome_renews_from_the_hello(bench: ExecutorBench) -> None:
+    """A new link begins with a whole lease, counted from when the hello was sent."""
+    bench.run(1)
+    bench.wait(5_000)
+    bench.hear(HelloNeeded(0))
+    bench.wait(500)
+    bench.welcome()
+    assert bench.wait(FENCE_MS - 500 - 1).acted(CancelOn) == []
+    assert len(bench.wait(1).acted(CancelOn)) == 1
+
+
+def test_a_short_lease_gives_half_of_itself_to_the_end() -> None:
+    """With a lease shorter than twice grace and margin, runs are still killed before it is over."""
+    bench = unwelcomed()
+    bench.welcome(lease_ttl_ms=1_000)
+    bench.run(1)
+    said = bench.wait(1_000)
+    assert said.times(CancelOn) == [500]
+    assert said.times(KillChild)[0] <= 1_000 - 250
+
+
+def test_the_fence_shortens_a_grace_that_is_under_way(bench: ExecutorBench) -> None:
+    """A run that was told to end just before the fence is dead in time as well."""
+    bench.run(1)
+    bench.wait(FENCE_MS - 10)
+    bench.cancel(1)
+    said = bench.wait(GRACE_MS + 10)
+    assert said.acted(KillChild) == [KillChild(1)]
+    assert said.times(KillChild)[0] <= TTL_MS - FENCE_MARGIN_MS
+
+
+def test_each_coordinators_leases_end_by_themselves() -> None:
+    """The one that answers keeps its runs."""
+    bench = unwelcomed(peers=(PEER, OTHER))
+    bench.welcome()
+    bench.hear(ExecutorWelcome(1, 4, "test", 1, 1, TTL_MS, []), peer=OTHER)
+    bench.run(1)
+    bench.hear(Run(1, 1, 1, 4, 9, [a_run(2)]), peer=OTHER)
+    ended: list[int] = []
+    for _ in range(9):
+        said = bench.wait(1_000)
+        ended += [run for act in said.acted(CancelOn) for run in act.run_ids]
+        for _, peer, renew in said.messages:
+            if isinstance(renew, Renew) and peer == OTHER:
+                bench.hear(Renewed(1, 1, 4, renew.sent_ms), peer=OTHER)
+    assert ended == [bench.run_ids[1]]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["run", "wait", "answer", "cancel", "end", "hello", "gone"]), st.integers(0, 4_000)),
+        max_size=30,
+    )
+)
+def test_nothing_runs_when_a_lease_is_over(steps: list[tuple[str, int]]) -> None:
+    """Whatever was said before a silence: when the last answered lease ends, every child with a run has been killed."""
+    bench = unwelcomed()
+    bench.welcome()
+    last: Renew | None = None
+    busy: set[int] = set()
+    until_ns = bench.elapsed_ns + TTL_MS * MS
+
+    def follow(said: Said) -> None:
+        nonlocal last
+        for _, _, message in said.messages:
+            last = message if isinstance(message, Renew) else last
+        for act in said.acted(KillChild):
+            bench.dies(act.child)
+        for act in said.acted(SpawnChild):
+            follow(bench.turn(ChildReady(act.child, TASKS)))
+
+    for number, (what, value) in enumerate(steps):
+        match what:
+            case "run":
+                follow(bench.run(number + 1, task=["echo", "io"][value % 2]))
+            case "wait":
+                follow(bench.wait(value))
+            case "answer":
+                if last is not None and last.link == bench.link.number:
+                    follow(bench.hear(Renewed(0, last.link, bench.epoch, last.sent_ms)))
+                    until_ns = max(until_ns, last.sent_ms * MS + TTL_MS * MS)
+            case "cancel":
+                held = sorted(bench.state.held)
+                follow(bench.cancel(*held[value % len(held)]) if held else bench.turn())
+            case "end":
+                held = sorted(id for id, _ in bench.state.held if bench.state.held[id, 1].child is not None)
+                follow(bench.ends(held[value % len(held)]) if held else bench.turn())
+            case "hello":
+                follow(bench.hear(HelloNeeded(0)))
+                until_ns = max(until_ns, bench.elapsed_ns + TTL_MS * MS)
+                follow(bench.welcome())
+            case _:
+                follow(bench.turn(PeerGone(PEER)))
+    busy = {child.number for pool in bench.state.pools.values() for child in pool.children.values() if child.runs}
+    killed: set[int] = set()
+    while bench.elapsed_ns < until_ns:
+        said = bench.wait(min(50.0, (until_ns - bench.elapsed_ns) / MS))
+        killed |= {act.child for act in said.acted(KillChild)}
+        for act in said.acted(KillChild):
+            bench.dies(act.child)
+    if bench.elapsed_ns == until_ns:
+        still = {child.number for pool in bench.state.pools.values() for child in pool.children.values() if child.runs}
+        assert not still, f"children {still} of {busy} run beyond the lease; killed were {killed}"

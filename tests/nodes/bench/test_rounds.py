@@ -1,0 +1,68 @@
+"""Which measures run, in which order, and what becomes of one that fails."""
+
+from pathlib import Path
+
+import pytest
+
+from mainspring.nodes.bench import rounds
+from mainspring.nodes.bench.rounds import MEASURES, Measure, chosen, run
+from mainspring.nodes.bench.sizes import QUICK, Sizes
+from mainspring.nodes.cli.errors import CommandError
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (None, list(MEASURES)),
+        ("N1", ["N1"]),
+        ("n18, n5", ["N5", "N18"]),
+        ("N4", ["N3"]),
+        ("N4,N3,floors", ["floors", "N3"]),
+        ("HUEY", ["huey"]),
+    ],
+)
+def test_measures_are_chosen_by_id(only: str | None, expected: list[str]) -> None:
+    """In the order of a round, each once, whatever the order and the case that were given."""
+    assert chosen(only) == expected
+
+
+@pytest.mark.parametrize("only", ["N99", "N1,drain", "", " , "])
+def test_an_unknown_measure_is_refused(only: str) -> None:
+    """The text names those that there are."""
+    with pytest.raises(CommandError, match=r"there is no measure .*; there are floors, N1, "):
+        chosen(only)
+
+
+def test_rounds_go_through_all_measures_in_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So that what disturbs the machine disturbs every measure alike; one that fails is told and left out."""
+    ran: list[str] = []
+
+    def good(folder: Path, sizes: Sizes) -> dict[str, float]:
+        assert folder.parent.is_dir()
+        ran.append("good")
+        return {"n1": float(len(ran))}
+
+    def bad(folder: Path, sizes: Sizes) -> dict[str, float]:
+        ran.append("bad")
+        raise CommandError("the node did not start")
+
+    table = {"a": Measure("A", good), "b": Measure("B", bad), "c": Measure("C", good, lambda: "it is not installed")}
+    monkeypatch.setattr(rounds, "MEASURES", table)
+    steps: list[str] = []
+    counted: list[None] = []
+
+    samples = run(["a", "b", "c"], Sizes(rounds=3), tmp_path, steps.append, lambda: counted.append(None))
+
+    assert ran == ["good", "bad", "good", "good"]
+    assert samples.values == {"n1": [1.0, 3.0, 4.0]}
+    assert samples.skipped == {"b": "the node did not start", "c": "it is not installed"}
+    assert steps[0] == "round 1 of 3: A"
+    assert len(counted) == 9
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_quick_run_is_less_of_everything() -> None:
+    """A size that was forgotten would make the quick run long."""
+    full = Sizes()
+    for name in Sizes.__slots__:
+        assert 0 < getattr(QUICK, name) < getattr(full, name), name
