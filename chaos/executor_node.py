@@ -75,6 +75,8 @@ class ExecutorNode(Node):
         sends, wanted = step(machine, inbox, self.now)
         self.transmit(sends)
         for act in wanted:
+            if not self.up:
+                break  # an act has ended the process
             self.recent.append((self.world.now_ns, act))
             self._obey(act)
         if self.up:
@@ -99,8 +101,10 @@ class ExecutorNode(Node):
             case acts.Exit():
                 self.world.count("executor_drained")
                 self._leave()
-            case acts.Failed(text):
-                raise AssertionError(f"{self.name} could not start: {text}")
+            case acts.Failed():
+                # Its first child was killed; after a first start the supervisor tries again.
+                self.world.count("executor_failed")
+                self._leave()
             case _:
                 pass
 

@@ -20,6 +20,7 @@ from mainspring.actors.turn import step
 from mainspring.broker.wire.codec import decode, encode
 from mainspring.broker.wire.messages import (
     CancelRun,
+    Credit,
     ExecutorHello,
     ExecutorWelcome,
     Finished,
@@ -81,6 +82,11 @@ class Said(NamedTuple):
     def outcomes(self) -> dict[int, str]:
         """Job id -> outcome, of all results."""
         return {row.id: row.outcome for row in self.results()}
+
+    def credit(self) -> dict[str, int] | None:
+        """The windows of the last Credit, None if there is none."""
+        found = self.only(Credit)
+        return dict(found[-1].windows) if found else None
 
     def given(self) -> dict[int, int]:
         """Job id -> child, of all runs that were handed out."""
