@@ -85,12 +85,13 @@ class Part:
 class Flight:
     """One Submit that awaits its answer."""
 
-    __slots__ = ("message", "parts", "sent_ns")
+    __slots__ = ("is_repeated", "message", "parts", "sent_ns")
 
     def __init__(self, message: Submit, parts: list[Part], sent_ns: int) -> None:
         self.message = message
         self.parts = parts
         self.sent_ns = sent_ns
+        self.is_repeated = False  # more than one copy of it may be under way
 
 
 def cut(rows: list[Row], at: int, jobs_room: int, bytes_room: int) -> tuple[int, int]:

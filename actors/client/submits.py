@@ -130,6 +130,7 @@ class Submits:
         for sequence, flight in self.flights.items():
             if flight.sent_ns <= sent_before_ns or sequence == self.head:
                 flight.sent_ns = now_ns
+                flight.is_repeated = True
                 out.sends.append(Send(peer, flight.message))
         self.wait_ns = min(2 * self.wait_ns, self.settings.resend_max_ns)
         # Spread, so that clients that lost the same answer do not come back together.
@@ -139,6 +140,7 @@ class Submits:
         """Sends all flights again, in order and under their sequences: the connection or the leader is a new one."""
         for flight in self.flights.values():
             flight.sent_ns = now_ns
+            flight.is_repeated = True
             out.sends.append(Send(peer, flight.message))
         self.head = 0
         self._arm(now_ns)
@@ -179,6 +181,9 @@ class Submits:
             return
         self._land(sequence)
         failure = refusal(code, text)
+        if flight.is_repeated and code in NOBODYS_FAULT:
+            # Another copy may reach a coordinator that has started again and takes it.
+            failure = failure._replace(text=f"{failure.text}; another copy may have been taken", definite=False)
         if not failure.definite or not self.opened:
             # Unknown there, or unknown still: the shard would take no later sequence of it.
             self.retired = True

@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
         "shards": Command(".shards", "look into the shard files: figures, and SQL"),
     },
     MEASURE: {
+        "simulate": Command(".simulate", "run the machines in simulated worlds, and look for what must never happen"),
         "bench": Command(".bench", "measure throughput, latency and cost on this machine"),
     },
 }
