@@ -26,11 +26,11 @@ SHOWN_MAX = 5
 
 
 def command(
-    seed: Annotated[int | None, typer.Option(help="Run this seed alone, and tell all about it.")] = None,
-    seeds: Annotated[int | None, typer.Option(help=f"How many seeds to run; {SEEDS} if nothing is said.")] = None,
-    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    minutes: Annotated[float | None, typer.Option(help="Run seeds for so long instead.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Run this seed alone, and tell all about it.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help=f"How many seeds to run; {SEEDS} if not said.")] = None,
+    first: Annotated[int, typer.Option(metavar="N", help="The first of them.")] = 0,
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="Run seeds for so long instead.")] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes; 0 for one a core.")] = 0,
     json: Json = False,
 ) -> int:
     """Run the machines in simulated worlds, and look for what must never happen.

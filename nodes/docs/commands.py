@@ -79,11 +79,8 @@ def _shown(param: Any) -> str:
         shown = f"{shown}..." if param.nargs == -1 else shown
         return f"`{shown}`" if param.required else f"`[{shown}]`"
     names = ", ".join(f"`{name}`" for name in param.opts)
-    return names if param.is_flag else f"{names} `{metavar or _kind(param)}`"
-
-
-def _kind(param: Any) -> str:
-    return str(param.type.name).upper()
+    assert param.is_flag or metavar, f"{names} has no metavar"
+    return names if param.is_flag else f"{names} `{metavar}`"
 
 
 def _default(param: Any) -> str:
