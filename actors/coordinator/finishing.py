@@ -154,7 +154,7 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
     early = {
         row[0]: job.fires_ms if job.ahead else None
         for row, job in zip(rows, jobs, strict=True)
-        if job.due_ms and row[10] == job.due_ms
+        if row[2] in (life.OUTCOME_RETURNED, life.OUTCOME_LOST) and row[3] == life.RETRYING
     }
     op = [FINISH, executor, rows]
     state.log(op)

@@ -190,3 +190,5 @@ def ready_read(state: ShardState, read: ReadReady, rows: list[list[Any]], applie
         lane.push(job.id)
     if lane.heads:
         state.ready_lanes.add(lane.id)
+    if lane.overfull():  # by jobs whose time came while the read was under way
+        _give_back(state, lane)

@@ -39,8 +39,11 @@ start, its result) comes first, and a job that ends so soon is one transaction.
 TIMER_NEAR_NS = 2_000_000
 """With a timer so near, rows and upkeep wait: they would make it late."""
 
+APPLY_WITHIN_NS = 50_000_000
 UNAPPLIED_BUSY_MAX = 64
-"""While input waits, rows are applied only when so many entries are behind: one transaction for many is cheaper."""
+"""While input waits, rows are applied only when they are that long, or so many entries, behind: one transaction for
+many is cheaper, but nobody should wait for a long one.
+"""
 
 LOCKED_RETRY_NS = 20_000_000
 """How long to wait before applying again when somebody holds a shard file's lock."""
@@ -185,7 +188,8 @@ class CoordinatorLoop:
             return False
         if self._apply_ns is None:
             self._apply_ns = now.elapsed_ns + APPLY_AFTER_NS
-        return behind >= UNAPPLIED_BUSY_MAX or (is_clear and now.elapsed_ns >= self._apply_ns)
+        late_ns = now.elapsed_ns - self._apply_ns
+        return behind >= UNAPPLIED_BUSY_MAX or late_ns >= (0 if is_clear else APPLY_WITHIN_NS)
 
     def _apply(self, now: Now) -> None:
         """Applies committed entries to the shard files; a locked file is tried again later, and said."""

@@ -5,6 +5,8 @@ import pytest
 from mainspring.actors import turn
 from mainspring.chaos.mutants import MUTANTS, killed_by, planted
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(40)
 
 

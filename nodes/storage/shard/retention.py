@@ -12,9 +12,13 @@ from ....actors.jobs.lifecycle import CANCELLED, DEAD, EXPIRED, SUCCEEDED
 from .batch import pack
 from .database import Database
 
-_LANES = "SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0"
-_LANES_BUT_QUEUES = f"{_LANES} AND queue NOT IN (SELECT value FROM json_each(?))"  # noqa: S608  (constants)
-_LANES_OF_QUEUE = f"{_LANES} AND queue = ?"
+_LANES_OF_QUEUE = """
+    SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0 AND queue = ?
+"""
+_LANES_BUT_QUEUES = """
+    SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes
+    WHERE kept > 0 AND queue NOT IN (SELECT value FROM json_each(?))
+"""
 OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
 _DELETE_FINISHED = "DELETE FROM finished WHERE id IN (SELECT value FROM json_each(?))"
 DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"

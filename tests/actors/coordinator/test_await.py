@@ -81,6 +81,15 @@ def test_the_present_state_is_told_under_the_request(bench: ShardBench, executor
     assert bench.state.waiters.by_job == {}
 
 
+def test_a_job_whose_time_has_come_is_ready(bench: ShardBench) -> None:
+    """Its row still says that it is scheduled; that it is ready follows from the time."""
+    bench.executor(slots=0)
+    (id,) = bench.submit(a_job(delay_ms=5_000))
+    bench.elapsed_ns += 6_000_000_000
+    bench.wall_ms += 6_000
+    assert bench.state_of(id) == ["ready"]
+
+
 def test_an_end_is_told_only_when_it_is_durable(bench: ShardBench, executor: Executor) -> None:
     """Neither to those who wait nor to those who ask."""
     (id,) = bench.submit()

@@ -10,6 +10,7 @@ from shard_bench import CLIENT, SHARD, Executor, Leased, ShardBench, only, runs_
 
 from mainspring.actors import entries, limits
 from mainspring.actors.events import Drain, PeerGone
+from mainspring.actors.turn import answer_reads
 from mainspring.broker.wire.limits import BATCH_JOBS_MAX
 from mainspring.broker.wire.messages import Credit, Run, Submitted
 from mainspring.chaos.small_limits import small_limits
@@ -348,6 +349,27 @@ def test_a_lane_that_time_has_overfilled_gives_back() -> None:
             ran += labels(runs)
             runs = runs_of(executor.finish(*runs))
     assert sorted(ran, key=int) == [str(n) for n in range(20)]
+
+
+def test_a_lane_that_time_overfills_while_it_is_read_gives_back() -> None:
+    """The read was asked for when there was room; its answer comes when there is none."""
+    with small_limits(SMALL):
+        bench, executor = waiting(*[a_job(str(n), task="a") for n in range(8)])
+        bench.submit(*[a_job(str(n), task="a", delay_ms=100) for n in range(8, 15)])
+        bench.wait(95)
+        bench.put(executor.peer, Credit(SHARD, 1, [["process", 3]]))
+        bench.turn()
+        assert bench.member.reads, "the lane has run low"
+        bench.elapsed_ns += 10_000_000
+        bench.wall_ms += 10
+        bench.turn()
+        answer_reads(bench.member)
+        bench.turn()
+        runs, ran = runs_of(bench.said), list[str]()
+        while runs:
+            ran += labels(runs)
+            runs = runs_of(executor.finish(*runs))
+    assert sorted(ran, key=int) == [str(n) for n in range(15)]
 
 
 def test_jobs_that_were_given_back_can_be_cancelled_and_survive_a_restart() -> None:

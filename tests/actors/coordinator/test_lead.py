@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from builders import a_job
+from builders import a_job, a_policy
 from shard_bench import START_MS, Executor, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
@@ -145,6 +145,17 @@ def test_an_instant_that_comes_back_ahead_keeps_its_clock(how: str) -> None:
     bench.wait(5_000)
     (left,) = [one for one in bench.said if isinstance(one.message, Run)]
     assert left.wall_ms == START_MS + 2_000
+
+
+def test_a_retry_as_long_as_its_delay_is_a_delay_of_its_own() -> None:
+    """With the wall set back the retry may be due at the very instant at which the job was; it is not that instant."""
+    bench = ShardBench()
+    executor = bench.executor()
+    bench.submit(a_job("x", delay_ms=5_000, retry=a_policy(base_ms=5_000)))
+    bench.step_wall(-HOUR_MS)
+    (run,) = runs_of(bench.wait(5_000))
+    executor.finish(run, outcome="failed")
+    assert started(bench.wait(60_000)) == [("x", 10_000)]
 
 
 def test_a_run_that_was_sent_comes_back_at_once() -> None:

@@ -149,6 +149,19 @@ def test_old_keys_go() -> None:
     assert list(bench.store.rows.keys) == [("default", "young")]
 
 
+def test_a_shard_without_keys_stops_looking_for_old_ones() -> None:
+    """When the last key is over, and after a restart."""
+    bench = ShardBench(key_ttl_ms=90_000)
+    bench.executor(slots=0)
+    bench.submit(a_job(key="k"))
+    for _ in range(2):
+        bench.wait(5 * MINUTE_MS)
+        last = bench.log.last_index(bench.member.group)
+        bench.wait(20 * MINUTE_MS)
+        assert bench.log.last_index(bench.member.group) == last
+        bench.restart()
+
+
 def test_a_key_taken_after_a_quiet_time_goes_as_well() -> None:
     """The shard looks for old keys as long as there may be any."""
     bench = ShardBench(key_ttl_ms=90_000)
