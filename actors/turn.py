@@ -6,7 +6,7 @@ message means. Rule: durable before visible (docs/design.md, "turn").
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from .effects import Send
@@ -45,7 +45,9 @@ class Member(Generic[M]):
         return wake_ns is not None and wake_ns <= now.elapsed_ns
 
 
-def turn(members: Sequence[Member[Any]], now: Now, log: ReplicatedLog) -> list[Send]:
+def turn(
+    members: Sequence[Member[Any]], now: Now, log: ReplicatedLog, early: Callable[[list[Send]], None] | None = None
+) -> list[Send]:
     """Runs one turn and returns the sends that may leave now, in order.
 
     A failed sync raises, and the process must end: the machines' memory has run ahead of the disk.
@@ -54,6 +56,8 @@ def turn(members: Sequence[Member[Any]], now: Now, log: ReplicatedLog) -> list[S
         members: the shards of this process; their inboxes are emptied.
         now: both clocks, read once.
         log: the engine under all of them.
+        early: takes the sends that rest on nothing this turn has decided, before the disk is waited for: a job that
+            was leased ahead of its time starts on time. Without it they are returned with the others.
     """
     released: list[Send] = []
     appended = False
@@ -61,6 +65,9 @@ def turn(members: Sequence[Member[Any]], now: Now, log: ReplicatedLog) -> list[S
         if member.has_work(now):
             appended |= _handle(member, now, log, released)
     if appended:
+        if early is not None and released:
+            early(released)
+            released = []
         log.sync()
     for member in members:
         if member.waiting:

@@ -15,8 +15,25 @@ Row = list[Any]
 """A flat record; its columns are named in `rows.py`."""
 
 
-@dataclass(slots=True)
-class ClientHello:
+class Fields:
+    """What messages share: they compare and show themselves by their fields.
+
+    Written out once, because a dataclass compiles such methods for every class, at each import of a client.
+    """
+
+    __slots__: tuple[str, ...] = ()
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  (a message can change, so it is no key)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        return f"{type(self).__name__}({shown})"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ClientHello(Fields):
     """Client to coordinator: opens or reopens the conversation."""
 
     KIND: ClassVar[int] = 1
@@ -24,8 +41,8 @@ class ClientHello:
     cluster: str | None
 
 
-@dataclass(slots=True)
-class ClientWelcome:
+@dataclass(slots=True, eq=False, repr=False)
+class ClientWelcome(Fields):
     """Coordinator to client, one a shard: the cluster map and what a client must know to route and refuse early."""
 
     KIND: ClassVar[int] = 2
@@ -38,8 +55,8 @@ class ClientWelcome:
     payload_bytes_max: int
 
 
-@dataclass(slots=True)
-class Submit:
+@dataclass(slots=True, eq=False, repr=False)
+class Submit(Fields):
     """Client to coordinator: take these jobs. The same (session, sequence) is taken once, however often it is sent."""
 
     KIND: ClassVar[int] = 3
@@ -50,8 +67,8 @@ class Submit:
     jobs: list[Row]
 
 
-@dataclass(slots=True)
-class Submitted:
+@dataclass(slots=True, eq=False, repr=False)
+class Submitted(Fields):
     """Coordinator to client: the jobs are durable.
 
     Ids run from `first_id`; `existing` lists [offset, id] of keys already taken.
@@ -66,8 +83,8 @@ class Submitted:
     existing: list[Row]
 
 
-@dataclass(slots=True)
-class Refused:
+@dataclass(slots=True, eq=False, repr=False)
+class Refused(Fields):
     """Coordinator to any peer: not done; `code` is one of errors.py.
 
     `request` is the number of the request refused, or the sequence of `session`'s Submit; session 0 is no Submit.
@@ -81,8 +98,8 @@ class Refused:
     text: str
 
 
-@dataclass(slots=True)
-class Cancel:
+@dataclass(slots=True, eq=False, repr=False)
+class Cancel(Fields):
     """Client to coordinator: end these jobs if they have not ended."""
 
     KIND: ClassVar[int] = 6
@@ -91,8 +108,8 @@ class Cancel:
     ids: list[int]
 
 
-@dataclass(slots=True)
-class Cancelled:
+@dataclass(slots=True, eq=False, repr=False)
+class Cancelled(Fields):
     """Coordinator to client: rows [id, code].
 
     The code is cancelled (it will not run), asked (it runs, and its executor is told), finished, or not_found.
@@ -104,8 +121,8 @@ class Cancelled:
     codes: list[Row]
 
 
-@dataclass(slots=True)
-class Await:
+@dataclass(slots=True, eq=False, repr=False)
+class Await(Fields):
     """Client to coordinator: send Ended for these jobs; with `now` their states as they are, else each as it ends."""
 
     KIND: ClassVar[int] = 8
@@ -115,8 +132,8 @@ class Await:
     now: bool
 
 
-@dataclass(slots=True)
-class Ended:
+@dataclass(slots=True, eq=False, repr=False)
+class Ended(Fields):
     """Coordinator to client: jobs' states.
 
     Unsolicited for awaited jobs (request 0) or the answer to an Await with `now`.
@@ -128,8 +145,8 @@ class Ended:
     jobs: list[Row]
 
 
-@dataclass(slots=True)
-class Query:
+@dataclass(slots=True, eq=False, repr=False)
+class Query(Fields):
     """Client to coordinator: a bounded listing by name; `filter` holds only scalars."""
 
     KIND: ClassVar[int] = 10
@@ -139,8 +156,8 @@ class Query:
     filter: dict[str, Any]
 
 
-@dataclass(slots=True)
-class Listing:
+@dataclass(slots=True, eq=False, repr=False)
+class Listing(Fields):
     """Coordinator to client: the rows of a Query under these column names; `more` says that the limit cut it."""
 
     KIND: ClassVar[int] = 11
@@ -151,8 +168,8 @@ class Listing:
     more: bool
 
 
-@dataclass(slots=True)
-class ExecutorHello:
+@dataclass(slots=True, eq=False, repr=False)
+class ExecutorHello(Fields):
     """Executor to coordinator: who it is, what it can run, what it still holds.
 
     `link` counts its hellos; older Runs are void.
@@ -170,8 +187,8 @@ class ExecutorHello:
     cluster: str | None
 
 
-@dataclass(slots=True)
-class ExecutorWelcome:
+@dataclass(slots=True, eq=False, repr=False)
+class ExecutorWelcome(Fields):
     """Coordinator to executor, one a shard: the link is open under this epoch.
 
     `lost` lists [id, attempt] to stop at once.
@@ -187,8 +204,8 @@ class ExecutorWelcome:
     lost: list[Row]
 
 
-@dataclass(slots=True)
-class Credit:
+@dataclass(slots=True, eq=False, repr=False)
+class Credit(Fields):
     """Executor to coordinator.
 
     How many jobs of each runner kind it will hold from this shard at once, as [kind, window].
@@ -200,8 +217,8 @@ class Credit:
     windows: list[Row]
 
 
-@dataclass(slots=True)
-class Run:
+@dataclass(slots=True, eq=False, repr=False)
+class Run(Fields):
     """Coordinator to executor: run these.
 
     Fence of each = (epoch, index). `sequence` counts the Runs of a link, without gaps.
@@ -216,8 +233,8 @@ class Run:
     jobs: list[Row]
 
 
-@dataclass(slots=True)
-class Finished:
+@dataclass(slots=True, eq=False, repr=False)
+class Finished(Fields):
     """Executor to coordinator: how attempts ended; repeated under the same `batch` until acknowledged."""
 
     KIND: ClassVar[int] = 24
@@ -226,8 +243,8 @@ class Finished:
     results: list[Row]
 
 
-@dataclass(slots=True)
-class FinishedAck:
+@dataclass(slots=True, eq=False, repr=False)
+class FinishedAck(Fields):
     """Coordinator to executor: the batch is durable or void; forget it."""
 
     KIND: ClassVar[int] = 25
@@ -235,8 +252,8 @@ class FinishedAck:
     batch: int
 
 
-@dataclass(slots=True)
-class Renew:
+@dataclass(slots=True, eq=False, repr=False)
+class Renew(Fields):
     """Executor to coordinator, a heartbeat: renews every lease of the session.
 
     `sent_ms` is echoed; `seen` is the last Run sequence.
@@ -249,8 +266,8 @@ class Renew:
     seen: int
 
 
-@dataclass(slots=True)
-class Renewed:
+@dataclass(slots=True, eq=False, repr=False)
+class Renewed(Fields):
     """Coordinator to executor: leases hold for lease_ttl_ms from `sent_ms` (the executor's own clock)."""
 
     KIND: ClassVar[int] = 27
@@ -260,8 +277,8 @@ class Renewed:
     sent_ms: int
 
 
-@dataclass(slots=True)
-class CancelRun:
+@dataclass(slots=True, eq=False, repr=False)
+class CancelRun(Fields):
     """Coordinator to executor: stop these [id, attempt] runs."""
 
     KIND: ClassVar[int] = 28
@@ -270,16 +287,16 @@ class CancelRun:
     runs: list[Row]
 
 
-@dataclass(slots=True)
-class HelloNeeded:
+@dataclass(slots=True, eq=False, repr=False)
+class HelloNeeded(Fields):
     """Coordinator to any peer: it does not know the link or the peer missed something; say hello again."""
 
     KIND: ClassVar[int] = 29
     shard: int
 
 
-@dataclass(slots=True)
-class Goodbye:
+@dataclass(slots=True, eq=False, repr=False)
+class Goodbye(Fields):
     """Executor or client to coordinator: the link ends in good order; an executor holds nothing any more."""
 
     KIND: ClassVar[int] = 30

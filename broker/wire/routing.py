@@ -6,7 +6,6 @@ key).
 """
 
 from functools import lru_cache
-from hashlib import blake2b
 
 from .ids import SHARD_MAX
 
@@ -23,6 +22,10 @@ def shard_for(tenant: str, queue: str, shards: int) -> int:
         shards: how many shards the cluster has, 1 to 4096 (ClientWelcome says).
     """
     assert 1 <= shards <= SHARD_MAX + 1, shards
+    if shards == 1:
+        return 0
+    from hashlib import blake2b  # here, because it loads OpenSSL, which most clients then never need
+
     # The zero byte keeps ("a", "bc") apart from ("ab", "c"); names hold none.
     key = tenant.encode("utf-8", "surrogatepass") + b"\0" + queue.encode("utf-8", "surrogatepass")
     digest = blake2b(key, digest_size=8).digest()

@@ -112,7 +112,7 @@ class CoordinatorLoop:
             if stopping:
                 for member in self.members:
                     member.inbox.append(Drain())
-            self._send(turn(self.members, now, self.engine))
+            self._send(turn(self.members, now, self.engine, self._send))
             busy = self.router.readable()
             wake_ns = now.elapsed_ns if busy else self._wake_ns()
             is_clear = wake_ns - now.elapsed_ns > TIMER_NEAR_NS

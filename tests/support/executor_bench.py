@@ -110,7 +110,7 @@ class ExecutorBench:
     @property
     def now(self) -> Now:
         """Both clocks."""
-        return Now(self.elapsed_ns, self.wall_ms)
+        return Now(self.elapsed_ns, self.wall_ms, self.elapsed_ns % MS)
 
     @property
     def state(self) -> Any:

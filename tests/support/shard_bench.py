@@ -124,7 +124,7 @@ class ShardBench:
     @property
     def now(self) -> Now:
         """Both clocks."""
-        return Now(self.elapsed_ns, self.wall_ms)
+        return Now(self.elapsed_ns, self.wall_ms, self.elapsed_ns % MS)
 
     @property
     def machine(self) -> Any:

@@ -126,6 +126,15 @@ def test_a_restart_keeps_fences(age_ms: int, keep_rows: bool) -> None:
     assert bench.rows_of(run.id) == [[run.id, "succeeded", "1", None, 1, None]]
 
 
+def test_a_row_is_written_once_over_restarts() -> None:
+    """A lease that has a row is known by it."""
+    bench, _, _ = running()
+    bench.wait(3_000)
+    bench.restart(keep_rows=True)
+    bench.wait(5_000)
+    assert len([row for op in holds(bench) for row in op[2]]) == 1
+
+
 def test_a_restart_knows_which_leases_are_over() -> None:
     """Jobs that ended, came back or were leased anew are not taken for running under the old fence."""
     bench, executor, (ended, back, anew, held) = running(4)

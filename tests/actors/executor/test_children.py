@@ -139,6 +139,14 @@ def test_a_loops_death_is_put_down_to_the_run_that_held_it(bench: ExecutorBench)
     assert bench.dies(3).outcomes() == {1: "returned", 2: "crashed", 3: "returned"}
 
 
+def test_a_loop_that_dies_by_itself_has_crashed_although_a_run_was_to_end(bench: ExecutorBench) -> None:
+    """The grace was not over, so nobody killed it: only the run that was told to end has ended as told."""
+    bench.run(1, 2, task="io")
+    bench.cancel(1)
+    bench.wait(GRACE_MS - 1)
+    assert bench.dies(3).outcomes() == {1: "cancelled", 2: "crashed"}
+
+
 def test_a_loop_that_turns_again_is_not_blamed(bench: ExecutorBench) -> None:
     """A pong, or the end of the run that held it, clears the suspicion."""
     bench.run(1, 2, task="io")

@@ -167,6 +167,32 @@ def test_a_cancel_of_another_attempt_is_passed_over(bench: ExecutorBench) -> Non
     assert bench.ends(5).outcomes() == {5: "succeeded"}
 
 
+def behind_and_head(bench: ExecutorBench) -> tuple[int, int]:
+    """Has four short runs come; returns one that stands behind another in child 1, and that other."""
+    bench.quick()
+    bench.run(*range(1, 5))
+    head, behind = sorted(id for id in range(1, 5) if bench.children[id] == 1)
+    return behind, head
+
+
+def test_a_cancel_of_a_run_behind_another_waits_for_its_turn(bench: ExecutorBench) -> None:
+    """The one in front is left alone; the grace begins when the cancelled run may have begun."""
+    behind, head = behind_and_head(bench)
+    assert bench.cancel(behind).acted(CancelOn) == [CancelOn(1, [bench.run_ids[behind]], "cancelled", True)]
+    assert bench.wait(3 * GRACE_MS, renewing=True).acted(KillChild) == []
+    bench.ends(head)
+    assert bench.wait(GRACE_MS - 1, renewing=True).acted(KillChild) == []
+    assert bench.wait(1, renewing=True).acted(KillChild) == [KillChild(1)]
+    assert bench.dies(1).outcomes() == {behind: "cancelled"}
+
+
+def test_a_cancelled_run_that_had_not_begun_is_cancelled(bench: ExecutorBench) -> None:
+    """Its child hands it back, and that is how it ended."""
+    behind, _ = behind_and_head(bench)
+    bench.cancel(behind)
+    assert bench.hands_back(behind).outcomes() == {behind: "cancelled"}
+
+
 def test_a_cancel_that_goes_unheard_kills_the_child(bench: ExecutorBench) -> None:
     """After the grace; the run is cancelled, and the runs of other children go on."""
     bench.run(1, 2)
@@ -213,6 +239,18 @@ def test_a_run_behind_a_long_one_goes_back(bench: ExecutorBench) -> None:
     assert said.outcomes() == dict.fromkeys(back, "returned")
     assert bench.state.pools["process"].window(bench.elapsed_ns) == 2
     assert bench.wait(500).acted(KillChild) == [], "the run in front is left alone"
+
+
+def test_after_a_give_back_nothing_is_taken_ahead_for_a_second(bench: ExecutorBench) -> None:
+    """However short the runs are again."""
+    behind, head = behind_and_head(bench)
+    bench.wait(WAIT_MAX_MS)
+    bench.hands_back(behind)
+    bench.ends(head, took_ms=0)
+    bench.quick()
+    assert bench.state.pools["process"].window(bench.elapsed_ns) == 2
+    bench.wait(1_000, renewing=True)
+    assert bench.state.pools["process"].window(bench.elapsed_ns) > 2
 
 
 def test_a_run_that_had_begun_after_all_keeps_its_result(bench: ExecutorBench) -> None:
