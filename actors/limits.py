@@ -38,6 +38,12 @@ LANES_MAX = 10_000
 TASKS_MAX = 10_000
 """Tasks that one shard's catalogue may have."""
 
+SESSIONS_MAX = 100_000
+"""Client sessions that one shard remembers at once."""
+
+EXECUTORS_MAX = 10_000
+"""Executor names that one shard knows."""
+
 CRASHES_MAX = 3
 """A job whose runner died this often, apart from its retries, ends dead."""
 

@@ -6,7 +6,7 @@ message means. Rule: durable before visible (docs/design.md, "turn").
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from .effects import Send
@@ -156,8 +156,3 @@ def step(machine: Machine, events: Iterable[Any], now: Now) -> tuple[list[Send],
         sends.extend(effects.sends)
         acts.extend(effects.acts)
     return sends, acts
-
-
-def lag(members: Mapping[int, Member[Any]]) -> int:
-    """Returns the most entries that any member's store is behind."""
-    return max((len(member.unapplied) for member in members.values()), default=0)

@@ -41,11 +41,13 @@ def dispatch(state: ShardState) -> None:
 def _choose(state: ShardState, chosen: dict[Link, list[Job]], expired: list[int]) -> None:
     """Pops jobs from lanes while executors have room; a heap of lanes keeps the order (priority, id) across them."""
     heap: list[tuple[int, int, int]] = []
-    for lane_id in sorted(state.ready_lanes):
-        lane = state.image.lanes[lane_id]
+    lanes, links, free_kinds = state.image.lanes, state.links, state.links.free_kinds()
+    for lane_id in list(state.ready_lanes) if free_kinds else ():
+        lane = lanes[lane_id]
         if not lane.heads:
             state.ready_lanes.discard(lane_id)
-        elif _room(state, lane):
+        # Thousands of lanes may wait for a kind that is full everywhere: those are passed at once.
+        elif not free_kinds.isdisjoint(links.kinds(lane.queue, lane.task)) and _room(state, lane):
             heap.append((-lane.priority, lane.heads[0], lane_id))
     heapq.heapify(heap)
     while heap:
@@ -68,7 +70,7 @@ def _take(state: ShardState, lane: Lane, until: int, chosen: dict[Link, list[Job
 
     Each goes to the executor with the most room.
     """
-    jobs, stamp_ms = state.image.jobs, state.image.stamp_ms
+    jobs, wall_ms = state.image.jobs, state.now.wall_ms
     places = [place for place in state.links.eligible(lane.queue, lane.task) if place[0].free(place[1]) > 0]
     room = [link.free(kind) for link, kind in places]
     heads = lane.heads
@@ -77,7 +79,7 @@ def _take(state: ShardState, lane: Lane, until: int, chosen: dict[Link, list[Job
         if job is None or not job.queued or job.state != READY:
             continue  # it was cancelled or has ended
         job.queued = False
-        if job.expires_ms is not None and job.expires_ms <= stamp_ms:
+        if job.expires_ms is not None and job.expires_ms <= wall_ms:
             expired.append(job.id)
             continue
         at = 0 if len(room) == 1 else room.index(max(room))
@@ -95,6 +97,8 @@ def lease(state: ShardState, link: Link, jobs: list[Job]) -> None:
     op = [LEASE, link.executor, link.incarnation, [job.id for job in jobs], [job.attempts + 1 for job in jobs]]
     state.log(op)
     state.image.apply_lease(op, state.index, state.epoch)
+    for job in jobs:
+        job.leased_ns = state.now.elapsed_ns
 
 
 def _send_runs(state: ShardState, link: Link, jobs: list[Job], index: int | None = None) -> None:
@@ -143,7 +147,7 @@ def _lease_ahead(state: ShardState) -> None:
             if job is None or not job.queued or job.fires_ms != key or job.state not in (SCHEDULED, RETRYING):
                 continue
             lane = image.lanes[job.lane]
-            if lane.heads or (job.expires_ms is not None and job.expires_ms <= image.stamp_ms):
+            if lane.heads or (job.expires_ms is not None and job.expires_ms <= state.now.wall_ms):
                 continue
             for link, kind in state.links.eligible(lane.queue, lane.task):
                 if link.free(kind) > 0:

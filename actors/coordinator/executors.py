@@ -16,7 +16,7 @@ from ..entries import EXECUTORS, TASKS
 from ..jobs.job import Job
 from ..jobs.lifecycle import OUTCOME_LOST, OUTCOME_RETURNED
 from ..jobs.retry import policy_fault
-from ..limits import LEASE_SLACK, TASKS_MAX
+from ..limits import EXECUTORS_MAX, LEASE_SLACK, TASKS_MAX
 from . import finishing
 from .link import Link
 from .state import ShardState
@@ -39,6 +39,10 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
     old = state.links.by_incarnation.get(message.incarnation)
     if old is not None and old.number >= message.link:
         return  # a hello that came twice, or was overtaken by a newer one
+    known_names = state.image.executors
+    if len(known_names) >= EXECUTORS_MAX and (message.node, message.name) not in known_names:
+        state.refuse(peer, 0, "overloaded", f"{EXECUTORS_MAX} executor names are known; use names again after restarts")
+        return
     executor = _executor_id(state, message.node, message.name)
     _learn_tasks(state, message.tasks)
     link = Link(peer, executor, message, _deadline_ns(state))
@@ -135,9 +139,14 @@ def credit(state: ShardState, peer: Peer, message: Credit) -> None:
     link = state.links.by_peer.get(peer)
     if link is None or link.number != message.link:
         return
+    kinds = {"process", "asyncio", *link.tasks.values()}
     for row in message.windows:
-        if len(row) == 2 and isinstance(row[0], str) and type(row[1]) is int and 0 <= row[1] <= 1_000_000:
+        if len(row) == 2 and isinstance(row[0], str) and row[0] in kinds and _is_window(row[1]):
             link.windows[row[0]] = row[1]
+
+
+def _is_window(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 1_000_000
 
 
 def renew(state: ShardState, peer: Peer, message: Renew) -> None:

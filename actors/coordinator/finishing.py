@@ -81,14 +81,14 @@ def row_for(
         policy = policy_of(state, job)
         event = "give_up" if failures > policy.retries or kind == "no_retry" else "retry"
         if event == "retry":
-            due_ms = state.image.stamp_ms + delay_ms(policy, failures, state.draws.fraction())
+            due_ms = state.now.wall_ms + delay_ms(policy, failures, state.draws.fraction())
     elif outcome in (life.OUTCOME_CRASHED, life.OUTCOME_LOST):
         crashes += 1
         event = "give_up" if crashes >= CRASHES_MAX else "return"
         if event == "return" and outcome == life.OUTCOME_CRASHED:
             event, due_ms = (
                 "retry",
-                state.image.stamp_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction()),
+                state.now.wall_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction()),
             )
         if event == "give_up":
             kind = "crash_budget"
@@ -98,7 +98,7 @@ def row_for(
     if event == "return" and job.due_ms is not None and _left_early(state, job):
         event, due_ms = "retry", job.due_ms  # it was leased ahead of its time: back to its timer
     if finished_ms is None:
-        finished_ms = state.image.stamp_ms
+        finished_ms = state.now.wall_ms
     next_state = life.next_state(life.RUNNING, event)
     if next_state == life.DEAD:
         state.count("jobs_dead")
@@ -159,7 +159,7 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
     op = [FINISH, executor, rows]
     state.log(op)
     state.image.apply_finish(op, state.index)
-    stamp_ms = state.image.stamp_ms
+    wall_ms = state.now.wall_ms
     if state.asked:
         for job in jobs:
             state.asked.pop(job.id, None)
@@ -169,7 +169,7 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
         elif job.state == life.RETRYING:
             assert job.due_ms is not None
             if job.id not in early:
-                placing.place_timed(state, job, max(job.due_ms - stamp_ms, 0))
+                placing.place_timed(state, job, max(job.due_ms - wall_ms, 0))
             elif (key := early[job.id]) is not None:
                 state.timers.put_back(key, job)
             else:

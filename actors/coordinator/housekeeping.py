@@ -71,19 +71,20 @@ class Housekeeping:
         if state.expiring:
             # Jobs that started in time have rows among the expired ones; they must not hide the others.
             running = sum(1 for job in state.image.leases.values() if job.expires_ms is not None)
-            state.out.reads.append(ReadExpired(state.image.stamp_ms, EXPIRE_JOBS + running))
+            state.out.reads.append(ReadExpired(state.now.wall_ms, EXPIRE_JOBS + running))
         self.index_at_second = state.image.index + (1 if state.ops else 0)
 
     def _hold(self, state: ShardState) -> None:
         """Gives old leases a row, and moves the floor below which no lease lacks one."""
         image = state.image
-        before_ms = image.stamp_ms - HOLD_AFTER_MS
+        # On elapsed time: the stamp may stand still for long, after the wall was set forward and back.
+        before_ns = state.now.elapsed_ns - HOLD_AFTER_MS * 1_000_000
         rows: list[list[int]] = []
         floor = state.index
         for job in image.leases.values():
             if job.held:
                 continue
-            if job.leased_ms <= before_ms:
+            if job.leased_ns <= before_ns:
                 rows.append([job.id, job.attempts, job.epoch, job.index, job.executor, job.incarnation, job.leased_ms])
             elif job.index < floor:
                 floor = job.index
@@ -118,7 +119,7 @@ def expiring_read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> N
 
 
 def _expire(state: ShardState, ids: list[int]) -> None:
-    jobs, stamp_ms = state.image.jobs, state.image.stamp_ms
+    jobs, wall_ms = state.image.jobs, state.now.wall_ms
     over = [
         id
         for id in ids
@@ -126,7 +127,7 @@ def _expire(state: ShardState, ids: list[int]) -> None:
         and not job.terminal
         and job.state != RUNNING
         and job.expires_ms is not None
-        and job.expires_ms <= stamp_ms
+        and job.expires_ms <= wall_ms
     ]
     if over:
         dispatching.expire(state, over)

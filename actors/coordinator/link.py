@@ -67,6 +67,7 @@ class Links:
         self.by_peer: dict[Peer, Link] = {}
         self.by_incarnation: dict[int, Link] = {}
         self._eligible: dict[tuple[str, str], list[tuple[Link, str]]] = {}
+        self._kinds: dict[tuple[str, str], frozenset[str]] = {}
 
     def __len__(self) -> int:
         return len(self.by_peer)
@@ -79,12 +80,25 @@ class Links:
         self.by_peer[link.peer] = link
         self.by_incarnation[link.incarnation] = link
         self._eligible.clear()
+        self._kinds.clear()
 
     def close(self, link: Link) -> None:
         """Drops a link."""
         self.by_peer.pop(link.peer, None)
         self.by_incarnation.pop(link.incarnation, None)
         self._eligible.clear()
+        self._kinds.clear()
+
+    def kinds(self, queue: str, task: str) -> frozenset[str]:
+        """Returns the runner kinds with which executors run this task from this queue."""
+        found = self._kinds.get((queue, task))
+        if found is None:
+            found = self._kinds[queue, task] = frozenset(kind for _, kind in self.eligible(queue, task))
+        return found
+
+    def free_kinds(self) -> set[str]:
+        """Returns the runner kinds of which some executor takes another job."""
+        return {kind for link in self.by_peer.values() for kind in link.windows if link.free(kind) > 0}
 
     def eligible(self, queue: str, task: str) -> list[tuple[Link, str]]:
         """Returns the (link, runner kind) pairs that run this task from this queue, in a stable order."""

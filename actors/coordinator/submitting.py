@@ -13,7 +13,7 @@ from ...broker.wire.rows import job_fault
 from ..effects import Peer
 from ..entries import LANES, SUBMIT
 from ..jobs.retry import policy_fault
-from ..limits import LANES_MAX, UNAPPLIED_BYTES_MAX
+from ..limits import LANES_MAX, SESSIONS_MAX, UNAPPLIED_BYTES_MAX
 from ..store import ReadKeys
 from . import placing
 from .state import ShardState
@@ -84,6 +84,8 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         return "invalid_job", "a submit holds at least one job"
     if image.unapplied_bytes > UNAPPLIED_BYTES_MAX:
         return "overloaded", f"the shard file is {state.index - state.applied} entries behind (is its lock held?)"
+    if message.session not in image.sessions and len(image.sessions) >= SESSIONS_MAX:
+        return "overloaded", f"{SESSIONS_MAX} clients have submitted within the time that a session is kept"
     asked: dict[str, int] = {}
     for row in message.jobs:
         fault = _job_fault(state, row)
@@ -100,7 +102,7 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
         lanes = {(row[3], row[2], row[4], row[0]) for row in message.jobs} - image.lane_of.keys()
         if len(image.lanes) + len(lanes) > LANES_MAX:
             return (
-                "overloaded",
+                "too_many_lanes",
                 f"the shard has {LANES_MAX} combinations of tenant, queue, priority and task, and takes no new one",
             )
     return None
@@ -114,7 +116,7 @@ def _job_fault(state: ShardState, row: list[Any]) -> tuple[str, str] | None:
     if row[8] is not None and (text := policy_fault(row[8])) is not None:
         return "invalid_job", text
     for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10])):
-        if after_ms is not None and state.image.stamp_ms + after_ms > TIME_MS_MAX:
+        if after_ms is not None and state.now.wall_ms + after_ms > TIME_MS_MAX:
             return "invalid_job", f"{name}={after_ms} ends after the year 9999"
     if row[0] not in state.image.tasks:
         return "unknown_task", f"task {row[0]!r} is not known here"
@@ -157,7 +159,7 @@ def _lane(
 
 def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[str, str], tuple[int, int]]) -> None:
     """Gives ids, writes the op and answers."""
-    image, stamp_ms = state.image, state.image.stamp_ms
+    image, wall_ms = state.image, state.now.wall_ms
     first_id = job_id(state.shard, image.next_sequence)
     new_lanes: list[list[Any]] = []
     made_lanes: dict[tuple[str, str, int, str], int] = {}
@@ -174,14 +176,14 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
                 continue
             given[tenant, key] = first_id + len(rows)
             state.keys_taken = True
-            state.keys_until_ms = key_until_ms = stamp_ms + state.settings.key_ttl_ms
-        due_ms = at_ms if delay_ms is None else stamp_ms + delay_ms if delay_ms else None
+            state.keys_until_ms = key_until_ms = image.stamp_ms + state.settings.key_ttl_ms
+        due_ms = at_ms if delay_ms is None else wall_ms + delay_ms if delay_ms else None
         if due_ms is not None and delay_ms is None and due_ms <= state.now.wall_ms:
             due_ms = None
-        scheduled_ms = at_ms if at_ms is not None else stamp_ms + (delay_ms or 0)
+        scheduled_ms = at_ms if at_ms is not None else wall_ms + (delay_ms or 0)
         if expires_ms is not None:
             state.expiring = True
-        expires_at_ms = None if expires_ms is None else stamp_ms + expires_ms
+        expires_at_ms = None if expires_ms is None else wall_ms + expires_ms
         lane = _lane(state, job, new_lanes, made_lanes)
         rows.append([lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_at_ms, trace, key_until_ms])
     if new_lanes:

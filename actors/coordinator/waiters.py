@@ -1,17 +1,23 @@
-"""Who waits for which job's end. Soft state: a client asks again when it has lost its connection."""
+"""Who waits for which job's end. Soft state: a client asks again when it has lost its connection.
+
+Decides when a wait is over: the job ended, or the peer is gone, be it while the store was still looking the job up.
+"""
 
 from ..effects import Peer
 
 
 class Waiters:
-    """Peers by job id and job ids by peer."""
+    """Peers by job id and job ids by peer; `len` counts the pairs."""
 
     def __init__(self) -> None:
         self.by_job: dict[int, list[Peer]] = {}
         self.by_peer: dict[Peer, set[int]] = {}
+        self.pairs = 0
+        self.reading: dict[Peer, int] = {}  # how many of a peer's questions the store is looking up
+        self.left: set[Peer] = set()  # peers of those that have gone meanwhile
 
     def __len__(self) -> int:
-        return len(self.by_job)
+        return self.pairs
 
     def add(self, id: int, peer: Peer) -> None:
         """Notes that a peer waits for a job; twice is once."""
@@ -19,12 +25,14 @@ class Waiters:
         if id not in ids:
             ids.add(id)
             self.by_job.setdefault(id, []).append(peer)
+            self.pairs += 1
 
     def pop(self, id: int) -> list[Peer]:
         """Returns and forgets who waits for a job."""
         peers = self.by_job.pop(id, None)
         if peers is None:
             return []
+        self.pairs -= len(peers)
         for peer in peers:
             ids = self.by_peer[peer]
             ids.discard(id)
@@ -34,12 +42,31 @@ class Waiters:
 
     def forget(self, peer: Peer) -> None:
         """Forgets a peer that is gone."""
+        if peer in self.reading:
+            self.left.add(peer)
         for id in self.by_peer.pop(peer, ()):
+            self.pairs -= 1
             peers = self.by_job[id]
             peers.remove(peer)
             if not peers:
                 del self.by_job[id]
 
+    def begin_reading(self, peer: Peer) -> None:
+        """Notes that the store looks something up for a peer."""
+        self.reading[peer] = self.reading.get(peer, 0) + 1
+
+    def end_reading(self, peer: Peer) -> bool:
+        """Notes the store's answer; returns whether the peer is still there to hear it."""
+        self.reading[peer] -= 1
+        is_there = peer not in self.left
+        if not self.reading[peer]:
+            del self.reading[peer]
+            self.left.discard(peer)
+        return is_there
+
     def check(self) -> None:
-        """Asserts that both directions agree."""
-        assert sum(map(len, self.by_job.values())) == sum(map(len, self.by_peer.values()))
+        """Asserts that all counts agree."""
+        assert self.pairs == sum(map(len, self.by_job.values()))
+        assert self.pairs == sum(map(len, self.by_peer.values()))
+        assert self.left <= self.reading.keys()
+        assert all(count > 0 for count in self.reading.values())

@@ -26,11 +26,12 @@ def take(state: ShardState, peer: Peer, message: Await) -> None:
         state.refuse(peer, message.request, *fault)
         return
     if len(state.waiters) + len(message.ids) > AWAITED_MAX:
-        state.refuse(peer, message.request, "overloaded", f"{AWAITED_MAX} jobs are awaited already")
+        state.refuse(peer, message.request, "overloaded", f"the shard's clients wait for {AWAITED_MAX} jobs already")
         return
     jobs = state.image.jobs
     if any(id not in jobs for id in message.ids):
         # All of them are read: one that memory knows now may have left it when the answer comes.
+        state.waiters.begin_reading(peer)
         state.out.reads.append(ReadJobs(message.ids, "await", (peer, message)))
     else:
         _answer(state, peer, message, {})
@@ -39,7 +40,8 @@ def take(state: ShardState, peer: Peer, message: Await) -> None:
 def read(state: ShardState, read: ReadJobs, rows: list[Row]) -> None:
     """Goes on when the store has answered."""
     peer, message = read.context
-    _answer(state, peer, message, {row[0]: row for row in rows})
+    if state.waiters.end_reading(peer):
+        _answer(state, peer, message, {row[0]: row for row in rows})
 
 
 def _answer(state: ShardState, peer: Peer, message: Await, stored: dict[int, Row]) -> None:
@@ -71,7 +73,7 @@ def _stored_row(state: ShardState, row: Row) -> tuple[Row, bool]:
         id, number, result, error, attempts = row
         return [id, STATES[number], result, error, attempts, None], False
     number, due_ms = row[_STATE], row[_DUE_MS]
-    if number in (SCHEDULED, RETRYING) and due_ms is not None and due_ms <= state.image.stamp_ms:
+    if number in (SCHEDULED, RETRYING) and due_ms is not None and due_ms <= state.now.wall_ms:
         number = READY
     return [row[0], STATES[number], None, None, row[_ATTEMPTS], due_ms], True
 

@@ -13,6 +13,7 @@ from .settings import AHEAD_BELOW_MS, AHEAD_DEPTH_MAX, AHEAD_FACTOR_MAX, CHILD_B
 
 _MEAN_WEIGHT = 0.05
 _AHEAD_AGAIN_NS = 1_000_000_000
+_DEADLINES_SPARE = 1_000
 
 
 class Child:
@@ -59,9 +60,8 @@ class Pool:
         self.timeout_default_ms = timeout_default_ms
         self.children: dict[int, Child] = {}
         self.waiting: deque[Held] = deque()
-        self.deadlines: list[
-            tuple[int, int]
-        ] = []  # heap of (deadline ns, run id); a run that has ended stays until then
+        # A heap of (deadline ns, run id); a run that has ended stays until then, or until there are too many of those.
+        self.deadlines: list[tuple[int, int]] = []
         self.mean_ms = AHEAD_BELOW_MS  # of recent runs: nothing is taken ahead before they are known to be short
         self.ahead_again_ns = 0
         self.backoff_ms = CHILD_BACKOFF_MIN_MS
@@ -138,8 +138,19 @@ class Pool:
             held.deadline_ns = now_ns + timeout_ms * 1_000_000
             heapq.heappush(self.deadlines, (held.deadline_ns, held.run_id))
 
+    def held_count(self) -> int:
+        """Returns how many runs wait here or are with a child."""
+        return len(self.waiting) + sum(len(child.runs) for child in self.children.values())
+
+    def _drop_ended_deadlines(self) -> None:
+        live = {run_id for child in self.children.values() for run_id in child.runs}
+        self.deadlines = [item for item in self.deadlines if item[1] in live]
+        heapq.heapify(self.deadlines)
+
     def overdue(self, now_ns: int) -> list[int]:
         """Returns the ids of runs whose deadline has passed, each once; some may have ended."""
+        if len(self.deadlines) > _DEADLINES_SPARE + 2 * self.held_count():
+            self._drop_ended_deadlines()
         found: list[int] = []
         while self.deadlines and self.deadlines[0][0] <= now_ns:
             found.append(heapq.heappop(self.deadlines)[1])

@@ -32,6 +32,7 @@ class Job:
         "kind",
         "lane",
         "leased_ms",
+        "leased_ns",
         "payload",
         "queued",
         "result",
@@ -73,6 +74,7 @@ class Job:
         self.incarnation = 0
         self.kind = ""
         self.leased_ms = 0
+        self.leased_ns = 0  # the same on elapsed time; 0 for a lease that was found at the start
         self.held = False  # the lease has a row
 
     def __repr__(self) -> str:

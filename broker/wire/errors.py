@@ -58,6 +58,12 @@ _ALL = (
         "the queue's backlog is at backlog_jobs_max",
         "wait, add executors, or raise the limit",
     ),
+    ErrorCode(
+        "too_many_lanes",
+        True,
+        "the shard knows too many combinations of tenant, queue, priority and task",
+        "use fewer queues or priorities",
+    ),
     ErrorCode("overloaded", True, "the node has too much in hand to take more", "try again after a pause"),
     ErrorCode(
         "disk_full",

@@ -272,7 +272,7 @@ def test_lanes_are_bounded(bench: ShardBench) -> None:
     """A new combination beyond the bound is refused; the known ones go on."""
     with small_limits({"LANES_MAX": 2}):
         bench.submit(a_job(queue="a"), a_job(queue="b"), a_job(queue="a"))
-        assert refusal(bench.hear(CLIENT, bench.a_submit(a_job(queue="c")))).code == "overloaded"
+        assert refusal(bench.hear(CLIENT, bench.a_submit(a_job(queue="c")))).code == "too_many_lanes"
         assert len(bench.submit(a_job(queue="b"), a_job(queue="a"), a_job(queue="a"))) == 3
 
 
