@@ -42,5 +42,11 @@ class Answer(NamedTuple):
     applied: int
 
 
+class Storage(NamedTuple):
+    """The disk under the log has become full, or has room again. For shards; it lasts until the next one comes."""
+
+    is_full: bool
+
+
 class Drain(NamedTuple):
     """The shell was asked to stop in good order."""

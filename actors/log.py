@@ -45,7 +45,8 @@ class ReplicatedLog(Protocol):
     def sync(self) -> None:
         """Makes all that was appended durable, for all groups at once.
 
-        Raises if that failed; it must never be tried again.
+        Raises if that failed; it must never be tried again, unless the engine says that nothing was written for lack
+        of room.
         """
         ...
 

@@ -7,6 +7,7 @@ message means. Rule: durable before visible (docs/design.md, "turn").
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from .effects import Send
@@ -17,6 +18,9 @@ from .machine import Machine, Now
 from .store import Read, ShardStore
 
 M = TypeVar("M", bound=Machine)
+
+APPLY_ENTRIES_MAX = 256
+"""Most entries that one transaction applies: what comes in meanwhile should not wait for a long one."""
 
 
 class Member(Generic[M]):
@@ -50,7 +54,8 @@ def turn(
 ) -> list[Send]:
     """Runs one turn and returns the sends that may leave now, in order.
 
-    A failed sync raises, and the process must end: the machines' memory has run ahead of the disk.
+    A failed sync raises, and the process must end: the machines' memory has run ahead of the disk. Unless the log says
+    that all still waits in memory; then a sync may follow, and the next turn releases what this one has decided.
 
     Args:
         members: the shards of this process; their inboxes are emptied.
@@ -112,11 +117,12 @@ def _release(member: Member[Any], committed: int, released: list[Send]) -> None:
 def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
     """Applies what is committed to the member's store; False if the store is locked by somebody else for now.
 
-    Called after the release, so that no answer waits for SQL. The news goes to the member's inbox.
+    Called after the release, so that no answer waits for SQL. The news goes to the member's inbox. One call applies
+    APPLY_ENTRIES_MAX entries at the most; `unapplied` says whether another call has something to do.
     """
     committed = log.committed(member.group)
     batch: list[tuple[int, Entry]] = []
-    for index, entry in member.unapplied:
+    for index, entry in islice(member.unapplied, APPLY_ENTRIES_MAX):
         if index > committed:
             break
         batch.append((index, entry))

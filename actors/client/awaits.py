@@ -43,6 +43,7 @@ class Awaits:
         self.asked: dict[int, list[int]] = {}  # by the number of the message, since the last round
         self.again_ns: int | None = None
         self.wait_ns = settings.await_again_ns
+        self.peers: dict[Peer, None] = {}  # whoever was asked, and may still keep us among its waiters
 
     def add(self, caller: CallerAwait, ids: Iterable[int]) -> None:
         """Awaits these jobs for a caller, too."""
@@ -76,6 +77,8 @@ class Awaits:
             if self.again_ns is None:
                 self.again_ns = now_ns + self.wait_ns
         self.fresh.clear()
+        if ids:
+            self.peers[peer] = None
         for at in range(0, len(ids), IDS_MAX):
             chunk = ids[at : at + IDS_MAX]
             self.asked[number] = chunk

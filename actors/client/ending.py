@@ -91,9 +91,12 @@ def forget(state: ClientState, request: int) -> None:
 
 
 def close(state: ClientState) -> None:
-    """Ends all requests, and tells the shards' leaders that nobody listens any more."""
-    if any(awaits.callers for awaits in state.awaits.values()):
-        state.out.sends.extend([Send(peer, Goodbye(0)) for peer in dict.fromkeys(state.cluster.peers.values())])
+    """Ends all requests, and tells whoever was asked for an end of a job that nobody listens any more.
+
+    A wait that timed out left a waiter behind as well: only this frees it before its job ends.
+    """
+    asked = dict.fromkeys(peer for awaits in state.awaits.values() for peer in awaits.peers)
+    state.out.sends.extend([Send(peer, Goodbye(0)) for peer in asked])
     for caller in list(state.callers.values()):
         was_sent = let_go(state, caller)
         changes = type(caller) is CallerSubmit or (type(caller) is CallerAsk and caller.changes)

@@ -23,7 +23,7 @@ from .timers import CLOCKS, Timers
 def dispatch(state: ShardState) -> None:
     """Leases as many waiting jobs as there are free slots for."""
     release_ahead(state)
-    if state.draining or not state.links.by_peer:
+    if state.draining or state.disk_full or not state.links.by_peer:
         return
     chosen: dict[Link, list[Job]] = {}
     expired: list[int] = []

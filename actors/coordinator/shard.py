@@ -24,7 +24,7 @@ from ...broker.wire.messages import (
 from ..draws import Draws
 from ..effects import Effects, Peer
 from ..entries import NOOP, Entry
-from ..events import Answer, Applied, Drain, PeerGone, Received, Wake
+from ..events import Answer, Applied, Drain, PeerGone, Received, Storage, Wake
 from ..jobs.job import Job
 from ..jobs.lanes import ALL
 from ..jobs.lifecycle import RUNNING
@@ -37,7 +37,7 @@ from .image import Image
 from .settings import ShardSettings
 from .state import ShardState
 
-Event = Received | PeerGone | Wake | Applied | Answer | Drain
+Event = Received | PeerGone | Wake | Applied | Answer | Storage | Drain
 
 
 class ShardMachine:
@@ -112,6 +112,8 @@ class ShardMachine:
                 self._answered(event)
             case PeerGone(peer):
                 executors.gone(state, peer)
+            case Storage(is_full):
+                state.disk_full = is_full
             case Drain():
                 state.draining = True
             case _:

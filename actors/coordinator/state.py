@@ -44,6 +44,7 @@ class ShardState:
         self.ops: list[Op] = []
         self.applied = image.index
         self.draining = False
+        self.disk_full = False  # what room is left belongs to the jobs that run
         self.horizon_ms = 0
         self.started_ns = now.elapsed_ns
         self.ready_lanes: set[int] = set()

@@ -78,6 +78,8 @@ def _fault(state: ShardState, message: Submit) -> tuple[str, str] | None:
     settings, image = state.settings, state.image
     if state.draining:
         return "draining", ""
+    if state.disk_full:
+        return "disk_full", ""
     if len(message.jobs) > settings.batch_jobs_max:
         return "batch_too_large", f"{len(message.jobs)} jobs in one submit; at most {settings.batch_jobs_max} are taken"
     if not message.jobs:

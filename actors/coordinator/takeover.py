@@ -9,12 +9,10 @@ from ..entries import Entry, decode_entry
 from ..log import ReplicatedLog
 from ..machine import Now
 from ..store import ReadJobs, ShardStore
-from ..turn import Member
+from ..turn import APPLY_ENTRIES_MAX, Member
 from .recovery import open_leases
 from .settings import ShardSettings
 from .shard import ShardMachine
-
-_APPLY_ENTRIES = 256
 
 
 def take_over(
@@ -34,7 +32,7 @@ def take_over(
     batch: list[tuple[int, Entry]] = []
     for record in log.read(group, store.applied + 1, last):
         batch.append((record.index, decode_entry(record.blob)))
-        if len(batch) == _APPLY_ENTRIES:
+        if len(batch) == APPLY_ENTRIES_MAX:
             _apply(store, batch)
             batch = []
     _apply(store, batch)

@@ -29,9 +29,10 @@ from .calls import (
     value_of,
 )
 from .clock import read_clocks
+from .context import Context
 from .discovery import find_endpoints
 from .exceptions import ClientClosed
-from .link import Context, Link
+from .link import Link
 from .rows import Options, Submission, check, job_row, job_rows
 
 R = TypeVar("R")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from ..tasks.job import Job
 from .handles import JobHandle
-from .rows import Options, Submission
+from .rows import Options, Submission, check_job
 
 if TYPE_CHECKING:
     from .client import Client
@@ -49,6 +49,7 @@ class Batch:
 
     def submit(self, job: Job[R], **options: Unpack[Options]) -> JobHandle[R]:
         """Adds a job; options as for `Client.submit`. Its handle has an id after the block."""
+        check_job(job)
         self._jobs.append((job, options))
         handle = PendingHandle[R](self._client, 0, job.returns)
         self._handles.append(handle)

@@ -26,9 +26,10 @@ from .calls import (
     value_of,
 )
 from .clock import read_clocks
+from .context import Context
 from .discovery import find_endpoints
 from .handles import JobHandle
-from .link import Context, Link
+from .link import Link
 from .pump import Pump
 from .rows import Options, Submission, check, job_row, job_rows
 

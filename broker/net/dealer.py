@@ -5,11 +5,14 @@ Knows nothing of messages. Several frames of one multipart are several messages,
 """
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import cast
 
 import zmq
 
 from ..wire.limits import FRAME_BYTES_MAX
+from .context import check_room
+from .exceptions import is_too_many_files
 
 HIGH_WATER_FRAMES = 10_000
 RECONNECT_MIN_MS = 20
@@ -20,6 +23,11 @@ GOODBYE_LINGER_MS = 50
 
 # Plain ints: an enum's operators cost ten times as much, on every frame.
 _EVENTS, _RCVMORE, _POLLIN, _NOBLOCK = int(zmq.EVENTS), int(zmq.RCVMORE), int(zmq.POLLIN), int(zmq.NOBLOCK)
+
+_FILES_TO_COME = 4
+"""The monitor's two, the connection's own, and one for whoever drives it."""
+
+_monitor_numbers = count(1)
 
 assert RECONNECT_MIN_MS < RECONNECT_MAX_MS
 
@@ -37,6 +45,7 @@ class Dealer:
 
         Raises:
             ValueError: the endpoint is none.
+            OSError, zmq.ZMQError: EMFILE, if no descriptor is left; nothing stays open then.
         """
         self.name = endpoint.encode()
         socket = self._socket = context.socket(zmq.DEALER)
@@ -52,11 +61,20 @@ class Dealer:
         ):
             socket.setsockopt(option, value)
         # The monitor says when a connection stands, again or for the first time; inproc has none and never breaks.
-        self._monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        try:
+            check_room(_FILES_TO_COME)
+            # A name of its own: the socket's descriptor may be another's soon, in the same context.
+            name = f"inproc://monitor-{next(_monitor_numbers)}"
+            self._monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED, name)
+        except (OSError, zmq.ZMQError):
+            socket.close()
+            raise
         try:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()
+            if is_too_many_files(error.errno):
+                raise
             raise ValueError(f"cannot connect to {endpoint}: {error}; give ipc://PATH or tcp://HOST:PORT") from None
         self._option = cast("Callable[[int], int]", socket.getsockopt)
         self._monitor_option = cast("Callable[[int], int]", self._monitor.getsockopt)

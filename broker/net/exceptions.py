@@ -5,6 +5,7 @@ about; the texts that say fault and mend come with it. A definite error says tha
 will not; an IndefiniteError says no such thing.
 """
 
+import errno
 from typing import Any, Final
 
 from ...actors.client.events import CLOSED, TIMEOUT, UNREACHABLE, UNSENT, Failure
@@ -36,6 +37,10 @@ class ClientClosed(RequestError):
 
 class Unreachable(RequestError, ConnectionError):
     """No node has answered, and nothing was sent."""
+
+
+class TooManyFiles(RequestError, OSError):
+    """This process may open no more files, so a connection could not be made, and nothing was sent."""
 
 
 class RequestRefused(RequestError):
@@ -121,6 +126,22 @@ _BY_CODE: Final[dict[str, type[RequestError]]] = {
     "unknown_task": TaskRefused,
     "payload_too_large": PayloadRefused,
 }
+
+
+def is_too_many_files(number: int | None) -> bool:
+    """Says whether an errno is that of a process, or a machine, that has no descriptor left."""
+    return number in (errno.EMFILE, errno.ENFILE)
+
+
+def too_many_files(endpoint: str) -> TooManyFiles:
+    """Makes the exception of a connection for which there was no descriptor left."""
+    error = TooManyFiles(
+        f"cannot connect to {endpoint}: this process has too many open files; "
+        "raise ulimit -n, or share one Client between threads",
+        "too_many_files",
+    )
+    error.errno = errno.EMFILE
+    return error
 
 
 def request_error(failure: Failure, accepted: list[int | None] | None = None) -> RequestError:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import zmq
+from zmq import ZMQError
 
 from ...actors.client.events import Close, Connected
 from ...actors.client.session import ClientMachine
@@ -21,9 +21,9 @@ from ..wire.codec import WireError, decode, encode
 from ..wire.limits import FRAME_BYTES_MAX
 from ..wire.messages import Refused
 from .clock import read_clocks
+from .context import Context, shared_context
 from .dealer import Dealer
-
-Context = zmq.Context[zmq.Socket[bytes]]
+from .exceptions import is_too_many_files, too_many_files
 
 
 class Link:
@@ -38,14 +38,27 @@ class Link:
 
         Args:
             settings: whose `peers` are endpoints.
-            context: whose sockets to use; None makes one for this link alone. Endpoints of inproc need the node's.
+            context: whose sockets to use; None takes the one of this process. Endpoints of inproc need the node's.
+
+        Raises:
+            TooManyFiles: the process has no descriptor left for a connection.
+            ValueError: a peer is no endpoint.
         """
-        self._own_context = context is None
-        self._context: Context = zmq.Context() if context is None else context
         seed = int.from_bytes(os.urandom(8), "big")
         draws = Draws(seed)
         self.machine = ClientMachine(f"{os.getpid()}-{seed:016x}", (seed >> 1) or 1, draws.child("client"), settings)
-        self._dealers = {name: Dealer(self._context, name.decode()) for name in settings.peers}
+        self._dealers: dict[bytes, Dealer] = {}
+        for name in settings.peers:
+            try:
+                self._dealers[name] = Dealer(shared_context() if context is None else context, name.decode())
+            except (OSError, ZMQError) as error:
+                self.abandon()
+                if is_too_many_files(error.errno):
+                    raise too_many_files(name.decode()) from error
+                raise
+            except ValueError:
+                self.abandon()
+                raise
         self.fds = [fd for dealer in self._dealers.values() for fd in dealer.fds]
         self._monitors = {dealer.fds[1]: dealer for dealer in self._dealers.values()}
 
@@ -112,8 +125,6 @@ class Link:
     def _disconnect(self, *, is_goodbye: bool) -> None:
         for dealer in self._dealers.values():
             dealer.close(is_goodbye=is_goodbye)
-        if self._own_context:
-            self._context.term()
 
     def close(self) -> list[Any]:
         """Ends the machine and the connections; returns the last acts."""

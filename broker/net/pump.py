@@ -13,7 +13,7 @@ from typing import Any
 
 from ...actors.client.events import TORN, Command, Completed, Failure, Forget
 from .clock import read_clocks
-from .exceptions import ClientClosed
+from .exceptions import ClientClosed, too_many_files
 from .link import Link
 
 _HEAL_S = 1.0
@@ -142,7 +142,11 @@ class Pump:
             raise ClientClosed(_CLOSED, "closed")
         link = self._make_link()
         if self._bell < 0:
-            self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            try:
+                self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            except OSError as error:
+                link.abandon()
+                raise too_many_files("the node") from error
         self._poll = select.poll()
         for fd in (*link.fds, self._bell):
             self._poll.register(fd, select.POLLIN)

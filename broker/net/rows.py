@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypedDict, cast
 
 from ...actors.jobs.retry import RetryPolicy
+from ..tasks.definition import Task
 from ..tasks.exceptions import InvalidOption
 from ..tasks.job import Job
 from ..tasks.options import Span
@@ -54,7 +55,7 @@ def job_rows(jobs: Iterable[Submission], common: Options) -> tuple[list[Row], li
     for item in jobs:
         job, options = item if type(item) is tuple else (item, None)
         if not isinstance(job, Job):
-            raise TypeError(f"{job!r:.100} is no job; submit task.job(...), or a pair of that and a dict of options")
+            raise _no_job(job)
         if options is None:
             own = job.options
             if is_plain and own is not None:
@@ -86,8 +87,26 @@ def job_rows(jobs: Iterable[Submission], common: Options) -> tuple[list[Row], li
     return rows, returns
 
 
+def check_job(job: object) -> None:
+    """Raises TypeError, with the mend, if what is to be submitted is no job: a task itself, say."""
+    if not isinstance(job, Job):
+        raise _no_job(job)
+
+
+def _no_job(item: object) -> TypeError:
+    if isinstance(item, Task):
+        name = cast("Task[..., Any]", item).name
+        return TypeError(f"{name} is a task and not yet a job; give {name}.job(...), not the task itself")
+    return TypeError(f"{item!r:.100} is no job; submit task.job(...), or a pair of that and a dict of options")
+
+
 def job_row(job: Job[Any], options: SubmitOptions) -> Row:
-    """Returns the row of a job; queue and priority None mean "as the task's executors announced it"."""
+    """Returns the row of a job; queue and priority None mean "as the task's executors announced it".
+
+    Raises:
+        TypeError: it is no job.
+    """
+    check_job(job)
     own = job.options
     queue, priority, expires_ms = options.queue, options.priority, options.expires_ms
     if own is not None:

@@ -20,7 +20,7 @@ def section(lines: Sequence[Line], machine: Mapping[str, str], skipped: Mapping[
     """Returns the figures as Markdown."""
     rows = [texts(line) for line in lines]
     about = [f"{name}: {value}" for name, value in machine.items()]
-    notes = [f"- {name} was not measured: {reason}" for name, reason in skipped.items()]
+    notes = [f"- {name} was {reason}" for name, reason in skipped.items()]
     blocks = [["; ".join(about) + "."], table(HEADINGS, rows), notes]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 

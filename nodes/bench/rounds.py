@@ -51,7 +51,7 @@ ALIASES: Final = {"N4": "N3"}
 
 @dataclass
 class Samples:
-    """What the rounds gave: a value a round for each figure, and what was skipped for which reason."""
+    """What the rounds gave: a value a round for each figure; and what is missing, with the reason."""
 
     values: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     skipped: dict[str, str] = field(default_factory=dict[str, str])
@@ -94,24 +94,24 @@ def run(
     for name in names:
         reason = MEASURES[name].absent()
         if reason is not None:
-            samples.skipped[name] = reason
+            samples.skipped[name] = f"not measured: {reason}"
     for number in range(sizes.rounds):
         for name in names:
             if name not in samples.skipped:
                 step(f"round {number + 1} of {sizes.rounds}: {MEASURES[name].title}")
                 # The name is short because a Unix socket's path is.
                 with tempfile.TemporaryDirectory(prefix=".b-", dir=folder) as own:
-                    _run_one(name, Path(own) / "m", sizes, samples)
+                    _run_one(name, number + 1, Path(own) / "m", sizes, samples)
             done()
     return samples
 
 
-def _run_one(name: str, folder: Path, sizes: Sizes, samples: Samples) -> None:
+def _run_one(name: str, number: int, folder: Path, sizes: Sizes, samples: Samples) -> None:
     """Runs one measure; one that fails is left out from then on, and the others go on."""
     try:
         found = MEASURES[name].run(folder, sizes)
     except (CommandError, MainspringError) as error:
-        samples.skipped[name] = str(error)
+        samples.skipped[name] = f"left out from round {number} on: {' '.join(str(error).split())}"
         return
     for key, value in found.items():
         samples.values.setdefault(key, []).append(value)

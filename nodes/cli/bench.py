@@ -100,4 +100,4 @@ def _show(found: Sequence[Line], about: dict[str, str], skipped: dict[str, str])
     console.print(table)
     console.print("; ".join(f"{name} {value}" for name, value in about.items()), style="dim", soft_wrap=True)
     for name, reason in skipped.items():
-        console.print(f"{name} was not measured: {reason}", style="yellow", soft_wrap=True)
+        console.print(f"{name} was {reason}", style="yellow", soft_wrap=True)

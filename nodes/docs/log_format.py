@@ -57,7 +57,8 @@ _FILES = (
             " At a start it shows whether the log ends before what was acknowledged."
         ),
     ),
-    ("`ballast`", "4 MiB kept aside for a full disk. Where there is no room for it, the log works without."),
+    ("`ballast`", "4 MiB kept aside for a full disk. Where there is no room for it, new jobs are refused."),
+    ("`ballast.probe`", "There for a moment, when a full disk is looked at again."),
     ("`lock`", "Held by the process that uses the folder."),
 )
 

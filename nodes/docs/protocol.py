@@ -42,8 +42,8 @@ _ROWS: Final = {
 """(message, field) -> what its rows hold."""
 
 _ERROR_NOTES: Final = """\
-`not_found` and `finished` stand in the rows of Cancelled. `disk_full` has its place here and is not sent yet: a
-coordinator whose log finds no room ends, as after any failure of the disk."""
+`not_found` and `finished` stand in the rows of Cancelled. `disk_full` answers a Submit alone: Finished, Cancel and the
+questions are taken on a full disk, too."""
 
 _UNCHECKED: Final[dict[str, tuple[Any, ...]]] = {
     "HELD_COLUMNS": (int,) * 5,

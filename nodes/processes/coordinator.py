@@ -1,13 +1,14 @@
 """The coordinator process: opens log and shard files, takes the shards over, and runs the loop.
 
 Started by the supervisor as `python -m mainspring.nodes.processes.coordinator` with a CoordinatorPlan on standard
-input. Exit status 0 after a stop in good order, 3 if it cannot start (the reason is on the status descriptor);
-anything else is a crash, and it is started again.
+input. Exit status 0 after a stop in good order, 3 if it cannot start (the reason is on the status descriptor), 4 if
+its disk let it down; anything else is a crash. It is started again after each but the first.
 """
 
 import gc
 import logging
 import secrets
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ..storage.shard.migration import ShardFileError
 from ..storage.shard.shard_file import ShardFile, shard_file_name
 from .coordinator_loop import CoordinatorLoop, Shard
 from .death import die_with_parent
+from .disk_guard import DiskGuard
 from .identity import load_identity
 from .plan import CoordinatorPlan
 from .punctual import wake_punctually
@@ -35,6 +37,9 @@ from .signals import StopSignal
 from .status import EXIT_FAILED, report_failed, report_ready
 
 log = logging.getLogger("mainspring.coordinator")
+
+EXIT_DISK = 4
+"""Exit status of a process whose disk has no room left, or has failed."""
 
 SHARED = "default"
 """The name in the files of the shards that all tenants share."""
@@ -52,6 +57,7 @@ def main() -> int:
         OSError,
         ValueError,
         apsw.Error,
+        sqlite3.Error,
         DataDirectoryInUse,
         DiskFull,
         LogFailed,
@@ -67,7 +73,11 @@ def main() -> int:
     gc.set_threshold(50_000, 20, 50)
     log.info("coordinator serves endpoints=%s shards=%d", ",".join(plan.endpoints), plan.shards)
     report_ready(plan.status_fd)
-    loop.run()
+    try:
+        loop.run()
+    except (DiskFull, LogFailed) as error:
+        log.error("coordinator ends, to be started again error=%s", error)
+        return EXIT_DISK  # without a tidy end: the log's files are as they must be, and memory is ahead of them
     router.close()
     context.term()
     for shard in loop.shards.values():
@@ -89,9 +99,12 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
     _check_shard_count(data_dir, plan.shards, engine)
     shards: dict[int, Shard] = {}
     for number in range(plan.shards):
-        file = ShardFile(data_dir / shard_file_name(SHARED, number), checkpoint_pages=plan.checkpoint_pages)
-        member = take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks())
-        shards[number] = Shard(member, file)
+        try:
+            shards[number] = _take_over(plan, number, engine, settings)
+        except DiskFull:
+            if not engine.release_ballast():
+                raise
+            shards[number] = _take_over(plan, number, engine, settings)  # rows may go into what the ballast held
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     for endpoint in plan.endpoints:
         if endpoint.startswith("ipc://"):
@@ -99,10 +112,27 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
                 missing_ok=True
             )  # left by a process that was killed; the log's lock says that we are alone
     router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
+    disk = DiskGuard([shard.member for shard in shards.values()], engine, data_dir)
     loop = CoordinatorLoop(
-        shards, engine, router, StopSignal(), truncate_every_ms=plan.truncate_every_ms, wal_bytes_max=plan.wal_bytes_max
-    )
+        shards, engine, disk, router, StopSignal(),
+        truncate_every_ms=plan.truncate_every_ms, wal_bytes_max=plan.wal_bytes_max,
+    )  # fmt: skip
     return loop, engine, router, context
+
+
+def _take_over(plan: CoordinatorPlan, number: int, engine: LocalLog, settings: ShardSettings) -> Shard:
+    """Opens a shard's file and takes the shard over.
+
+    Raises:
+        DiskFull: there is no room for its rows; they are in the log.
+    """
+    path = Path(plan.data_dir) / shard_file_name(SHARED, number)
+    file = ShardFile(path, checkpoint_pages=plan.checkpoint_pages)
+    try:
+        return Shard(take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks()), file)
+    except apsw.FullError as error:
+        file.close()
+        raise DiskFull(f"no room for the rows of {path}; free some space there and start again") from error
 
 
 def _check_shard_count(data_dir: Path, shards: int, engine: LocalLog) -> None:

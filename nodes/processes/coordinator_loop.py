@@ -15,7 +15,7 @@ from ...actors.coordinator.takeover import keep_from
 from ...actors.effects import Send
 from ...actors.events import Drain, PeerGone, Received
 from ...actors.machine import Now
-from ...actors.turn import Member, answer_reads, catch_up, turn
+from ...actors.turn import Member, answer_reads
 from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
 from ...broker.wire.codec import WireError, decode, encode
@@ -23,6 +23,7 @@ from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import Refused
 from ..storage.log.local_log import LocalLog
 from ..storage.shard.shard_file import ShardFile
+from .disk_guard import FULL_RETRY_NS, DiskGuard
 from .file_users import users_of
 from .signals import StopSignal
 
@@ -45,13 +46,13 @@ UNAPPLIED_BUSY_MAX = 64
 many is cheaper, but nobody should wait for a long one.
 """
 
-LOCKED_RETRY_NS = 20_000_000
+LOCKED_RETRY_NS = 100_000_000
 """How long to wait before applying again when somebody holds a shard file's lock."""
 
 LOCKED_NOTE_NS = 2_000_000_000
 
 TEND_EVERY_NS = 1_000_000_000
-"""However busy the loop is, outboxes, segments and truncation get their turn this often."""
+"""However busy the loop is, segments and truncation get their turn this often."""
 
 
 class Shard:
@@ -71,6 +72,7 @@ class CoordinatorLoop:
         self,
         shards: Mapping[int, Shard],
         engine: LocalLog,
+        disk: DiskGuard,
         router: Router,
         stop: StopSignal,
         *,
@@ -82,6 +84,7 @@ class CoordinatorLoop:
         Args:
             shards: by shard number.
             engine: the log under all of them.
+            disk: runs the turns of the shards on that log.
             router: bound.
             stop: becomes readable when a signal has come.
             truncate_every_ms: how often the log may be truncated.
@@ -90,6 +93,7 @@ class CoordinatorLoop:
         self.shards = shards
         self.members = [shard.member for shard in shards.values()]
         self.engine = engine
+        self.disk = disk
         self.router = router
         self.stop = stop
         self.truncate_every_ns = truncate_every_ms * 1_000_000
@@ -112,7 +116,9 @@ class CoordinatorLoop:
             if stopping:
                 for member in self.members:
                     member.inbox.append(Drain())
-            self._send(turn(self.members, now, self.engine, self._send))
+            self._send(self.disk.turn(now, self._send))
+            if self.router.waiting:
+                self._flush()
             busy = self.router.readable()
             wake_ns = now.elapsed_ns if busy else self._wake_ns()
             is_clear = wake_ns - now.elapsed_ns > TIMER_NEAR_NS
@@ -129,8 +135,7 @@ class CoordinatorLoop:
                 if is_clear and self._apply_ns is not None:
                     wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
                 self._sleep(wake_ns)
-        for member in self.members:
-            catch_up(member, self.engine)
+        self._apply_rest()
 
     def _receive(self) -> None:
         for peer, frame in self.router.receive(FRAMES_A_TURN):
@@ -171,6 +176,11 @@ class CoordinatorLoop:
             if not self.router.send(peer, frames):
                 self._gone(peer)
 
+    def _flush(self) -> None:
+        """Sends what peers did not take before, however busy the loop is: they may be reading again."""
+        for peer in self.router.flush():
+            self._gone(peer)
+
     def _gone(self, peer: bytes) -> None:
         for member in self.members:
             member.inbox.append(PeerGone(peer))
@@ -178,6 +188,8 @@ class CoordinatorLoop:
     def _wake_ns(self) -> int:
         """Returns when a machine, or the log's truncation, wants a turn."""
         wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
+        if (look_ns := self.disk.wake_ns()) is not None:
+            wakes.append(look_ns)
         return min([*wakes, self._truncate_ns])
 
     def _apply_due(self, now: Now, *, is_clear: bool) -> bool:
@@ -192,16 +204,20 @@ class CoordinatorLoop:
         return behind >= UNAPPLIED_BUSY_MAX or late_ns >= (0 if is_clear else APPLY_WITHIN_NS)
 
     def _apply(self, now: Now) -> None:
-        """Applies committed entries to the shard files; a locked file is tried again later, and said."""
+        """Applies committed entries to the shard files; a locked file or a full disk is tried later, and said."""
         if now.elapsed_ns < self._retry_ns:
             return
-        applied = [not self._pinned(shard) and catch_up(shard.member, self.engine) for shard in self.shards.values()]
+        applied = [not self._pinned(shard) and self.disk.apply(shard.member, now) for shard in self.shards.values()]
         if all(applied):
             if self._locked_since_ns is not None and now.elapsed_ns - self._locked_since_ns > LOCKED_NOTE_NS:
                 log.info("shard file free again after_ms=%d", (now.elapsed_ns - self._locked_since_ns) // 1_000_000)
             self._locked_since_ns = None
             self._retry_ns = 0
-            self._apply_ns = None
+            if not any(member.unapplied for member in self.members):
+                self._apply_ns = None
+            return
+        if self.disk.is_full:
+            self._retry_ns = now.elapsed_ns + FULL_RETRY_NS
             return
         self._retry_ns = now.elapsed_ns + LOCKED_RETRY_NS
         if self._locked_since_ns is None:
@@ -214,22 +230,30 @@ class CoordinatorLoop:
                 users,
             )
 
+    def _apply_rest(self) -> None:
+        """Applies all that can be applied now, before the end; the rest follows at the next start."""
+        for shard in self.shards.values():
+            behind = -1
+            while behind != (behind := len(shard.member.unapplied)):
+                self.disk.apply(shard.member, read_clocks())
+
     def _pinned(self, shard: Shard) -> bool:
         """Says whether a reader keeps the WAL above its bound: an old snapshot that somebody holds open."""
         return shard.file.wal_live_bytes() > self.wal_bytes_max and not shard.file.checkpoint().complete
 
     def _tend(self, now: Now) -> None:
-        """Does what an idle moment allows: peers' outboxes, the log's segments, and truncation."""
+        """Does what an idle moment allows: the log's segments, and truncation."""
         self._tend_ns = now.elapsed_ns + TEND_EVERY_NS
-        for peer in self.router.flush():
-            self._gone(peer)
         self.engine.maintain()
-        if now.elapsed_ns >= self._truncate_ns:
+        looks = self.disk.due(now)
+        if looks or now.elapsed_ns >= self._truncate_ns:
             self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
             for shard in self.shards.values():
                 durable = shard.file.make_durable()
                 floor = shard.member.machine.housekeeping.floor_as_of(durable)
                 self.engine.truncate(shard.member.group, keep_from(durable, floor))
+        if looks:
+            self.disk.look()
 
     def _sleep(self, wake_ns: int) -> None:
         """Waits for a frame or a signal, until `wake_ns` at the longest."""

@@ -10,7 +10,7 @@ from mainspring.actors.entries import CANCEL, NOOP, Entry, decode_entry
 from mainspring.actors.events import Answer, Applied, Received, Wake
 from mainspring.actors.machine import Now
 from mainspring.actors.store import ReadExpired, ReadListing
-from mainspring.actors.turn import Member, answer_reads, catch_up, step, turn
+from mainspring.actors.turn import APPLY_ENTRIES_MAX, Member, answer_reads, catch_up, step, turn
 from mainspring.broker.wire.messages import HelloNeeded, Message
 from mainspring.chaos.lagging_log import LaggingLog
 from mainspring.chaos.memory_log import MemoryLog
@@ -280,6 +280,19 @@ def test_a_locked_store_is_tried_again(log: MemoryLog) -> None:
     assert catch_up(member, log)
     assert store.applied == 2
     assert member.inbox == [Applied(2, 0)]
+
+
+def test_a_long_lag_is_caught_up_in_parts(log: MemoryLog) -> None:
+    """One transaction is bounded; the next call goes on where it ended."""
+    member = a_member(log)
+    for _ in range(APPLY_ENTRIES_MAX + 1):
+        member.inbox.append(says(logs=True))
+        told(log, member)
+    assert catch_up(member, log)
+    assert member.store.applied == APPLY_ENTRIES_MAX
+    assert catch_up(member, log)
+    assert member.inbox == [Applied(APPLY_ENTRIES_MAX, 0), Applied(APPLY_ENTRIES_MAX + 1, 0)]
+    assert not member.unapplied
 
 
 def test_answers_come_behind_the_news(log: MemoryLog) -> None:

@@ -4,6 +4,7 @@ Decides its size: enough to let the finishes of running jobs through once more. 
 the room.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from .files import Files
@@ -15,9 +16,11 @@ class Ballast:
     """The file `ballast`; where there is no room for it, the log works without."""
 
     NAME = "ballast"
+    PROBE = "ballast.probe"
 
     def __init__(self, directory: Path, files: Files, size_bytes: int) -> None:
         self._path = directory / self.NAME
+        self._probe = directory / self.PROBE
         self._files = files
         self._size_bytes = size_bytes
 
@@ -36,6 +39,19 @@ class Ballast:
             self.release()
             return False
         return True
+
+    def has_spare_room(self) -> bool:
+        """Tells whether as much room again is free, by taking it for a moment."""
+        if self._size_bytes == 0:
+            return True
+        try:
+            self._files.allocate(self._probe, self._size_bytes)
+            return True
+        except OSError:
+            return False
+        finally:
+            with suppress(OSError):
+                self._files.remove(self._probe)
 
     def release(self) -> bool:
         """Gives the room back; returns False if there was none."""

@@ -4,6 +4,7 @@ Decides how each is done on a POSIX system, and nothing about what the files hol
 can be cut in a test (chaos.disk) between any two of these calls.
 """
 
+import errno
 import os
 from pathlib import Path
 from typing import Protocol
@@ -108,6 +109,9 @@ class OsFiles:
 
     def allocate(self, path: Path, size_bytes: int) -> None:
         """Makes a file that really takes this room on the disk."""
+        free = os.statvfs(path.parent)
+        if free.f_bavail * free.f_frsize < size_bytes:  # the try alone would take the rest from everybody for a while
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(fd, 0, size_bytes)

@@ -227,6 +227,16 @@ class LocalLog:
         self._check_usable()
         return self._ballast.release()
 
+    def restore_ballast(self) -> bool:
+        """Takes the room for a full disk again. Returns False if there is too little."""
+        self._check_usable()
+        return self._ballast.restore()
+
+    def has_spare_room(self) -> bool:
+        """Tells whether there is as much room as the ballast takes, beside the ballast."""
+        self._check_usable()
+        return self._ballast.has_spare_room()
+
     def close(self) -> None:
         """Ends the use of the log; nothing appended and not synced survives. Once is enough.
 

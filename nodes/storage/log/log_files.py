@@ -4,6 +4,7 @@ Decides what must be true of them at a start: who may open them, which may be mi
 not end before what was acknowledged. It knows nothing of entries that are not written yet.
 """
 
+import errno
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class LogFiles:
             except apsw.FullError as error:
                 raise DiskFull(f"no room for the log in {directory}; free some space and start again") from error
             except (apsw.Error, OSError) as error:
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    raise DiskFull(f"no room for the log in {directory}; free some space and start again") from error
                 raise LogFailed(
                     f"the log in {directory} cannot be opened ({error}); check the path, its permissions and the disk"
                 ) from error

@@ -4,6 +4,7 @@ Decides transactions, locks and durability. Must not know what ops mean or how r
 Rule: docs/shard-file.md, "Durability".
 """
 
+import errno
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import apsw
 
 from ....actors.entries import Entry
 from ....actors.store import Read, Restored
+from ..log.errors import DiskFull
 from ..log.files import Files, OsFiles
 from . import reads, restore
 from .apply import read_meta, write
@@ -71,6 +73,7 @@ class ShardFile:
 
     Raises:
         ShardFileError: the file is not a shard, is newer than this program, or cannot be read.
+        DiskFull: there is no room to begin.
     """
 
     def __init__(
@@ -101,8 +104,10 @@ class ShardFile:
         check_header(self.path)
         try:
             return self._prepared(_connect(self.path, vfs, timeout_ms), vfs, timeout_ms)
-        except (apsw.BusyError, sqlite3.OperationalError) as error:
-            if "locked" not in str(error):
+        except (apsw.Error, sqlite3.Error, OSError) as error:
+            if _lacks_room(error):
+                raise DiskFull(f"no room for {self.path}; free some space and start again") from error
+            if not isinstance(error, (apsw.BusyError, sqlite3.OperationalError)) or "locked" not in str(error):
                 raise
             raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
 
@@ -168,6 +173,8 @@ class ShardFile:
             self._roll_back()
             if isinstance(error, apsw.BusyError):
                 return False
+            if _lacks_room(error) and not isinstance(error, apsw.FullError):
+                raise apsw.FullError("no room for the WAL's index") from error
             raise
         self._meta = meta
         if self._wal_pages >= self._checkpoint_at:
@@ -250,3 +257,18 @@ def _connect(path: Path, vfs: str | None, busy_timeout_ms: int) -> Database:
     database: Database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
     database.set_busy_timeout(busy_timeout_ms)
     return database
+
+
+def _lacks_room(error: BaseException) -> bool:
+    """Tells whether a full disk is behind this, by whichever library or call it was met."""
+    match error:
+        case apsw.FullError():
+            return True
+        case apsw.Error():
+            return getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
+        case sqlite3.Error():
+            return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        case OSError():
+            return error.errno == errno.ENOSPC
+        case _:
+            return False

@@ -136,6 +136,27 @@ def test_close_says_goodbye_to_who_would_tell_us() -> None:
     assert script.code(2) == "closed"
 
 
+def test_close_says_goodbye_for_waits_that_are_over() -> None:
+    """A wait that timed out or was forgotten has left a waiter at the coordinator, so that must hear it."""
+    for forget in (False, True):
+        script = welcomed()
+        await_jobs(script, 5, timeout_ms=100)
+        if forget:
+            script.turn(Forget(2))
+        else:
+            script.wait(101)
+            assert script.code(2) == "timeout"
+        assert script.turn(Close()) == [Goodbye(0)]
+
+
+def test_close_says_nothing_where_nothing_was_awaited() -> None:
+    """Nobody there keeps a waiter, nor does a shard that was never asked."""
+    assert welcomed().turn(Close()) == []
+    script = welcomed()
+    await_jobs(script, (9 << 40) + 1)
+    assert script.turn(Close()) == []
+
+
 def test_an_await_waits_for_the_welcome() -> None:
     """A handle made from an id alone finds its shard, too."""
     script = ClientScript()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serve_shard import Served, serve_shard
@@ -45,6 +46,25 @@ def test_the_same_api_awaited(served: Served) -> None:
                 await client.submit(mainspring.job("nope"))
         with pytest.raises(ClientClosed):
             await client.submit(ECHO)
+
+    asyncio.run(main())
+
+
+def test_a_task_is_no_job(served: Served) -> None:
+    """The asyncio client says what to write instead, too."""
+
+    @mainspring.task(name="echo")
+    def echo() -> None:
+        """Does nothing."""
+
+    task: Any = echo
+
+    async def main() -> None:
+        async with AsyncClient(served.endpoint) as client:
+            with pytest.raises(TypeError, match=r"give echo\.job\("):
+                await client.submit(task)
+            with pytest.raises(TypeError, match=r"give echo\.job\("):
+                await client.submit_many([task])
 
     asyncio.run(main())
 

@@ -1,8 +1,10 @@
 """The client against real shards behind a real ROUTER."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serve_shard import Served, serve_shard
@@ -23,7 +25,7 @@ from mainspring.broker.net.exceptions import (
     TaskRefused,
 )
 from mainspring.broker.tasks.exceptions import InvalidOption, PayloadTooLarge, UnknownTask
-from mainspring.broker.wire.messages import Submit
+from mainspring.broker.wire.messages import Goodbye, Submit
 
 ECHO = mainspring.job("echo")
 
@@ -96,6 +98,19 @@ def test_waiting_is_bounded(client: Client) -> None:
     assert isinstance(timed_out.value, TimeoutError)
     assert not isinstance(timed_out.value, IndefiniteError)
     assert job.status() == "ready"
+
+
+def test_a_close_after_a_wait_in_vain_says_goodbye(served: Served) -> None:
+    """The coordinator keeps no waiter of a client that is gone; the goodbye leaves before its socket does."""
+    with Client(served.endpoint) as client:
+        job = client.submit(ECHO)
+        with pytest.raises(ResultTimeout):
+            job.result(timeout=0.05)
+    for _ in range(500):
+        if isinstance(served.received[-1], Goodbye):
+            break
+        threading.Event().wait(0.01)
+    assert isinstance(served.received[-1], Goodbye)
 
 
 def test_options_reach_the_shard(served: Served, client: Client) -> None:
@@ -178,6 +193,27 @@ def test_submit_many_says_what_is_wrong(client: Client) -> None:
         client.submit_many([ECHO, ECHO], key="k")
     with pytest.raises(TypeError, match="is no job"):
         client.submit_many(["echo"])  # pyright: ignore[reportArgumentType]  (what a user may get wrong)
+
+
+def test_a_task_is_no_job(served: Served, client: Client) -> None:
+    """Every way to submit says at once what to write instead, and sends nothing."""
+    task: Any = at
+    text = r"give at\.job\(\.\.\.\), not the task itself"
+    with pytest.raises(TypeError, match=text):
+        client.submit(task)
+    with pytest.raises(TypeError, match=text):
+        client.submit_many([ECHO, task])
+    with pytest.raises(TypeError, match=text):
+        client.submit_many([(task, {"delay": 1})])
+    with client.batch() as batch, pytest.raises(TypeError, match=text):
+        batch.submit(task)
+    text = "'echo' is no job"
+    nonsense: Any = "echo"
+    with pytest.raises(TypeError, match=text):
+        client.submit(nonsense)
+    with client.batch() as batch, pytest.raises(TypeError, match=text):
+        batch.submit(nonsense)
+    assert not any(isinstance(message, Submit) for message in served.received)
 
 
 def test_a_batch_leaves_at_its_end(served: Served, client: Client) -> None:

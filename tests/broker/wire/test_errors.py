@@ -14,9 +14,6 @@ ROOT = Path(mainspring.__file__).parent
 PACKAGES = ("actors", "broker", "nodes")
 PROTOCOL = (ROOT / "docs/protocol.md").read_text("utf-8")
 
-NOT_SENT = {"disk_full"}
-"""The protocol's page says of these that no coordinator sends them yet."""
-
 SAYS_A_CODE = {"refuse": 2, "_refuse": 3, "WireError": 0}
 """Call -> the place of its code among the arguments."""
 
@@ -60,15 +57,9 @@ def test_every_code_that_is_said_exists() -> None:
 
 
 def test_every_code_that_exists_is_said() -> None:
-    """A code that nobody uses is stated as such in the protocol's page."""
+    """No code stands in the protocol's page that nobody uses."""
     texts = {text for tree in trees() for text in literals(tree)}
-    assert {code for code in ERRORS if code not in texts} <= NOT_SENT
-
-
-@pytest.mark.parametrize("code", sorted(NOT_SENT))
-def test_codes_not_sent_are_documented(code: str) -> None:
-    """Whoever reads the page is told that this code is kept for later."""
-    assert f"`{code}` has its place here and is not sent yet" in PROTOCOL.replace("\n", " ")
+    assert not {code for code in ERRORS if code not in texts}
 
 
 def test_no_code_that_does_not_exist_is_refused_with() -> None:

@@ -43,7 +43,9 @@ def test_the_checkout_has_its_marks() -> None:
 
 def test_a_section_is_a_table_with_its_origin() -> None:
     """Where figures come from, the figures, and what is missing and why."""
-    text = page.section(lines(Samples({"n18": [99.0]})), {"python": "3.11.7"}, {"huey": "it is not installed"})
+    text = page.section(
+        lines(Samples({"n18": [99.0]})), {"python": "3.11.7"}, {"huey": "not measured: it is not installed"}
+    )
 
     assert text.startswith("python: 3.11.7.\n\n| figure |")
     assert "| 99 ms |" in text

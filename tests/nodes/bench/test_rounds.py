@@ -55,7 +55,10 @@ def test_rounds_go_through_all_measures_in_turn(monkeypatch: pytest.MonkeyPatch,
 
     assert ran == ["good", "bad", "good", "good"]
     assert samples.values == {"n1": [1.0, 3.0, 4.0]}
-    assert samples.skipped == {"b": "the node did not start", "c": "it is not installed"}
+    assert samples.skipped == {
+        "b": "left out from round 1 on: the node did not start",
+        "c": "not measured: it is not installed",
+    }
     assert steps[0] == "round 1 of 3: A"
     assert len(counted) == 9
     assert not list(tmp_path.iterdir())
