@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RequestTimeout,
         ResultTimeout,
         TaskRefused,
+        TooManyFiles,
         Unreachable,
     )
     from .broker.net.handles import JobHandle
@@ -67,6 +68,7 @@ __all__ = [
     "ResultTimeout",
     "Task",
     "TaskRefused",
+    "TooManyFiles",
     "Unreachable",
     "UnserializablePayload",
     "__version__",
@@ -102,6 +104,7 @@ _EXPORTS: Final[dict[str, str]] = {
     "ResultTimeout": ".broker.net.exceptions",
     "Task": ".broker.tasks",
     "TaskRefused": ".broker.net.exceptions",
+    "TooManyFiles": ".broker.net.exceptions",
     "Unreachable": ".broker.net.exceptions",
     "UnserializablePayload": ".broker.tasks.exceptions",
     "job": ".broker.tasks",

@@ -7,9 +7,11 @@ its disk let it down; anything else is a crash. It is started again after each b
 
 import gc
 import logging
+import resource
 import secrets
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -51,6 +53,7 @@ def main() -> int:
     wake_punctually()
     plan = CoordinatorPlan.from_json(sys.stdin.readline())
     configure_log(plan.log_level, plan.log_format, "coordinator")
+    _allow_files()
     try:
         loop, engine, router, context = _open(plan)
     except (
@@ -133,6 +136,13 @@ def _take_over(plan: CoordinatorPlan, number: int, engine: LocalLog, settings: S
     except apsw.FullError as error:
         file.close()
         raise DiskFull(f"no room for the rows of {path}; free some space there and start again") from error
+
+
+def _allow_files() -> None:
+    """Takes as many descriptors as the system gives: ZeroMQ ends the process when it cannot accept for lack of one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _check_shard_count(data_dir: Path, shards: int, engine: LocalLog) -> None:

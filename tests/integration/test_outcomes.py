@@ -40,9 +40,10 @@ def _attempts(node: LiveNode, id: int) -> list[tuple[str, str | None]]:
 
     def ended() -> bool:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
+            # The state first: what stood there before it ended stands there still.
+            (state,) = shard.execute("SELECT state FROM v_jobs WHERE id = ?", (id,)).fetchone() or ("",)
             found = shard.execute("SELECT outcome, error FROM v_executions WHERE job_id = ? ORDER BY attempt", (id,))
             rows[:] = found.fetchall()
-            (state,) = shard.execute("SELECT state FROM v_jobs WHERE id = ?", (id,)).fetchone() or ("",)
         return state in ("succeeded", "dead", "cancelled", "expired")
 
     wait_until(ended, f"job {id} to be in the shard file as ended")
