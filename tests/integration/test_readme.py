@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import psutil
@@ -135,13 +136,14 @@ class Tour:
 
 
 @pytest.fixture
-def tour(tmp_path: Path) -> Iterator[Tour]:
-    """A tour that leaves no node behind, whatever happens."""
-    made = Tour(tmp_path)
-    yield made
-    if made.server is not None:
-        made.server.kill()
-        made.server.communicate()
+def tour() -> Iterator[Tour]:
+    """A tour that leaves no node behind, whatever happens, in a folder whose path is short enough for its sockets."""
+    with TemporaryDirectory(prefix="tour-") as folder:
+        made = Tour(Path(folder))
+        yield made
+        if made.server is not None:
+            made.server.kill()
+            made.server.communicate()
 
 
 @pytest.mark.skipif(shutil.which("pgrep") is None, reason="the tour finds processes with pgrep")
