@@ -15,7 +15,10 @@ from .entries import Entry, encode_entry
 from .events import Answer, Applied, Wake
 from .log import ReplicatedLog
 from .machine import Machine, Now
-from .store import Read, ShardStore
+from .store import Read, ReadJobs, ReadListing, ShardStore
+
+ANSWER_CHARS_MAX = 8 * 1024 * 1024
+"""Text that one call of `answer_reads` reads into memory, and the answer that it stopped at."""
 
 M = TypeVar("M", bound=Machine)
 
@@ -137,14 +140,28 @@ def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
 
 
 def answer_reads(member: Member[Any]) -> None:
-    """Answers the member's reads from its store; the answers go to its inbox, behind the news of what was applied."""
-    reads, member.reads = member.reads, []
-    for read in reads:
+    """Answers the member's reads from its store; the answers go to its inbox, behind the news of what was applied.
+
+    Large answers come in portions: what is left over is answered when this is called again, after the next turn.
+    """
+    room = ANSWER_CHARS_MAX
+    while member.reads and room > 0:
+        read = member.reads.pop(0)
         try:
             rows = member.store.read(read)
         except ValueError as error:
             rows = [str(error)]  # a listing that asked for what does not exist
+        room -= _chars(read, rows)
         member.inbox.append(Answer(read, rows, member.store.applied))
+
+
+def _chars(read: Read, rows: list[Any]) -> int:
+    """Returns how much text an answer holds that may be large: what clients ask for, with its payloads and results."""
+    if isinstance(read, ReadListing):
+        rows = rows[1] if len(rows) > 1 else []
+    elif not isinstance(read, ReadJobs):
+        return 0
+    return sum(len(value) for row in rows for value in row if type(value) is str)
 
 
 def step(machine: Machine, events: Iterable[Any], now: Now) -> tuple[list[Send], list[Any]]:

@@ -10,7 +10,7 @@ from mainspring.actors.entries import CANCEL, NOOP, Entry, decode_entry
 from mainspring.actors.events import Answer, Applied, Received, Wake
 from mainspring.actors.machine import Now
 from mainspring.actors.store import ReadExpired, ReadListing
-from mainspring.actors.turn import APPLY_ENTRIES_MAX, Member, answer_reads, catch_up, step, turn
+from mainspring.actors.turn import ANSWER_CHARS_MAX, APPLY_ENTRIES_MAX, Member, answer_reads, catch_up, step, turn
 from mainspring.broker.wire.messages import HelloNeeded, Message
 from mainspring.chaos.lagging_log import LaggingLog
 from mainspring.chaos.memory_log import MemoryLog
@@ -356,3 +356,15 @@ def test_a_machine_without_a_log_says_all_at_once() -> None:
     assert machine.heard[-1] == Wake()
     with pytest.raises(AssertionError, match="without a log"):
         step(machine, [says(logs=True)], NOW)
+
+
+def test_large_answers_come_in_portions(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What clients ask for at once is not all read into memory at once; nothing of it is forgotten."""
+    member = a_member(log)
+    reads = [ReadListing("tasks", {}, number) for number in range(3)]
+    member.reads += reads
+    monkeypatch.setattr(member.store, "read", lambda _read: [["name"], [["x" * ANSWER_CHARS_MAX]], False])
+    for number in range(3):
+        answer_reads(member)
+        assert [event.read for event in member.inbox] == reads[: number + 1]
+    assert member.reads == []
