@@ -51,6 +51,24 @@ it is None, of all queues but `others`, which have rules of their own), those th
 and the oldest beyond the newest `keep`; at most `limit` in this op."""
 KEYS_END = 14
 """[KEYS_END, before_ms]: idempotency keys whose stated time ended before this go."""
+SCHEDULE = 15
+"""[SCHEDULE, source, revision, rows]: schedules are added or changed, rows of SCHEDULED_COLUMNS. A number that is not
+known yet is a new schedule, and a new generation of its name."""
+UNSCHEDULE = 16
+"""[UNSCHEDULE, schedules]: these end for good; their ticks stay."""
+PAUSE = 17
+"""[PAUSE, schedules, paused, note]: these pause (paused 1) or go on (0); the note says why, None if nobody did."""
+TICK = 18
+"""[TICK, rows]: instants are accounted for, rows of TICK_COLUMNS. A row replaces the one of the same (schedule,
+from_ms). The jobs that it names come with a SUBMIT of session 0 in the same entry, before it."""
+AUDIT = 19
+"""[AUDIT, rows]: somebody changed something, at the entry's stamp; rows of AUDIT_COLUMNS."""
+TICKS_END = 20
+"""[TICKS_END, before_ms, keep, limit]: retention. Ticks of instants before before_ms go, and the oldest beyond the
+newest `keep`; at most `limit` in this op. So do the records of schedules that are removed and have no ticks left, and
+audit rows stamped before before_ms."""
+BOOT = 21
+"""[BOOT, node, boot]: the node's host runs under this boot id, which says whether it was started anew."""
 
 LANE_COLUMNS = ("lane", "tenant", "queue", "priority", "task")
 EXECUTOR_COLUMNS = ("executor", "node", "name")
@@ -88,6 +106,18 @@ FINISH_COLUMNS = (
 once or never.
 """
 HOLD_COLUMNS = ("id", "attempt", "epoch", "index", "executor", "incarnation", "leased_ms")
+
+SCHEDULED_COLUMNS = ("schedule", "cursor_ms", "next_ms", "definition")
+"""schedule numbers count from 1 in each shard and are never given twice; every instant up to cursor_ms is accounted
+for; next_ms is the next nominal instant, None if there is none; definition is a row of
+broker.wire.rows.SCHEDULE_COLUMNS.
+"""
+TICK_COLUMNS = ("schedule", "from_ms", "to_ms", "count", "reason", "job", "cursor_ms", "next_ms")
+"""The `count` nominal instants from from_ms to to_ms share one fate: reason is a number of schedules.reasons, job the
+id of the one that was made, None if none was. cursor_ms and next_ms are the schedule's from now on.
+"""
+AUDIT_COLUMNS = ("who", "action", "object", "before", "after", "note")
+"""All texts; before, after and note may be None."""
 
 
 class Entry(NamedTuple):

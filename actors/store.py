@@ -34,6 +34,26 @@ run was asked to stop.
 DONE_COLUMNS = ("id", "state", "result", "error", "attempts")
 """A finished job's row."""
 
+SCHEDULE_STATE_COLUMNS = (
+    "schedule",
+    "source",
+    "revision",
+    "paused",
+    "pause_note",
+    "cursor_ms",
+    "next_ms",
+    "runs",
+    "buffered_ms",
+    "skip_from_ms",
+    "skip_count",
+    "skip_reason",
+    "definition",
+)
+"""A schedule as it stands. paused: 1 or 0. runs: ticks that made a job. buffered_ms: the instant whose job waits for
+the one before to end, None if none does. skip_*: the last tick row, if it was skipped and a like one can extend it, else
+None. definition: a row of broker.wire.rows.SCHEDULE_COLUMNS.
+"""
+
 
 class ReadReady(NamedTuple):
     """The live jobs of a lane with due_ms None and id > after, in order of id, at most `limit`.
@@ -110,6 +130,16 @@ class Restored(NamedTuple):
     """Rows of HOLD_COLUMNS."""
     finished: int
     """How many finished jobs are kept."""
+    schedules: list[list[Any]]
+    """Rows of SCHEDULE_STATE_COLUMNS of those not removed, in order of number."""
+    next_schedule: int
+    """The number of the next schedule."""
+    tick_jobs: list[list[int]]
+    """Rows [job, schedule]: the live jobs that ticks have made."""
+    boots: list[list[str]]
+    """Rows [node, boot]."""
+    ticks: int
+    """How many rows of ticks are kept."""
 
 
 class ShardStore(Protocol):

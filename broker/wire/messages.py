@@ -169,10 +169,61 @@ class Listing(Fields):
 
 
 @dataclass(slots=True, eq=False, repr=False)
+class ScheduleSet(Fields):
+    """Client to coordinator: define these schedules, all of them or none; to ask twice changes nothing.
+
+    `by`: who asks; `source`: where the definitions come from, such as "client" or "file:schedules.toml"; `revision`:
+    what that source calls this version of it. `is_whole`: what else the source has defined in this shard is removed.
+    `is_dry`: say what would change, change nothing. A long list comes in `parts`, numbered from 1.
+    """
+
+    KIND: ClassVar[int] = 12
+    shard: int
+    request: int
+    by: str
+    source: str
+    revision: str
+    is_whole: bool
+    is_dry: bool
+    part: int
+    parts: int
+    schedules: list[Row]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ScheduleAct(Fields):
+    """Client to coordinator: do this (pause, resume, run, remove) with the named schedules of a tenant.
+
+    `token` is drawn by the client for each call, so that a `run` that is sent twice runs once.
+    """
+
+    KIND: ClassVar[int] = 13
+    shard: int
+    request: int
+    by: str
+    action: str
+    tenant: str
+    names: list[str]
+    note: str | None
+    token: int
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ScheduleChanged(Fields):
+    """Coordinator to client: what became of each schedule that was named, and of those that the source had besides."""
+
+    KIND: ClassVar[int] = 14
+    shard: int
+    request: int
+    changes: list[Row]
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class ExecutorHello(Fields):
     """Executor to coordinator: who it is, what it can run, what it still holds.
 
-    `link` counts its hellos; older Runs are void.
+    `link` counts its hellos; older Runs are void. `schedules`: what the code of its tasks declares, rows of
+    SCHEDULE_COLUMNS; other schedules that code has declared for these tasks are removed.
     """
 
     KIND: ClassVar[int] = 20
@@ -183,6 +234,7 @@ class ExecutorHello(Fields):
     link: int
     queues: list[str]
     tasks: list[Row]
+    schedules: list[Row]
     held: list[Row]
     cluster: str | None
 
@@ -315,6 +367,9 @@ Message = (
     | Ended
     | Query
     | Listing
+    | ScheduleSet
+    | ScheduleAct
+    | ScheduleChanged
     | ExecutorHello
     | ExecutorWelcome
     | Credit
@@ -340,6 +395,9 @@ MESSAGES: tuple[type[Message], ...] = (
     Ended,
     Query,
     Listing,
+    ScheduleSet,
+    ScheduleAct,
+    ScheduleChanged,
     ExecutorHello,
     ExecutorWelcome,
     Credit,

@@ -57,6 +57,49 @@ HELD_COLUMNS = ("shard", "id", "attempt", "epoch", "index")
 ENDED_COLUMNS = ("id", "state", "result", "error", "attempts", "due_ms")
 """A job's state for its client; state not_found where no such job is known."""
 
+SCHEDULE_COLUMNS = (
+    "name",
+    "tenant",
+    "queue",
+    "task",
+    "payload",
+    "priority",
+    "retry",
+    "timeout_ms",
+    "expression",
+    "zone",
+    "fold",
+    "gap",
+    "start_ms",
+    "end_ms",
+    "jitter_ms",
+    "catch_up",
+    "window_ms",
+    "grace_ms",
+    "overlap",
+    "runs_max",
+    "paused",
+    "note",
+)
+"""A schedule's definition, from name to timeout_ms that of its jobs. expression, zone, fold (first, last, both) and gap
+(shift, skip) give the nominal instants, from start_ms to end_ms (UTC, both inclusive). jitter_ms moves each by a hash.
+An instant at most grace_ms late fires; one that is later does as catch_up (skip, latest, all) says, within window_ms.
+overlap (skip, allow, buffer_one) says what becomes of it while an earlier job lives. runs_max ends the schedule.
+paused None leaves it as it is; a new one then runs.
+"""
+
+CHANGE_COLUMNS = ("tenant", "name", "change", "schedule", "fields", "job")
+"""What became of one schedule. change: added, changed, unchanged, removed, paused, resumed, ran, skipped (asked to run
+while an earlier job lives) or not_found. schedule: its number, 0 if not_found. fields: rows [field, before, after] as
+text. job: the id of the job that `run` made, else None.
+"""
+
+FOLDS = ("first", "last", "both")
+GAPS = ("shift", "skip")
+CATCH_UPS = ("skip", "latest", "all")
+OVERLAPS = ("skip", "allow", "buffer_one")
+SCHEDULE_ACTIONS = ("pause", "resume", "run", "remove")
+
 _OPTIONAL_INT = (int, type(None))
 _OPTIONAL_STR = (str, type(None))
 _OPTIONAL_LIST = (list, type(None))

@@ -1,0 +1,1 @@
+"""The calendar: cron expressions, time zones, and the instants that they name."""

@@ -1,0 +1,1 @@
+"""Schedules: records of what is to run when, and what became of each of their instants."""
