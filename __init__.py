@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .actors.cron.next_times import next_times
     from .broker.net.async_client import AsyncClient, AsyncJobHandle
     from .broker.net.client import Client
     from .broker.net.exceptions import (
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         RequestRefused,
         RequestTimeout,
         ResultTimeout,
+        ScheduleNotFound,
+        ScheduleRefused,
         TaskRefused,
         TooManyFiles,
         Unreachable,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
         PayloadTooLarge,
         UnserializablePayload,
     )
+    from .broker.tasks.schedule import Schedule
 
 __version__ = "0.1.0"
 
@@ -66,6 +70,9 @@ __all__ = [
     "RequestRefused",
     "RequestTimeout",
     "ResultTimeout",
+    "Schedule",
+    "ScheduleNotFound",
+    "ScheduleRefused",
     "Task",
     "TaskRefused",
     "TooManyFiles",
@@ -73,6 +80,7 @@ __all__ = [
     "UnserializablePayload",
     "__version__",
     "job",
+    "next_times",
     "task",
 ]
 
@@ -102,12 +110,16 @@ _EXPORTS: Final[dict[str, str]] = {
     "RequestRefused": ".broker.net.exceptions",
     "RequestTimeout": ".broker.net.exceptions",
     "ResultTimeout": ".broker.net.exceptions",
+    "Schedule": ".broker.tasks.schedule",
+    "ScheduleNotFound": ".broker.net.exceptions",
+    "ScheduleRefused": ".broker.net.exceptions",
     "Task": ".broker.tasks",
     "TaskRefused": ".broker.net.exceptions",
     "TooManyFiles": ".broker.net.exceptions",
     "Unreachable": ".broker.net.exceptions",
     "UnserializablePayload": ".broker.tasks.exceptions",
     "job": ".broker.tasks",
+    "next_times": ".actors.cron.next_times",
     "task": ".broker.tasks",
 }
 

@@ -24,7 +24,7 @@ TASKS = 3
 SUBMIT = 4
 """[SUBMIT, session, sequence, acked_below, first_id, rows, existing]: jobs taken, rows of JOB_COLUMNS, ids first_id,
 first_id + 1, ...; `existing` lists [offset, id]: the rows of the request that were duplicates by key (they have no
-row here)."""
+row here). Session 0 is the shard itself, which asks once: no answer is kept for it."""
 LEASE = 5
 """[LEASE, executor, incarnation, ids, attempts]: these jobs are leased; fence = (epoch, index) of this entry."""
 FINISH = 6
@@ -64,9 +64,9 @@ from_ms). The jobs that it names come with a SUBMIT of session 0 in the same ent
 AUDIT = 19
 """[AUDIT, rows]: somebody changed something, at the entry's stamp; rows of AUDIT_COLUMNS."""
 TICKS_END = 20
-"""[TICKS_END, before_ms, keep, limit]: retention. Ticks of instants before before_ms go, and the oldest beyond the
-newest `keep`; at most `limit` in this op. So do the records of schedules that are removed and have no ticks left, and
-audit rows stamped before before_ms."""
+"""[TICKS_END, before_ms, keep, limit]: retention. Ticks whose last instant lies before before_ms go, and the oldest
+beyond the newest `keep`; at most `limit` in this op. So do the records of schedules that are removed and have no ticks
+left, and audit rows stamped before before_ms; at most `limit` of each."""
 BOOT = 21
 """[BOOT, node, boot]: the node's host runs under this boot id, which says whether it was started anew."""
 

@@ -65,6 +65,24 @@ LEASE_SLACK = 1.1
 EXPIRE_JOBS = 1_000
 """Jobs that one turn expires at the most."""
 
+SCHEDULES_MAX = 200_000
+"""Schedules that one shard may have."""
+
+SCHEDULE_PARTS_MAX = 1_000
+"""Parts in which a long list of schedules may come."""
+
+TICKS_A_TURN = 1_000
+"""Tick rows that one turn writes, about; the rest follow in the next."""
+
+TICKS_A_SCHEDULE = 64
+"""Instants of one schedule that one turn accounts for one by one."""
+
+VERIFIED_A_TURN = 500
+"""Schedules whose next instant one turn computes again after a start."""
+
+PRUNE_TICKS = 10_000
+"""Tick rows that one TICKS_END removes at the most."""
+
 assert REFILL_BELOW < REFILL_JOBS < HEADS_MAX
 assert HORIZON_STEP_MS < HORIZON_MS
 assert BATCH_JOBS_MAX <= HEADS_MAX

@@ -59,7 +59,7 @@ class Child:
         elif what == PING:
             self._say(ChildPong(self.number, value))
         elif what == COME:
-            self._say(ChildReady(self.number, value))
+            self._say(ChildReady(self.number, value, self.node.declared))
         elif what == STUCK:
             if value in self.current and now_ns < self.blocked_until_ns:
                 self._say(ChildStuck(self.number, value, "in handler"))

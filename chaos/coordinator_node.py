@@ -5,6 +5,7 @@ machine decides; invariants see each entry and each send as it passes.
 """
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..actors.coordinator.settings import Retention, ShardSettings
@@ -47,7 +48,11 @@ class CoordinatorNode(Node):
             key_ttl_ms=options.key_ttl_ms,
             backlog_jobs_max=options.backlog_jobs_max,
             retention=Retention(finished_jobs_max=options.finished_jobs_max),
+            tick_retention=Retention(finished_jobs_max=options.tick_rows_max),
         )
+        self.host = 0
+        self.boots = [1, 1]
+        """How often each of the hosts was started on which it may run."""
         self.member: Member[ShardMachine] | None = None
         self.commit_ns = 0
         self.stalled_until_ns = 0
@@ -78,8 +83,11 @@ class CoordinatorNode(Node):
     def _start(self) -> None:
         world = self.world
         draws = self.draws.child(self.life)
+        settings = self.settings
+        if world.options.schedules:
+            settings = replace(settings, node=f"host-{self.host}", boot=f"boot-{self.boots[self.host]}")
         try:
-            self.member = take_over(SHARD, self.log, self.store, self.settings, draws, self.now)
+            self.member = take_over(SHARD, self.log, self.store, settings, draws, self.now)
         except BlockingIOError:
             world.count("starts_locked")
             self.log.crash()

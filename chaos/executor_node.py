@@ -3,7 +3,7 @@
 Decides when children are ready and what dies with the process. It must not know why the machine wants something.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..actors.draws import Draws
 from ..actors.events import Drain
@@ -13,6 +13,7 @@ from ..actors.executor.settings import ExecutorSettings
 from ..actors.turn import step
 from . import children
 from .clock import NodeClock
+from .code_versions import declared
 from .node import Item, Node
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class ExecutorNode(Node):
         self.draws = draws
         self.queues = queues
         self.incarnation = 0
+        self.declared: list[list[Any]] = []
+        """The schedules that the code of this life declares."""
         self.machine: ExecutorMachine | None = None
         self.children: dict[int, children.Child] = {}
         self.number = 1 + int(name.rpartition("-")[2])
@@ -62,6 +65,7 @@ class ExecutorNode(Node):
             kill_grace_ms=options.kill_grace_ms,
             drain_timeout_ms=1_500,
         )
+        self.declared = declared(options, world.faults.code_version)
         self.machine = ExecutorMachine(settings, [COORDINATOR], self.now)
         world.network.join(self)
         world.count("executor_starts")

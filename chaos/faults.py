@@ -13,6 +13,7 @@ from .clock import NodeClock
 from .coordinator_node import CoordinatorNode
 from .executor_node import ExecutorNode
 from .node import LOCAL, Item, Node
+from .operator_node import OperatorNode
 
 if TYPE_CHECKING:
     from .world import World
@@ -31,6 +32,9 @@ class Faults(Node):
         self.coordinator: CoordinatorNode
         self.executors: list[ExecutorNode] = []
         self.clients: list[ClientNode] = []
+        self.operator: OperatorNode | None = None
+        """Who deals with schedules; None in a world without."""
+        self.code_version = 0
 
     def begin(self) -> None:
         """Lets the first fault come."""
@@ -181,6 +185,30 @@ class Faults(Node):
         node.clock.step(self.draws.below(2 * span + 1) - span)
         return True
 
+    def _jump_wall(self) -> bool:
+        """Sets the coordinator's clock by up to hours, as one does who had set it wrong before."""
+        node, span_ms = self.coordinator, self.world.options.jump_ms
+        by_ms = (self.draws.below(2 * span_ms + 1) - span_ms) >> (4 * self.draws.below(3))
+        self.world.history.wall_peaks.append((self.world.now_ns, node.now.wall_ms))
+        node.clock.step(by_ms)
+        self.world.count("wall_set_forward" if by_ms > 0 else "wall_set_back")
+        return True
+
+    def _reboot_host(self) -> bool:
+        """Starts the coordinator's host anew: it has another boot id."""
+        self.coordinator.boots[self.coordinator.host] += 1
+        return self._crash_coordinator()
+
+    def _fail_over(self) -> bool:
+        """Lets the coordinator come up on the other host, which may not have been started anew."""
+        self.coordinator.host = 1 - self.coordinator.host
+        return self._crash_coordinator()
+
+    def _deploy(self) -> bool:
+        """Brings another version of the code to one executor; the others have it when they start again."""
+        self.code_version += 1
+        return self._drain_executor()
+
     def _mend_later(self, within_ms: int, mend: object, *values: object) -> None:
         self._later(1 + self.draws.below(within_ms * MS), "mend", mend, *values)
 
@@ -195,3 +223,7 @@ class Faults(Node):
         self.coordinator.stalled_until_ns = 0
         for node in (self.coordinator, *self.executors, *self.clients):
             node.paused_until_ns = 0
+        if "jump_wall" in self.world.options.faults:
+            # A clock that stays hours behind lets what is on the calendar wait as long; somebody puts it right.
+            peak_ms = max((wall_ms for _, wall_ms in self.world.history.wall_peaks), default=0)
+            self.coordinator.clock.step(max(peak_ms - self.coordinator.now.wall_ms, 0))

@@ -33,6 +33,13 @@ OPS = {
         "SESSIONS_END",
         "PRUNE",
         "KEYS_END",
+        "SCHEDULE",
+        "UNSCHEDULE",
+        "PAUSE",
+        "TICK",
+        "AUDIT",
+        "TICKS_END",
+        "BOOT",
     )
 }
 """Op -> the name under which it is counted."""
@@ -163,6 +170,8 @@ class History:
             if op[0] == SUBMIT:
                 for id, row in enumerate(op[5], op[4]):
                     tag = tag_of(row[1])
+                    if not op[1]:
+                        tag += f".{id}"  # the jobs of a schedule all have its payload
                     self.taken[id] = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided)
 
 

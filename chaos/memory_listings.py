@@ -10,6 +10,7 @@ from typing import Any
 from ..actors.jobs.lifecycle import OUTCOMES, RUNNING, STATES
 from ..nodes.storage.shard.listing_rules import LISTINGS, SCAN_IDS, checked, scans
 from .memory_rows import Done, Job, MemoryRows
+from .memory_schedule_listings import SCHEDULE_ANSWERS
 
 Answer = tuple[list[dict[str, Any]], bool]
 """Rows by column name, and whether there are more."""
@@ -131,6 +132,10 @@ def _stat(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
         "rows.leases": len(rows.leases),
         "rows.sessions": len(rows.answers),
         "rows.keys": len(rows.keys),
+        "rows.schedules": sum(one.removed_ms is None for one in rows.schedules.records.values()),
+        "rows.ticks": len(rows.schedules.ticks),
+        "rows.tick_jobs": len(rows.schedules.tick_jobs),
+        "rows.audit": len(rows.schedules.audit),
     }
     return [{"name": name, "value": value} for name, value in counts.items()], False
 
@@ -143,5 +148,6 @@ _ANSWERS: dict[str, Callable[[MemoryRows, dict[str, Any]], Answer]] = {
     "executors": _executors,
     "tasks": _tasks,
     "stat": _stat,
+    **SCHEDULE_ANSWERS,
 }
 assert _ANSWERS.keys() == LISTINGS.keys()

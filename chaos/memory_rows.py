@@ -13,6 +13,7 @@ from ..actors import entries
 from ..actors.entries import Entry
 from ..actors.jobs.lifecycle import CANCELLED, EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
 from ..broker.wire.ids import sequence_of
+from .memory_schedules import MemorySchedules
 
 
 class Job(NamedTuple):
@@ -62,6 +63,7 @@ class MemoryRows:
         self.leases: dict[int, list[Any]] = {}
         self.answers: dict[tuple[int, int], list[Any]] = {}
         self.keys: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self.schedules = MemorySchedules()
         # Sorted, for the reads: (lane, id) of jobs that stand in a lane, (due_ms, id) of the others, (expires_ms, id).
         self.ready: list[tuple[int, int]] = []
         self.due: list[tuple[int, int]] = []
@@ -79,7 +81,10 @@ class MemoryRows:
         assert entry.stamp_ms >= self.stamp_ms, f"the stamp of entry {index} goes back"
         self.applied, self.epoch, self.stamp_ms = index, entry.epoch, entry.stamp_ms
         for op in entry.ops:
-            self._HANDLERS[op[0]](self, *op[1:])
+            if op[0] in MemorySchedules.KINDS:
+                self.schedules.apply(op, entry.stamp_ms)
+            else:
+                self._HANDLERS[op[0]](self, *op[1:])
 
     def _put(self, job: Job) -> None:
         old = self.jobs.get(job.id)
@@ -139,6 +144,8 @@ class MemoryRows:
         if rows:
             assert sequence_of(first_id) >= self.next_sequence, f"id {first_id} is given twice"
             self.next_sequence = sequence_of(first_id) + len(rows)
+        if session == 0:
+            return  # the shard's own jobs: nobody waits for an answer
         for known in [known for known in self.answers if known[0] == session and known[1] < acked_below]:
             del self.answers[known]
         assert (session, sequence) not in self.answers, f"submit {sequence} of session {session} comes twice"
@@ -179,6 +186,7 @@ class MemoryRows:
 
     def _done(self, job: Job, state: int, attempts: int, result: str | None, error: str | None) -> None:
         assert job.id not in self.finished, f"job {job.id} ends twice"
+        self.schedules.job_ended(job.id)
         self.finished[job.id] = Done(job, state, attempts, self.stamp_ms, result, error)
 
     def _end(self, ids: list[int], state: int) -> None:

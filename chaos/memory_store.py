@@ -87,6 +87,11 @@ class MemoryStore:
             sessions=[list(rows.answers[known]) for known in sorted(rows.answers)],
             leases=[list(rows.leases[id]) for id in sorted(rows.leases)],
             finished=len(rows.finished),
+            schedules=rows.schedules.states(),
+            next_schedule=rows.schedules.next_number,
+            tick_jobs=[list(pair) for pair in sorted(rows.schedules.tick_jobs.items())],
+            boots=[list(pair) for pair in sorted(rows.schedules.boots.items())],
+            ticks=len(rows.schedules.ticks),
         )
 
     def durable_applied(self) -> int:

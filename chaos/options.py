@@ -38,6 +38,18 @@ FAULTS = (
     "step_wall",
 )
 
+SCHEDULE_FAULTS = (
+    "jump_wall",
+    "reboot_host",
+    "fail_over",
+    "deploy",
+)
+"""Faults of worlds that have schedules."""
+
+START_WALL_MS = 1_800_000_000_000
+CHANGES_OF_OFFSET_MS = (1_805_007_600_000, 1_825_567_200_000, 1_806_195_600_000, 1_824_944_400_000)
+"""When New York and Berlin put their clocks forward and back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -78,6 +90,17 @@ class Options:
     segment_entries: int = 16
     check_every: int = 50
     """Events between two checks of every relation inside the machines and of memory against rows."""
+    starts_ms: int = START_WALL_MS
+    """What a right wall clock shows at the start."""
+    schedules: int = 0
+    """Names of schedules that operators use; without any, nobody defines schedules, code neither."""
+    schedule_acts: int = 0
+    """Requests about schedules that the operator makes, after the first that defines them."""
+    jump_ms: int = 60_000
+    """How far the coordinator's wall clock jumps at the most."""
+    tick_rows_max: int = 100_000
+    wind_down: str = "pause"
+    """How the schedules end in the end: pause or remove."""
 
     def shown(self) -> dict[str, Any]:
         """Returns what a failing run prints."""
@@ -131,4 +154,32 @@ def drawn(seed: int) -> Options:
         session_ttl_ms=pick(70_000, 3_600_000),
         segment_entries=pick(4, 16, 64),
     )
-    return replace(options, commit_min_ns=5 * MS, commit_span_ns=pick(20, 200) * MS) if slow_commits else options
+    if slow_commits:
+        options = replace(options, commit_min_ns=5 * MS, commit_span_ns=pick(20, 200) * MS)
+    return _scheduled(options, draws.child("schedules"))
+
+
+def _scheduled(options: Options, draws: Draws) -> Options:
+    """Returns the options with schedules, if the seed has some."""
+
+    def pick(*choices: Any) -> Any:
+        return choices[draws.below(len(choices))]
+
+    if not pick(False, False, True):
+        return options
+    faults = tuple(fault for fault in SCHEDULE_FAULTS if draws.below(2))
+    change_ms = pick(*CHANGES_OF_OFFSET_MS) - pick(5_000, 20_000, 3_590_000)
+    return replace(
+        options,
+        faults=options.faults + faults,
+        faulty_ms=pick(8_000, 15_000, 25_000),
+        starts_ms=pick(START_WALL_MS, change_ms, change_ms),
+        schedules=pick(2, 4, 8),
+        schedule_acts=pick(5, 15, 30),
+        jump_ms=pick(5_000, 60_000, 3_600_000, 10_800_000),
+        tick_rows_max=pick(15, 100_000),
+        wind_down=pick("pause", "remove"),
+    )
+
+
+assert not set(FAULTS) & set(SCHEDULE_FAULTS), "a fault has one kind"

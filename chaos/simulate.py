@@ -5,6 +5,7 @@ second phase demands: every job that was taken has ended, every request is answe
 that fails says how to run it again.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,11 +16,14 @@ from .coordinator_node import CoordinatorNode
 from .executor_node import ExecutorNode
 from .faults import Faults
 from .node import Node
+from .operator_node import OperatorNode
 from .options import Options, drawn
 from .small_limits import small_limits
 from .world import SECOND, Violation, World
 
 REST_WITHIN_S = 400
+CATCH_UP_WITHIN_S = 100
+_BEHIND_MS = 1_500
 _LOOK_EVERY_NS = SECOND // 2
 
 
@@ -101,6 +105,10 @@ def limits_of(options: Options) -> dict[str, int]:
         "LEAD_MS": options.lead_ms,
         "UNAPPLIED_BYTES_MAX": options.unapplied_max * 1_000,
         "STUCK_MS": 900,
+        "TICKS_A_TURN": 12,
+        "TICKS_A_SCHEDULE": 5,
+        "VERIFIED_A_TURN": 2,
+        "PRUNE_TICKS": 10,
     }
 
 
@@ -121,6 +129,9 @@ def build(options: Options) -> World:
         client = ClientNode(world, name, world.clock(name), world.draws.child(name))
         faults.clients.append(client)
         faults.client_later(client, SECOND // 5)
+    if options.schedules:
+        faults.operator = OperatorNode(world, world.clock("operator"), world.draws.child("operator"))
+        faults.operator.start()
     faults.begin()
     return world
 
@@ -129,12 +140,40 @@ def _live(world: World) -> None:
     world.run(world.options.faulty_ms * 1_000_000)
     world.faults.heal()
     world.healed = True
-    until_ns = world.now_ns + REST_WITHIN_S * SECOND
-    while waiting := not_at_rest(world):
-        if world.now_ns >= until_ns:
-            world.fail("comes_to_rest", f"{REST_WITHIN_S} s after everything was mended: {waiting}", *world.all_nodes())
-        world.run(world.now_ns + _LOOK_EVERY_NS)
+    if world.faults.operator is not None:
+        _until(world, not_caught_up, "ticks_catch_up", CATCH_UP_WITHIN_S)
+        world.faults.operator.wind_down()
+    _until(world, not_at_rest, "comes_to_rest", REST_WITHIN_S)
     world.invariants.at_end()
+
+
+def _until(world: World, not_yet: Callable[[World], str], name: str, within_s: int) -> None:
+    """Lets time pass until nothing is waited for any more."""
+    until_ns = world.now_ns + within_s * SECOND
+    while waiting := not_yet(world):
+        if world.now_ns >= until_ns:
+            world.fail(name, f"{within_s} s after everything was mended: {waiting}", *world.all_nodes())
+        world.run(world.now_ns + _LOOK_EVERY_NS)
+
+
+def not_caught_up(world: World) -> str:
+    """Says which schedule lags behind the clock, or waits for nothing; nothing if none does."""
+    faults = world.faults
+    if faults.operator is None or not faults.operator.done:
+        return "the operator has requests to make, or waits for answers"
+    member = faults.coordinator.member
+    if member is None:
+        return "the coordinator is down"
+    wall_ms = faults.coordinator.now.wall_ms
+    for schedule in member.machine.state.image.book.by_number.values():
+        if schedule.paused:
+            continue
+        late_ms = 0 if schedule.next_ms is None else wall_ms - schedule.next_ms - schedule.definition.jitter_ms
+        if late_ms > _BEHIND_MS:
+            return f"{schedule} has not come further than {schedule.cursor_ms}, {late_ms} ms behind"
+        if schedule.buffered_ms is not None and not schedule.live:
+            return f"{schedule} lets {schedule.buffered_ms} wait, and no job of it lives"
+    return ""
 
 
 def not_at_rest(world: World) -> str:
@@ -149,6 +188,8 @@ def not_at_rest(world: World) -> str:
         return "the coordinator is down"
     if member.unapplied or member.inbox or faults.coordinator.log.unsettled():
         return "the coordinator has entries that are not durable or not applied"
+    if any(not schedule.paused for schedule in member.machine.state.image.book.by_number.values()):
+        return "schedules tick"
     live = [job.id for job in faults.coordinator.store.rows.jobs.values()]
     if live:
         return (

@@ -19,7 +19,6 @@ from .options import Options
 if TYPE_CHECKING:
     from .faults import Faults
 
-START_WALL_MS = 1_800_000_000_000
 SECOND = 1_000_000_000
 _MULTIPLIER = 0x9E37_79B9_7F4A_7C15
 
@@ -75,7 +74,7 @@ class World:
         draws, options = self.draws.child("clock").child(name), self.options
         drift_ppm = draws.below(2 * options.drift_ppm + 1) - options.drift_ppm
         off_ms = draws.below(2 * options.wall_off_ms + 1) - options.wall_off_ms
-        return NodeClock((1 + draws.below(1000)) * SECOND + draws.below(SECOND), START_WALL_MS + off_ms, drift_ppm)
+        return NodeClock((1 + draws.below(1000)) * SECOND + draws.below(SECOND), options.starts_ms + off_ms, drift_ppm)
 
     def all_nodes(self) -> list[Node]:
         """Returns every node but the outside."""

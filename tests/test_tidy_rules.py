@@ -62,6 +62,13 @@ def test_purity_allows(body: str) -> None:
     assert not list(purity.impurities(a_source(body)))
 
 
+def test_only_calendars_may_read_zones() -> None:
+    """What one folder may import, the others may not."""
+    body = "import croniter\nimport zoneinfo"
+    assert not list(purity.impurities(a_source(body, "actors/cron/zones.py")))
+    assert len(list(purity.impurities(a_source(body, "actors/jobs/retry.py")))) == 2
+
+
 def test_purity_holds_for_the_core_alone() -> None:
     """actors/, broker/wire/ and the __init__.py above it are pure, nothing else has to be."""
     assert purity.is_pure("actors/jobs/lifecycle.py")

@@ -11,10 +11,12 @@ from ...broker.wire.ids import shard_of
 from ...broker.wire.limits import IDS_MAX
 from ...broker.wire.messages import Await, Cancel, Query
 from ...broker.wire.routing import shard_for
+from . import schedules
 from .asks import CallerAsk
 from .awaits import CallerAwait, not_found
 from .events import (
     CLOSED,
+    ActOnSchedules,
     AwaitJobs,
     CancelJobs,
     Command,
@@ -23,15 +25,17 @@ from .events import (
     Partial,
     Row,
     RunQuery,
+    SetSchedules,
     StatusJobs,
     SubmitJobs,
     refusal,
 )
+from .filling import JOB_PLACES, SCHEDULE_PLACES, fill, has_unknown
 from .flights import UTF8_BYTES_MAX, CallerSubmit, Queued
 from .settings import IDS_AWAITED_MAX, JOBS_QUEUED_MAX, REQUESTS_MAX
 from .state import ClientState, Waiting
 
-TASK, PAYLOAD, QUEUE, TENANT, PRIORITY = range(5)
+TASK, PAYLOAD, QUEUE, TENANT = range(4)
 """Places in a row of JOB_COLUMNS."""
 
 
@@ -48,7 +52,7 @@ def accept(state: ClientState, command: Command, now_ns: int) -> None:
         return
     if command.deadline_ns is not None:
         state.add_deadline(command.deadline_ns, request)
-    if state.cluster.complete and not (type(command) is SubmitJobs and _has_unknown(state, command.jobs)):
+    if state.cluster.complete and not _has_unknown(state, command):
         admit(state, command)
     else:
         # A task that the last welcome did not know may have been announced since: asked again, then refused.
@@ -67,10 +71,11 @@ def _too_much(state: ClientState, command: Command) -> str | None:
     return None
 
 
-def _has_unknown(state: ClientState, rows: list[Row]) -> bool:
-    """Says whether a job by name has a task that is not known here."""
-    tasks = state.cluster.tasks
-    return any(row[QUEUE] is None and row[TASK] not in tasks for row in rows)
+def _has_unknown(state: ClientState, command: Command) -> bool:
+    """Says whether a job or a schedule by name has a task that is not known here."""
+    if type(command) is SubmitJobs:
+        return has_unknown(state, command.jobs, JOB_PLACES)
+    return type(command) is SetSchedules and has_unknown(state, command.rows, SCHEDULE_PLACES)
 
 
 def admit(state: ClientState, command: Command) -> None:
@@ -84,13 +89,17 @@ def admit(state: ClientState, command: Command) -> None:
             _ask(state, command)
         case RunQuery():
             _query(state, command)
+        case SetSchedules():
+            schedules.define(state, command)
+        case ActOnSchedules():
+            schedules.act(state, command)
         case _:
             assert_never(command)
 
 
 def _submit(state: ClientState, command: SubmitJobs) -> None:
     rows, shards = command.jobs, state.cluster.shards
-    fault = _fill(state, rows) or _too_large(state, rows)
+    fault = fill(state, rows, JOB_PLACES) or _too_large(state, rows)
     if fault is not None or not rows:
         state.complete(Completed(command.request, [None] * len(rows), fault))
         return
@@ -105,25 +114,6 @@ def _submit(state: ClientState, command: SubmitJobs) -> None:
         places.setdefault(shard_for(row[TENANT], row[QUEUE], shards), []).append(place)
     for shard, own in places.items():
         state.submits[shard].queue.append(Queued(caller, [rows[place] for place in own], own))
-
-
-def _fill(state: ClientState, rows: list[Row]) -> Failure | None:
-    """Gives jobs by name the queue and priority that their task's executors announced.
-
-    Returns what cannot be filled.
-    """
-    for row in rows:
-        if row[QUEUE] is not None and row[PRIORITY] is not None:
-            continue
-        known = state.cluster.tasks.get(row[TASK])
-        if known is None and row[QUEUE] is None:
-            return refusal("unknown_task", f"task {row[TASK]!r} is not known here; {ERRORS['unknown_task'].mend}")
-        queue, priority = known or (row[QUEUE], 0)
-        if row[QUEUE] is None:
-            row[QUEUE] = queue
-        if row[PRIORITY] is None:
-            row[PRIORITY] = priority
-    return None
 
 
 def _too_large(state: ClientState, rows: list[Row]) -> Failure | None:

@@ -1,26 +1,58 @@
-"""Questions with one answer: cancel, status, query; the same message until it comes.
+"""Questions with one answer: cancel, status, query, schedules; the same message until it comes.
 
-Decides how a question that spans shards or takes several messages becomes one answer. Repeating is safe: a cancel of
-what was cancelled says `finished`, the others change nothing. Must not know of deadlines.
+Decides how a question that spans shards or takes several messages, or several steps, becomes one answer. Repeating is
+safe: a cancel of what was cancelled says `finished`, schedules are defined once however often they are, and what is
+done with them carries a token. Must not know of deadlines.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
-from ...broker.wire.messages import Await, Cancel, Cancelled, Ended, Listing, Query
+from ...broker.wire.messages import (
+    Await,
+    Cancel,
+    Cancelled,
+    Ended,
+    Listing,
+    Query,
+    ScheduleAct,
+    ScheduleChanged,
+    ScheduleSet,
+)
+from ...broker.wire.schedule_rows import change_fault
 from ..effects import Effects, Peer, Send
 from .awaits import is_state
 from .events import Completed, Failure, Row
 from .settings import ClientSettings
+from .submits import NOBODYS_FAULT
+
+Asked = Cancel | Await | Query | ScheduleSet | ScheduleAct
+Answer = Cancelled | Ended | Listing | ScheduleChanged
 
 
 class CallerAsk:
     """One caller's question: the rows found so far."""
 
-    __slots__ = ("changes", "columns", "failure", "missing", "more", "request", "rows")
+    __slots__ = (
+        "changes",
+        "columns",
+        "failure",
+        "is_partial",
+        "missing",
+        "more",
+        "order",
+        "request",
+        "rows",
+        "steps",
+    )
 
-    def __init__(self, request: int, *, changes: bool = False) -> None:
+    def __init__(self, request: int, *, changes: bool = False, order: dict[tuple[str, str], int] | None = None) -> None:
         self.request = request
         self.changes = changes  # whether asking does anything
+        self.is_partial = False  # whether one message may be refused and another one have done its part
+        self.order = order  # for rows of CHANGE_COLUMNS: the place of each (tenant, name)
+        self.steps: deque[Sequence[Sequence[Asked]]] = deque()  # what is asked when all before was answered
         self.missing = 0  # messages without an answer
         self.rows: list[Row] = []
         self.columns: list[str] | None = None
@@ -30,22 +62,32 @@ class CallerAsk:
     def completed(self) -> Completed:
         """Returns the act that ends it."""
         value: Any = self.rows if self.columns is None else (self.columns, self.rows, self.more)
+        if self.order is not None:
+            value = _merged(self.rows, self.order)
         return Completed(self.request, None if self.failure else value, self.failure)
 
 
 class Ask:
-    """One message of a question."""
+    """One message of a question, or the parts of one that is too long."""
 
-    __slots__ = ("caller", "due_ns", "message", "wait_ns")
+    __slots__ = ("caller", "copies", "due_ns", "message", "parts", "wait_ns")
 
-    def __init__(self, caller: CallerAsk, message: Cancel | Await | Query, settings: ClientSettings) -> None:
+    def __init__(self, caller: CallerAsk, parts: tuple[Asked, ...], settings: ClientSettings) -> None:
         self.caller = caller
-        self.message = message
+        self.message = parts[0]
+        self.parts = parts
+        self.copies = 0  # how often it was sent
         self.due_ns = 0
         self.wait_ns = settings.resend_ns
 
 
-_ANSWERS: dict[type[Any], type[Any]] = {Cancel: Cancelled, Await: Ended, Query: Listing}
+_ANSWERS: dict[type[Any], type[Any]] = {
+    Cancel: Cancelled,
+    Await: Ended,
+    Query: Listing,
+    ScheduleSet: ScheduleChanged,
+    ScheduleAct: ScheduleChanged,
+}
 
 
 class Asks:
@@ -56,12 +98,28 @@ class Asks:
         self.open: dict[int, Ask] = {}
         self.due_ns: int | None = None  # no message is due before
 
-    def add(self, caller: CallerAsk, message: Cancel | Await | Query) -> None:
-        """Sends a message of a question at the next settling, and until it is answered."""
+    def add(self, caller: CallerAsk, *parts: Asked) -> None:
+        """Sends a message of a question, in parts of one number, at the next settling, and until it is answered."""
+        message = parts[0]
         assert message.request not in self.open, "a message number was used twice"
-        self.open[message.request] = Ask(caller, message, self.settings)
+        assert all(part.request == message.request for part in parts), "parts of one message have two numbers"
+        self.open[message.request] = Ask(caller, parts, self.settings)
         caller.missing += 1
         self.due_ns = 0
+
+    def proceed(self, caller: CallerAsk) -> bool:
+        """Sends the next step of a question whose steps so far are answered; returns whether there is one."""
+        if caller.failure is not None or not caller.steps:
+            return False
+        step = caller.steps.popleft()
+        changes = any(_changes(parts[0]) for parts in step)
+        if changes and not caller.changes:
+            caller.rows.clear()  # what would have changed
+        caller.is_partial = caller.changes or (changes and len(step) > 1)
+        caller.changes = caller.changes or changes
+        for parts in step:
+            self.add(caller, *parts)
+        return True
 
     def settle(self, peers: dict[int, Peer], now_ns: int, out: Effects) -> None:
         """Sends what is due."""
@@ -70,13 +128,14 @@ class Asks:
         soonest: int | None = None
         for ask in self.open.values():
             if ask.due_ns <= now_ns:
-                out.sends.append(Send(peers[ask.message.shard], ask.message))
+                out.sends.extend([Send(peers[ask.message.shard], part) for part in ask.parts])
+                ask.copies += 1
                 ask.due_ns = now_ns + ask.wait_ns
                 ask.wait_ns = min(2 * ask.wait_ns, self.settings.resend_max_ns)
             soonest = ask.due_ns if soonest is None else min(soonest, ask.due_ns)
         self.due_ns = soonest
 
-    def answered(self, message: Cancelled | Ended | Listing) -> CallerAsk | None:
+    def answered(self, message: Answer) -> CallerAsk | None:
         """Takes an answer; returns the caller if that was the last one missing. Late and repeated ones go unnoticed."""
         ask = self.open.get(message.request)
         if ask is None or type(message) is not _ANSWERS[type(ask.message)] or ask.message.shard != message.shard:
@@ -90,6 +149,8 @@ class Asks:
                 caller.rows.extend(message.jobs)
             case Listing() if all(len(row) == len(message.columns) for row in message.rows):
                 _add_listing(caller, message)
+            case ScheduleChanged() if all(change_fault(row) is None for row in message.changes):
+                caller.rows.extend(message.changes)
             case _:
                 text = f"the node's {type(message).__name__} holds a row that is none; upgrade the older side"
                 caller.failure = Failure("malformed", text, False)
@@ -100,13 +161,18 @@ class Asks:
         ask = self.open.pop(number, None)
         if ask is None:
             return None
-        ask.caller.failure = failure
-        return self._less(ask.caller)
+        caller = ask.caller
+        if caller.is_partial:
+            failure = failure._replace(text=f"{failure.text}; other shards may have done their part", definite=False)
+        elif caller.changes and ask.copies > 1 and failure.code in NOBODYS_FAULT:
+            failure = failure._replace(text=f"{failure.text}; another copy may have been taken", definite=False)
+        caller.failure = failure
+        return self._less(caller)
 
     def _less(self, caller: CallerAsk) -> CallerAsk | None:
         caller.missing -= 1
         assert caller.missing >= 0, "a question has more answers than messages"
-        return caller if caller.missing == 0 else None
+        return caller if caller.missing == 0 and not self.proceed(caller) else None
 
     def drop(self, caller: CallerAsk) -> None:
         """Forgets a caller's messages."""
@@ -135,6 +201,26 @@ class Asks:
 
 def _is_code(row: Row) -> bool:
     return len(row) == 2 and type(row[0]) is int and type(row[1]) is str
+
+
+def _changes(message: Asked) -> bool:
+    """Says whether a message of schedules does anything, rather than ask what it would do."""
+    return not (type(message) is ScheduleSet and message.is_dry)
+
+
+def _merged(rows: list[Row], order: dict[tuple[str, str], int]) -> list[Row]:
+    """Returns rows of CHANGE_COLUMNS in the caller's order, and then those that nobody named.
+
+    A shard that does not know a name says so; it counts where no other one does.
+    """
+    known = {(row[0], row[1]) for row in rows if row[2] != "not_found"}
+    kept: list[Row] = []
+    for row in rows:
+        key = (row[0], row[1])
+        if row[2] != "not_found" or key not in known:
+            kept.append(row)
+            known.add(key)
+    return sorted(kept, key=lambda row: (order.get((row[0], row[1]), len(order)), row[0], row[1]))
 
 
 def _add_listing(caller: CallerAsk, message: Listing) -> None:

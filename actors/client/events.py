@@ -57,6 +57,38 @@ class RunQuery(NamedTuple):
     deadline_ns: int | None
 
 
+class SetSchedules(NamedTuple):
+    """Define these schedules, rows of SCHEDULE_COLUMNS, all or none; see messages.ScheduleSet.
+
+    Queue or priority None means "as the task's executors announced it".
+    Value: rows of CHANGE_COLUMNS, those of the given definitions first and in their order.
+    """
+
+    request: int
+    rows: list[Row]
+    by: str
+    source: str
+    revision: str
+    is_whole: bool
+    is_dry: bool
+    deadline_ns: int | None
+
+
+class ActOnSchedules(NamedTuple):
+    """Pause, resume, run or remove schedules of a tenant; see messages.ScheduleAct.
+
+    Value: rows of CHANGE_COLUMNS in the order of the names.
+    """
+
+    request: int
+    action: str
+    tenant: str
+    names: list[str]
+    note: str | None
+    by: str
+    deadline_ns: int | None
+
+
 class Forget(NamedTuple):
     """The caller has gone away: its request is completed no more."""
 
@@ -73,7 +105,7 @@ class Close(NamedTuple):
     """The client ends: whatever is open completes with an error."""
 
 
-Command = SubmitJobs | CancelJobs | StatusJobs | AwaitJobs | RunQuery
+Command = SubmitJobs | CancelJobs | StatusJobs | AwaitJobs | RunQuery | SetSchedules | ActOnSchedules
 
 
 class Failure(NamedTuple):

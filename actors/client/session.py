@@ -7,15 +7,26 @@ threads or the types of arguments. Rules: docs/design.md, "Submitting twice"; do
 from collections.abc import Mapping
 from typing import assert_never
 
-from ...broker.wire.messages import Cancelled, ClientWelcome, Ended, HelloNeeded, Listing, Message, Refused, Submitted
+from ...broker.wire.messages import (
+    Cancelled,
+    ClientWelcome,
+    Ended,
+    HelloNeeded,
+    Listing,
+    Message,
+    Refused,
+    ScheduleChanged,
+    Submitted,
+)
 from ..draws import Draws
 from ..effects import Effects, Peer
 from ..events import PeerGone, Received, Wake
 from ..machine import Now
 from . import admitting, ending
-from .asks import CallerAsk
+from .asks import Answer, CallerAsk
 from .awaits import CallerAwait
 from .events import (
+    ActOnSchedules,
     AwaitJobs,
     CancelJobs,
     Close,
@@ -25,6 +36,7 @@ from .events import (
     Forget,
     Partial,
     RunQuery,
+    SetSchedules,
     StatusJobs,
     SubmitJobs,
     refusal,
@@ -60,7 +72,15 @@ class ClientMachine:
         match event:
             case Received():
                 self._received(event.peer, event.message, now)
-            case SubmitJobs() | AwaitJobs() | CancelJobs() | StatusJobs() | RunQuery():
+            case (
+                SubmitJobs()
+                | AwaitJobs()
+                | CancelJobs()
+                | StatusJobs()
+                | RunQuery()
+                | SetSchedules()
+                | ActOnSchedules()
+            ):
                 admitting.accept(state, event, now.elapsed_ns)
             case Connected(peer):
                 self._connected(peer, now)
@@ -83,7 +103,7 @@ class ClientMachine:
                     submits.submitted(message, now.elapsed_ns)
             case Ended():
                 self._ended(message)
-            case Cancelled() | Listing():
+            case Cancelled() | Listing() | ScheduleChanged():
                 self._answered(message)
             case Refused():
                 self._refused(message)
@@ -139,7 +159,7 @@ class ClientMachine:
                 state.ids_awaited -= len(caller.ids)
                 state.complete(Completed(caller.request, rows, None))
 
-    def _answered(self, message: Cancelled | Ended | Listing) -> None:
+    def _answered(self, message: Answer) -> None:
         caller = self.state.asks.answered(message)
         if caller is not None:
             self.state.complete(caller.completed())

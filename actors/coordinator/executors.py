@@ -17,7 +17,7 @@ from ..jobs.job import Job
 from ..jobs.lifecycle import OUTCOME_LOST, OUTCOME_RETURNED
 from ..jobs.retry import policy_fault
 from ..limits import EXECUTORS_MAX, LEASE_SLACK, TASKS_MAX
-from . import finishing
+from . import finishing, scheduling
 from .link import Link
 from .state import ShardState
 
@@ -45,6 +45,7 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         return
     executor = _executor_id(state, message.node, message.name)
     _learn_tasks(state, message.tasks)
+    scheduling.learn(state, peer, message)
     link = Link(peer, executor, message, _deadline_ns(state))
     state.links.open(link)
     lost = _reconcile(state, link, message)

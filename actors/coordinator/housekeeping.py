@@ -9,10 +9,10 @@ entry a minute at the most. Rule: docs/design.md, "Storage" (leases, retention).
 from collections import deque
 from typing import Any
 
-from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END
+from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END, TICKS_END
 from ..jobs.job import Job
 from ..jobs.lifecycle import RUNNING
-from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS
+from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS, PRUNE_TICKS
 from ..store import ReadExpired, ReadJobs
 from . import dispatching
 from .settings import Retention
@@ -26,7 +26,7 @@ _FLOORS_MAX = 1_000
 class Housekeeping:
     """When each duty is next due; soft state."""
 
-    __slots__ = ("_floors", "floor", "index_at_second", "minute_ns", "second_ns")
+    __slots__ = ("_floors", "_ticks_pruned", "floor", "index_at_second", "minute_ns", "second_ns")
 
     def __init__(self, now_ns: int, floor: int, index: int) -> None:
         self.second_ns = now_ns + SECOND_NS
@@ -34,6 +34,7 @@ class Housekeeping:
         self.floor = floor
         self.index_at_second = index
         self._floors = deque([(index, floor)])
+        self._ticks_pruned = 0
 
     def floor_as_of(self, index: int) -> int:
         """Returns the floor that the rows carry which hold every entry up to `index`; the log is needed from there.
@@ -51,12 +52,23 @@ class Housekeeping:
         if now_ns >= self.minute_ns:
             self.minute_ns = now_ns + MINUTE_NS
             _minute(state)
+            if state.image.book.ticks > self._ticks_pruned:
+                self._prune_ticks(state)
         if now_ns >= self.second_ns:  # second: what the minute has written moves no floor by itself
             self.second_ns = now_ns + SECOND_NS
             self._second(state)
         if not state.settings.queue_retention and _surplus(state) and state.applied >= state.pruned_index:
             state.pruned_index = state.index  # the next waits until the store has applied this one
             _prune(state, None, state.settings.retention)
+        if state.image.book.ticks - self._ticks_pruned > PRUNE_TICKS // 2:
+            self._prune_ticks(state)
+
+    def _prune_ticks(self, state: ShardState) -> None:
+        """Lets old ticks go: each minute, and sooner where so many are written."""
+        self._ticks_pruned = state.image.book.ticks
+        retention = state.settings.tick_retention
+        before_ms = state.image.stamp_ms - retention.finished_age_ms
+        state.log([TICKS_END, before_ms, retention.finished_jobs_max, PRUNE_TICKS])
 
     def wake_ns(self, state: ShardState) -> int:
         """Returns when it wants to be called: each second while anything happens, each minute otherwise."""

@@ -15,6 +15,7 @@ from ..jobs.job import Job
 from ..jobs.lanes import Lane
 from ..jobs.lifecycle import CANCELLED, EXPIRED, READY, RETRYING, RUNNING, SCHEDULED
 from ..limits import UNAPPLIED_JOB_BYTES
+from ..schedules.book import Book
 from ..store import Restored
 from .session import Session, Taken
 
@@ -37,6 +38,7 @@ class Image:
         self.executors: dict[tuple[str, str], int] = {}
         self.tasks: dict[str, list[Any]] = {row[0]: row for row in restored.tasks}
         self.sessions: dict[int, Session] = {}
+        self.book = Book(restored)
         self.fresh_keys: dict[tuple[str, str], tuple[int, int, int]] = {}
         self.unapplied: deque[tuple[int, list[int], list[tuple[str, str]], int]] = deque()
         self.unapplied_bytes = 0
@@ -235,3 +237,5 @@ class Image:
         lane = self.lanes[job.lane]
         lane.live -= 1
         self.queue_live[lane.queue] -= 1
+        if self.book.of_job:
+            self.book.job_ended(job.id)

@@ -35,6 +35,11 @@ class ShardSettings:
     retry: RetryPolicy = _RETRY
     """The policy of jobs whose task is not in the catalogue any more."""
     retention: Retention = Retention()
+    tick_retention: Retention = Retention(finished_age_ms=30 * 86_400_000)
+    """How long ticks, removed schedules and the audit are kept."""
+    node: str = ""
+    boot: str = ""
+    """The boot id of this node's host; empty if it has none, and then nothing is ever run for @reboot."""
     queue_retention: tuple[tuple[str, Retention], ...] = ()
 
     def __post_init__(self) -> None:

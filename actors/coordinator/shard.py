@@ -19,6 +19,8 @@ from ...broker.wire.messages import (
     Message,
     Query,
     Renew,
+    ScheduleAct,
+    ScheduleSet,
     Submit,
 )  # fmt: skip
 from ..draws import Draws
@@ -31,11 +33,23 @@ from ..jobs.lifecycle import RUNNING
 from ..limits import HORIZON_MS, HORIZON_STEP_MS
 from ..machine import Now
 from ..store import ReadDue, ReadExpired, ReadJobs, ReadKeys, ReadListing, ReadReady, Restored
-from . import cancelling, dispatching, executors, finishing, placing, querying, submitting, waiting
+from . import (
+    cancelling,
+    dispatching,
+    executors,
+    finishing,
+    placing,
+    querying,
+    schedule_acts,
+    scheduling,
+    submitting,
+    waiting,
+)  # fmt: skip
 from .housekeeping import Housekeeping, expired_read, expiring_read
 from .image import Image
 from .settings import ShardSettings
 from .state import ShardState
+from .ticking import Ticking
 
 Event = Received | PeerGone | Wake | Applied | Answer | Storage | Drain
 
@@ -70,6 +84,7 @@ class ShardMachine:
         self.state = ShardState(shard, epoch, settings, image, draws, now)
         self.housekeeping = Housekeeping(now.elapsed_ns, restored.floor, restored.applied)
         self._restore(restored, leases, leased)
+        self.ticking = Ticking(self.state)
         self.state.log([NOOP])
 
     def _restore(self, restored: Restored, leases: list[list[Any]], leased: list[list[Any]]) -> None:
@@ -135,6 +150,10 @@ class ShardMachine:
                 cancelling.take(state, peer, message)
             case Query():
                 querying.take(state, peer, message)
+            case ScheduleSet():
+                scheduling.take(state, peer, message)
+            case ScheduleAct():
+                schedule_acts.take(state, peer, message)
             case ClientHello():
                 self._client_hello(peer, message)
             case ExecutorHello():
@@ -176,7 +195,7 @@ class ShardMachine:
             case ReadJobs(_, purpose):
                 _JOBS_READ[purpose](state, read, rows)
             case ReadKeys():
-                submitting.keys_read(state, read, rows)
+                _KEYS_READ[type(read.context[1])](state, read, rows)
             case ReadExpired():
                 expired_read(state, rows)
             case ReadListing():
@@ -188,6 +207,7 @@ class ShardMachine:
         """Ends a turn: what time brings, then one round of dispatch, then the entry is sealed."""
         state = self.state
         executors.lapse(state)
+        self.ticking.due(state)
         placing.move_horizon(state)
         placing.fire(state)
         placing.due_now(state)
@@ -211,7 +231,11 @@ class ShardMachine:
             self.housekeeping.wake_ns(state),
             state.now.elapsed_ns + min(max(horizon_in_ms, 0), HORIZON_STEP_MS) * 1_000_000,
         ]
-        others = (state.timers.wake_ns(state.now), executors.next_deadline_ns(state))
+        others = (
+            state.timers.wake_ns(state.now),
+            executors.next_deadline_ns(state),
+            self.ticking.wake_ns(state),
+        )
         wakes.extend(wake for wake in others if wake is not None)
         return min(wakes)
 
@@ -225,6 +249,7 @@ class ShardMachine:
         state.links.check()
         state.waiters.check()
         state.timers.check()
+        image.book.check()
         used: dict[tuple[int, str], int] = {}
         for id, job in image.leases.items():
             assert image.jobs[id] is job, f"lease of job {id} is not its record"
@@ -257,3 +282,4 @@ _JOBS_READ = {
     "cancel": cancelling.read,
     "expire": expiring_read,
 }
+_KEYS_READ = {Submit: submitting.keys_read, ScheduleAct: schedule_acts.keys_read}

@@ -56,6 +56,8 @@ class ShardState:
         self.keys_taken = image.next_sequence > 1  # some key may stand in a row
         self.keys_until_ms = max(now.wall_ms, image.stamp_ms) + settings.key_ttl_ms  # the last of them is over then
         self.pruned_index = 0
+        self.schedule_parts: dict[tuple[Peer, int], dict[int, list[Any]]] = {}  # lists of which a part is missing
+        self.schedule_answers: dict[tuple[Peer, int], Message] = {}  # the last ones, for requests that come again
         self.refused: dict[tuple[int, int], tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
 

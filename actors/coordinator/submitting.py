@@ -11,11 +11,11 @@ from ...broker.wire.limits import TIME_MS_MAX
 from ...broker.wire.messages import Submit, Submitted
 from ...broker.wire.rows import job_fault
 from ..effects import Peer
-from ..entries import LANES, SUBMIT
+from ..entries import SUBMIT
 from ..jobs.retry import policy_fault
 from ..limits import LANES_MAX, SESSIONS_MAX, UNAPPLIED_BYTES_MAX
 from ..store import ReadKeys
-from . import placing
+from . import making, placing
 from .state import ShardState
 
 _REFUSED_MAX = 10_000
@@ -145,26 +145,11 @@ def _unknown_keys(state: ShardState, message: Submit) -> list[tuple[str, str]]:
     return [] if all(key in fresh for key in keys) else list(dict.fromkeys(keys))
 
 
-def _lane(
-    state: ShardState, row: list[Any], new_lanes: list[list[Any]], made: dict[tuple[str, str, int, str], int]
-) -> int:
-    key = (row[3], row[2], row[4], row[0])
-    lane = state.image.lane_of.get(key)
-    if lane is not None:
-        return lane.id
-    id = made.get(key)
-    if id is None:
-        id = made[key] = len(state.image.lanes) + len(new_lanes) + 1
-        new_lanes.append([id, *key])
-    return id
-
-
 def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[str, str], tuple[int, int]]) -> None:
     """Gives ids, writes the op and answers."""
     image, wall_ms = state.image, state.now.wall_ms
     first_id = job_id(state.shard, image.next_sequence)
-    new_lanes: list[list[Any]] = []
-    made_lanes: dict[tuple[str, str, int, str], int] = {}
+    lanes = making.Lanes(state)
     rows: list[list[Any]] = []
     existing: list[list[int]] = []
     given: dict[tuple[str, str], int] = {}
@@ -172,13 +157,12 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
         _, payload, _, tenant, _, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, trace = job
         key_until_ms = None
         if key is not None:
-            holder = given.get((tenant, key)) or _holder(state, stored, (tenant, key))
-            if holder is not None:
-                existing.append([offset, holder])
+            held = given.get((tenant, key)) or holder(state, stored, (tenant, key))
+            if held is not None:
+                existing.append([offset, held])
                 continue
             given[tenant, key] = first_id + len(rows)
-            state.keys_taken = True
-            state.keys_until_ms = key_until_ms = image.stamp_ms + state.settings.key_ttl_ms
+            key_until_ms = making.take_key(state)
         due_ms = at_ms if delay_ms is None else wall_ms + delay_ms if delay_ms else None
         if due_ms is not None and delay_ms is None and due_ms <= state.now.wall_ms:
             due_ms = None
@@ -186,12 +170,9 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
         if expires_ms is not None:
             state.expiring = True
         expires_at_ms = None if expires_ms is None else wall_ms + expires_ms
-        lane = _lane(state, job, new_lanes, made_lanes)
+        lane = lanes.number((tenant, job[2], job[4], job[0]))
         rows.append([lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_at_ms, trace, key_until_ms])
-    if new_lanes:
-        op = [LANES, new_lanes]
-        state.log(op)
-        image.apply_lanes(op)
+    lanes.write()
     op = [SUBMIT, message.session, message.sequence, message.acked_below, first_id, rows, existing]
     state.log(op)
     made = image.apply_submit(op, state.index)
@@ -200,7 +181,7 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
     state.send(peer, Submitted(state.shard, message.session, message.sequence, first_id, len(message.jobs), existing))
 
 
-def _holder(state: ShardState, stored: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str]) -> int | None:
+def holder(state: ShardState, stored: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str]) -> int | None:
     """Returns the job that holds a key now: by an entry not applied yet, or by the store; None if nobody does."""
     fresh = state.image.fresh_keys.get(key)
     id, until_ms = (fresh[0], fresh[2]) if fresh is not None else stored.get(key, (None, 0))

@@ -25,6 +25,12 @@ def clock_ms(clock: int, now: Now) -> int:
     return now.elapsed_ms if clock == ELAPSED else now.wall_ms
 
 
+def wall_wake_ns(now: Now, wall_ms: int) -> int:
+    """Returns the elapsed ns at which to look whether the wall shows `wall_ms`: within a second, for it may be set."""
+    in_ns = min((wall_ms - now.wall_ms) * 1_000_000 - now.wall_past_ns, 1_000_000_000)
+    return now.elapsed_ns + max(in_ns, 0)
+
+
 class Timers:
     """The wheels, the near jobs (`soon`: due within the lead) and those leased ahead of their time (`ahead`)."""
 
@@ -114,8 +120,7 @@ class Timers:
             if clock == ELAPSED:
                 at_ns = key * 1_000_000
             else:
-                in_ns = min((key - now.wall_ms) * 1_000_000 - now.wall_past_ns, 1_000_000_000)
-                at_ns = now.elapsed_ns + max(in_ns, 0)
+                at_ns = wall_wake_ns(now, key)
             best = at_ns if best is None else min(best, at_ns)
         return best
 

@@ -192,6 +192,7 @@ def _hello(state: ExecutorState, link: Link) -> None:
         link.number,
         settings.queues,
         state.tasks,
+        state.schedules,
         held,
         state.cluster,
     )

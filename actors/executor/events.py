@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 
 class ChildReady(NamedTuple):
-    """A child has imported the tasks; rows of broker.wire.rows.TASK_COLUMNS."""
+    """A child has imported the tasks; rows of broker.wire.rows.TASK_COLUMNS and SCHEDULE_COLUMNS."""
 
     child: int
     tasks: list[list[Any]]
+    schedules: list[list[Any]]
 
 
 class ChildFailed(NamedTuple):

@@ -14,7 +14,7 @@ from ..events import Drain, PeerGone, Received, Wake
 from ..machine import Now
 from . import acts, conversation, runs
 from .events import ChildDone, ChildEvent, ChildExited, ChildFailed, ChildPong, ChildReady, ChildStuck
-from .settings import ExecutorSettings
+from .settings import COMMAND, ExecutorSettings
 from .state import ExecutorState
 
 Event = Received | PeerGone | Wake | Drain | ChildEvent
@@ -44,8 +44,8 @@ class ExecutorMachine:
                 runs.done(state, child, rows)
             case Wake():
                 self._settle()
-            case ChildReady(child, tasks):
-                self._child_ready(child, tasks)
+            case ChildReady(child, tasks, schedules):
+                self._child_ready(child, tasks, schedules)
             case ChildFailed(child, text):
                 self._child_failed(child, text)
             case ChildExited(child, how):
@@ -62,7 +62,7 @@ class ExecutorMachine:
                 assert_never(event)
         return state.out
 
-    def _child_ready(self, number: int, tasks: list[list[Any]]) -> None:
+    def _child_ready(self, number: int, tasks: list[list[Any]], schedules: list[list[Any]]) -> None:
         state = self.state
         found = state.pool_of_child(number)
         if found is None:
@@ -71,10 +71,30 @@ class ExecutorMachine:
         child.ready = True
         child.ponged_ns = state.now.elapsed_ns
         pool.child_came()
-        if tasks != state.announced_tasks:
-            state.learn(tasks)
+        if pool.kind == COMMAND:
+            # What it runs stands in the settings; it may be the only child that there is, and then the first.
+            tasks, schedules = state.announced_by_child or ([], [])
+        if self._is_ambiguous(tasks):
+            return
+        if (tasks, schedules) != state.announced_by_child:
+            state.learn(tasks, schedules)
             for link in state.links.values():
                 link.hello_ns = state.now.elapsed_ns
+
+    def _is_ambiguous(self, tasks: list[list[Any]]) -> bool:
+        """Says whether a task's name is a command's, too, at the first start; later the command keeps the name."""
+        state = self.state
+        commands = {row[0] for row in state.settings.commands}
+        name = next((row[0] for row in tasks if row[0] in commands), None)
+        if name is None:
+            return False
+        text = f"a task and a command are both named {name}: give one of them another name"
+        if state.tasks is not None:
+            state.act(acts.Note("error", text))
+            return False
+        state.failed = True
+        state.act(acts.Failed(text))
+        return True
 
     def _child_failed(self, number: int, text: str) -> None:
         """A child cannot import the tasks.

@@ -1,7 +1,8 @@
 """The runner children of one kind: who is alive, who has room, who runs what.
 
 Decides which child gets a run and how far ahead of free slots jobs are taken. A process child runs one job at a time
-in order of arrival; an asyncio child runs many. Must not know coordinators. Rule: docs/design.md, "Execution".
+in order of arrival; an asyncio or a command child runs many. Must not know coordinators. Rule: docs/design.md,
+"Execution".
 """
 
 import heapq

@@ -11,7 +11,7 @@ from ...broker.wire.messages import Run
 from . import acts
 from .held import Held
 from .pool import Child, Pool
-from .settings import STUCK_MS, WAIT_MAX_MS
+from .settings import COMMAND, COMMAND_MARGIN_MS, STUCK_MS, WAIT_MAX_MS
 from .state import ExecutorState
 
 NOT_STARTED = "not_started"
@@ -203,8 +203,12 @@ def end(state: ExecutorState, helds: list[Held], outcome: str, kill_by_ns: int |
 
 
 def _give_grace(state: ExecutorState, held: Held, kill_by_ns: int | None = None) -> None:
-    """A run that was told to end is at it: its child is killed when the grace is over."""
-    kill_ns = state.now.elapsed_ns + state.settings.kill_grace_ms * 1_000_000
+    """A run that was told to end is at it: its child is killed when the grace is over.
+
+    A command child kills the command itself then, and is left in peace unless it is stuck.
+    """
+    grace_ms = state.settings.kill_grace_ms + (COMMAND_MARGIN_MS if held.kind == COMMAND else 0)
+    kill_ns = state.now.elapsed_ns + grace_ms * 1_000_000
     held.kill_ns = kill_ns if kill_by_ns is None else min(kill_ns, kill_by_ns)
     state.ending[held.run_id] = held
 

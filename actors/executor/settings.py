@@ -1,6 +1,7 @@
 """What an operator may tune of an executor, and its fixed habits."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 RENEW_EVERY_MS = 1_000
 """How often the session's lease is renewed, if a tenth of the lease is not shorter."""
@@ -26,6 +27,12 @@ STUCK_MS = 10_000
 FENCE_MARGIN_MS = 500
 """Children of a lease that nobody renewed are dead this long before it ends."""
 
+COMMAND = "command"
+"""The runner kind of declared commands, whose child ends each by itself."""
+
+COMMAND_MARGIN_MS = 1_000
+"""A command child that has not ended a command so long after its grace is stuck, and is killed."""
+
 CHILD_BACKOFF_MIN_MS = 100
 CHILD_BACKOFF_MAX_MS = 5_000
 
@@ -45,10 +52,16 @@ class ExecutorSettings:
     start_timeout_ms: int = 30_000
     kill_grace_ms: int = 1_000
     drain_timeout_ms: int = 30_000
+    command_slots: int = 0
+    commands: list[list[Any]] = field(default_factory=list[list[Any]])
+    """The declared commands as tasks, rows of TASK_COLUMNS."""
 
     def __post_init__(self) -> None:
         assert self.incarnation > 0, self.incarnation
         assert self.process_slots >= 0, self.process_slots
         assert self.asyncio_slots >= 0, self.asyncio_slots
-        assert self.process_slots + self.asyncio_slots > 0, "an executor without slots runs nothing"
+        assert self.command_slots >= 0, self.command_slots
+        slots = self.process_slots + self.asyncio_slots + (self.command_slots if self.commands else 0)
+        assert slots > 0, "an executor without slots runs nothing"
+        assert all(row[1] == COMMAND for row in self.commands), "a declared command has a runner of its own"
         assert self.kill_grace_ms >= 0

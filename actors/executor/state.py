@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from ...broker.wire.rows import SCHEDULE_COLUMNS
 from ..effects import Effects, Peer
 from ..machine import Now
 from . import acts
 from .held import Held
 from .link import Link
 from .pool import Child, Pool
-from .settings import ExecutorSettings
+from .settings import COMMAND, ExecutorSettings
+
+_SCHEDULED_TASK = SCHEDULE_COLUMNS.index("task")
 
 
 class ExecutorState:
@@ -25,8 +28,12 @@ class ExecutorState:
                 "asyncio", min(1, settings.asyncio_slots), settings.asyncio_slots, settings.timeout_default_ms
             ),
         }
+        if settings.commands and settings.command_slots:
+            self.pools[COMMAND] = Pool(COMMAND, 1, settings.command_slots, settings.timeout_default_ms)
         self.tasks: list[list[Any]] | None = None  # unknown before the first child is ready
-        self.announced_tasks: list[list[Any]] | None = None  # those without slots here included
+        self.schedules: list[list[Any]] = []
+        # Tasks and schedules, those without slots here included.
+        self.announced_by_child: tuple[list[list[Any]], list[list[Any]]] | None = None
         self.task_kind: dict[str, str] = {}
         self.task_timeout_ms: dict[str, int | None] = {}
         self.cluster: str | None = None
@@ -50,11 +57,22 @@ class ExecutorState:
         """Asks something of the shell."""
         self.out.acts.append(act)
 
-    def learn(self, announced: list[list[Any]]) -> None:
-        """Takes the tasks that a child announced, those that this executor has slots for."""
-        tasks = [row for row in announced if (pool := self.pools.get(row[1])) is not None and pool.children_max]
-        self.announced_tasks, self.tasks = announced, tasks
+    def learn(self, announced: list[list[Any]], schedules: list[list[Any]]) -> None:
+        """Takes the tasks that a child announced, those that this executor has slots for, and their schedules.
+
+        The declared commands are tasks, too; one that has a command's name is none.
+        """
+        commands = self.settings.commands if COMMAND in self.pools else []
+        taken = {row[0] for row in commands}
+        tasks = [
+            row
+            for row in announced
+            if (pool := self.pools.get(row[1])) is not None and pool.children_max and row[0] not in taken
+        ]
+        tasks += commands
+        self.announced_by_child, self.tasks = (announced, schedules), tasks
         self.task_kind = {row[0]: row[1] for row in tasks}
+        self.schedules = [row for row in schedules if row[_SCHEDULED_TASK] in self.task_kind]
         self.task_timeout_ms = {row[0]: row[4] for row in tasks}
 
     def children_wanted(self, pool: Pool) -> int:

@@ -16,7 +16,17 @@ class Reason(NamedTuple):
 
 
 ON_TIME, CAUGHT_UP, MANUAL, REBOOT, AFTER_OTHER = 1, 2, 3, 4, 5
-MISSED, SUPERSEDED, TOO_OLD, OVERLAP, BUFFERED, BUFFER_FULL, PAUSED, QUEUE_FULL = 10, 11, 12, 13, 14, 15, 16, 17
+MISSED, SUPERSEDED, TOO_OLD, OVERLAP, BUFFERED, BUFFER_FULL, PAUSED, QUEUE_FULL, REMOVED = (
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+)
 
 REASONS: Final[dict[int, Reason]] = {
     ON_TIME: Reason("on_time", True, "the job was made at its time, or within the grace"),
@@ -32,6 +42,7 @@ REASONS: Final[dict[int, Reason]] = {
     BUFFER_FULL: Reason("buffer_full", False, "another instant waited already; overlap is buffer_one"),
     PAUSED: Reason("paused", False, "the schedule was paused"),
     QUEUE_FULL: Reason("queue_full", False, "the queue's backlog was at its limit"),
+    REMOVED: Reason("removed", False, "the schedule was removed while the instant waited"),
 }
 
 assert len({reason.name for reason in REASONS.values()}) == len(REASONS)

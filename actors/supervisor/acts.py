@@ -31,6 +31,12 @@ class Kill(NamedTuple):
     name: str
 
 
+class Reload(NamedTuple):
+    """Ask a process to read its file again."""
+
+    name: str
+
+
 class AllReady(NamedTuple):
     """Every process has been ready once: the node accepts jobs and runs them. Said once."""
 
@@ -50,4 +56,4 @@ class Note(NamedTuple):
     text: str
 
 
-Act = Start | Terminate | Kill | AllReady | Exit | Note
+Act = Start | Terminate | Kill | Reload | AllReady | Exit | Note

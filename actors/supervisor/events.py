@@ -41,4 +41,8 @@ class StopAsked(NamedTuple):
     """Somebody asked the node to stop; asked again, it stops at once."""
 
 
-Event = Exited | Ready | Failed | AllDead | StopAsked | Wake
+class ReloadAsked(NamedTuple):
+    """Somebody asked the node to read again what it reads from files while it runs."""
+
+
+Event = Exited | Ready | Failed | AllDead | StopAsked | ReloadAsked | Wake

@@ -1,6 +1,6 @@
 """Which process of a node is started, stopped and killed when.
 
-Decides restarts (exponential backoff), readiness, the order of a stop (executors, then the coordinator) and when
+Decides restarts (exponential backoff), readiness, the order of a stop (the kinds as they are listed) and when
 to give up: a process that fails before it was ever ready, at the node's first start, stops the node; later
 failures only wait longer and longer, loudly. It must not know how processes are made. Rule: docs/design.md,
 "Execution".
@@ -13,8 +13,8 @@ from ..draws import Draws
 from ..effects import Effects
 from ..events import Wake
 from ..machine import Now
-from .acts import Act, AllReady, Exit, Kill, Level, Note, Start, Terminate
-from .events import AllDead, Event, Exited, Failed, Ready, StopAsked
+from .acts import Act, AllReady, Exit, Kill, Level, Note, Reload, Start, Terminate
+from .events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from .process import Phase, Process
 from .settings import Kind, ProcessSpec, SupervisorSettings
 
@@ -65,6 +65,8 @@ class SupervisorMachine:
                 self._processes[name].note_dead(incarnation)
             case StopAsked():
                 self._on_stop_asked()
+            case ReloadAsked():
+                self._on_reload_asked()
             case _:
                 assert_never(event)
         self._do_what_is_due()
@@ -157,6 +159,12 @@ class SupervisorMachine:
         for process in self._processes.values():
             if process.runs and process.phase is not Phase.KILLED:
                 self._kill(process)
+
+    def _on_reload_asked(self) -> None:
+        """Passes it on to who is ready: a process that starts reads its file anyway, and does not hear signals yet."""
+        for process in self._processes.values():
+            if process.spec.kind is Kind.SCHEDULE_KEEPER and process.phase is Phase.READY:
+                self._acts.append(Reload(process.name))
 
     def _begin_stop(self) -> None:
         self._is_stopping = True

@@ -82,7 +82,7 @@ class Process:
         assert incarnation not in (0, self.incarnation, *self.dead), "an incarnation was drawn twice"
         self.phase, self.due_ns, self.restart_ns = Phase.STARTING, None, None
         self.incarnation, self.started_ns = incarnation, now_ns
-        # A coordinator has no children whose end would have to be proven.
+        # Only executors have children whose end would have to be proven.
         self.children_dead = self.spec.kind is not Kind.EXECUTOR
         self.failed_text = ""
         return tuple(self.dead)

@@ -18,8 +18,9 @@ REPLACES_MAX = 64
 class Kind(IntEnum):
     """What a process is; the order is the order in which a node drains."""
 
-    EXECUTOR = 0
-    COORDINATOR = 1
+    SCHEDULE_KEEPER = 0
+    EXECUTOR = 1
+    COORDINATOR = 2
 
 
 class ProcessSpec(NamedTuple):

@@ -8,9 +8,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
-from ...actors.client.events import AwaitJobs, CancelJobs, RunQuery, StatusJobs, SubmitJobs
+from ...actors.client.events import AwaitJobs, CancelJobs, Completed, RunQuery, StatusJobs, SubmitJobs
 from ...actors.client.settings import ClientSettings
 from ..tasks.job import Job
 from ..wire.ids import format_id
@@ -34,6 +34,10 @@ from .discovery import find_endpoints
 from .exceptions import ClientClosed
 from .link import Link
 from .rows import Options, Submission, check, job_row, job_rows
+
+if TYPE_CHECKING:
+    from .schedule_calls import Make
+    from .schedules import AsyncSchedules
 
 R = TypeVar("R")
 Row = list[Any]
@@ -155,14 +159,25 @@ class AsyncClient:
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(await self._opened().call(lambda request: CancelJobs(request, ids, until_ns))))
 
-    async def query(self, name: str, **filters: Any) -> list[dict[str, Any]]:
+    async def query(self, name: str, /, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names; see Client.query."""
         return as_dicts(await self.listing(name, **filters))
 
-    async def listing(self, name: str, **filters: Any) -> tuple[list[str], list[Row], bool]:
+    async def listing(self, name: str, /, **filters: Any) -> tuple[list[str], list[Row], bool]:
         """Returns (columns, rows, more) of a listing; see Client.listing."""
         (chosen, shard), until_ns = query_filter(filters), self._until_ns()
         return value_of(await self._opened().call(lambda request: RunQuery(request, shard, name, chosen, until_ns)))
+
+    @property
+    def schedules(self) -> "AsyncSchedules":
+        """The cluster's schedules: add, apply, list, pause, run, remove; each to be awaited."""
+        from .schedules import AsyncSchedules  # here, because most clients define none
+
+        return AsyncSchedules(self, self._ask)
+
+    async def _ask(self, make: "Make") -> Completed:
+        until_ns = self._until_ns()
+        return await self._opened().call(lambda request: make(request, until_ns))
 
     async def wait_all(self, handles: Iterable[AsyncJobHandle[Any]], timeout: float | None = None) -> None:
         """Waits until all jobs have ended, however; their handles know how from then on. Raises as Client.wait_all."""

@@ -7,7 +7,7 @@ thread of its own (pump.py), and fork-safe: a child process makes its own connec
 import os
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from ...actors.client.events import AwaitJobs, CancelJobs, Completed, RunQuery, StatusJobs, SubmitJobs
 from ...actors.client.settings import ClientSettings
@@ -32,6 +32,10 @@ from .handles import JobHandle
 from .link import Link
 from .pump import Pump
 from .rows import Options, Submission, check, job_row, job_rows
+
+if TYPE_CHECKING:
+    from .schedule_calls import Make
+    from .schedules import Schedules
 
 R = TypeVar("R")
 Row = list[Any]
@@ -133,19 +137,30 @@ class Client:
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(self._pump.call(lambda request: CancelJobs(request, ids, until_ns))))
 
-    def query(self, name: str, **filters: Any) -> list[dict[str, Any]]:
+    def query(self, name: str, /, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names.
 
         Args:
-            name: "jobs", "job", "executions", "queues", "executors", "tasks" or "stat".
+            name: "jobs", "job", "executions", "queues", "executors", "tasks", "schedules", "ticks", "audit" or "stat".
             **filters: Columns and bounds, such as state="dead" or limit=20; None is left out.
         """
         return as_dicts(self.listing(name, **filters))
 
-    def listing(self, name: str, **filters: Any) -> tuple[list[str], list[Row], bool]:
+    def listing(self, name: str, /, **filters: Any) -> tuple[list[str], list[Row], bool]:
         """Returns (columns, rows, more) of a listing; `more` says that its limit cut it. Arguments as for `query`."""
         (chosen, shard), until_ns = query_filter(filters), self._until_ns()
         return value_of(self._pump.call(lambda request: RunQuery(request, shard, name, chosen, until_ns)))
+
+    @property
+    def schedules(self) -> "Schedules":
+        """The cluster's schedules: add, apply, list, pause, run, remove."""
+        from .schedules import Schedules  # here, because most clients define none
+
+        return Schedules(self, self._ask)
+
+    def _ask(self, make: "Make") -> Completed:
+        until_ns = self._until_ns()
+        return self._pump.call(lambda request: make(request, until_ns))
 
     # --- waiting ---
 

@@ -6,6 +6,7 @@ will not; an IndefiniteError says no such thing.
 """
 
 import errno
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...actors.client.events import CLOSED, TIMEOUT, UNREACHABLE, UNSENT, Failure
@@ -60,6 +61,22 @@ class TaskRefused(RequestRefused, UnknownTask):
 
 class PayloadRefused(RequestRefused, PayloadTooLarge):
     """A payload is larger than the cluster takes."""
+
+
+class ScheduleRefused(RequestRefused):
+    """A schedule cannot be taken as it was defined, or not be run now; nothing has changed."""
+
+
+class ScheduleNotFound(RequestRefused, LookupError):
+    """No schedule of the tenant has that name.
+
+    Attributes:
+        changes: What became of the others that were named, as `Change` records.
+    """
+
+    def __init__(self, text: str, changes: Sequence[Any] = ()) -> None:
+        super().__init__(text, "not_found")
+        self.changes = list(changes)
 
 
 class IndefiniteError(RequestError):
@@ -125,6 +142,8 @@ _BY_CODE: Final[dict[str, type[RequestError]]] = {
     "queue_full": Overloaded,
     "unknown_task": TaskRefused,
     "payload_too_large": PayloadRefused,
+    "invalid_schedule": ScheduleRefused,
+    "too_many_schedules": ScheduleRefused,
 }
 
 

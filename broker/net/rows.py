@@ -15,9 +15,7 @@ from ..tasks.definition import Task
 from ..tasks.exceptions import InvalidOption
 from ..tasks.job import Job
 from ..tasks.options import Span
-from ..tasks.submit import SubmitOptions, submit_options
-
-DEFAULT_TENANT = "default"
+from ..tasks.submit import DEFAULT_TENANT, SubmitOptions, submit_options
 
 Row = list[Any]
 

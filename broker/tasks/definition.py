@@ -8,13 +8,16 @@ it stands in.
 import inspect
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
-from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast
 
 from .context import CURRENT, Context
 from .exceptions import UnreachableTask
 from .job import Job
 from .options import TaskOptions, check_task_name
 from .signature import Signature
+
+if TYPE_CHECKING:
+    from .schedule import Schedule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +31,7 @@ class Task(Generic[P, R]):
         name: Such as `shop.mail.send_email`.
         options: Queue, retries and the rest, validated.
         is_async: True for `async def`.
+        schedules: What `@task(cron=...)` was given, each with a name.
     """
 
     # For what `update_wrapper` copies: the function's own name and text.
@@ -39,6 +43,7 @@ class Task(Generic[P, R]):
         self.name: Final = name if name is not None else f"{func.__module__}.{func.__qualname__}"
         self.options: Final = options
         self.is_async: Final = inspect.iscoroutinefunction(func)
+        self.schedules: tuple[Schedule, ...] = ()
         self._named = name is not None
         self._signature: Signature | None = None
         self._reachable = False
@@ -73,6 +78,10 @@ class Task(Generic[P, R]):
         if self._signature is None:
             self._signature = Signature(self.func, self.name)
         return self._signature
+
+    def schedule_rows(self) -> list[list[Any]]:
+        """Returns a row of SCHEDULE_COLUMNS for each schedule; raises as `job`."""
+        return [schedule.row(self.job()) for schedule in self.schedules]  # pyright: ignore[reportCallIssue]  (it takes no arguments, or had been refused)
 
     @property
     def place(self) -> str:

@@ -42,6 +42,10 @@ class DuplicateTask(MainspringError, ValueError):
     """Two different functions claim the same task name."""
 
 
+class DuplicateSchedule(MainspringError, ValueError):
+    """Two tasks declare schedules of one name."""
+
+
 class UnknownTask(MainspringError, LookupError):
     """No task of that name is registered."""
 

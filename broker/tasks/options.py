@@ -22,7 +22,7 @@ Backoff: TypeAlias = Span | tuple[Span, Span]
 RUNNERS: Final[tuple[Runner, ...]] = ("process", "asyncio")
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
-_TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z_][A-Za-z0-9_:-]*)*", re.ASCII)
+_TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z0-9_][A-Za-z0-9_:-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

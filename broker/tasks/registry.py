@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from .definition import Task
-from .exceptions import DuplicateTask, TaskImportError, UnknownTask
+from .exceptions import DuplicateSchedule, DuplicateTask, TaskImportError, UnknownTask
 
 AnyTask: TypeAlias = Task[..., Any]
 
@@ -30,6 +30,7 @@ class Registry:
 
         Raises:
             DuplicateTask: Two tasks claim one name; the text names both places.
+            DuplicateSchedule: So do two schedules of different tasks.
             UnreachableTask: A task has no name that other processes could use.
             InvalidTask: A signature cannot be inspected.
         """
@@ -44,6 +45,7 @@ class Registry:
             # Inspected now, so that a bad annotation stops the start and not the first job.
             _ = task.signature
         self._tasks = found
+        _check_schedules(found.values())
 
     def get(self, name: str) -> AnyTask:
         """Returns the task of a name; raises UnknownTask."""
@@ -59,6 +61,10 @@ class Registry:
         """Returns a row of `TASK_COLUMNS` for each task, sorted by name."""
         return [self._tasks[name].options.as_row(name) for name in sorted(self._tasks)]
 
+    def schedule_rows(self) -> list[list[Any]]:
+        """Returns a row of `SCHEDULE_COLUMNS` for each schedule that the code declares, sorted by task and name."""
+        return [row for name in sorted(self._tasks) for row in sorted(self._tasks[name].schedule_rows(), key=_name_of)]
+
     def __iter__(self) -> Iterator[AnyTask]:
         return iter(self._tasks.values())
 
@@ -67,6 +73,22 @@ class Registry:
 
     def __contains__(self, name: object) -> bool:
         return name in self._tasks
+
+
+def _name_of(row: list[Any]) -> str:
+    return row[0]
+
+
+def _check_schedules(tasks: Iterable[AnyTask]) -> None:
+    owners: dict[str | None, AnyTask] = {}
+    for task in tasks:
+        for schedule in task.schedules:
+            known = owners.setdefault(schedule.name, task)
+            if known is not task:
+                raise DuplicateSchedule(
+                    f"two schedules are named {schedule.name!r}: of {known.name} ({known.place}) and of {task.name} "
+                    f"({task.place}); give one of them another name"
+                )
 
 
 def load(modules: Sequence[str]) -> Registry:
@@ -78,6 +100,7 @@ def load(modules: Sequence[str]) -> Registry:
     Raises:
         TaskImportError: A module does not import; the text ends with the traceback of the user's code.
         DuplicateTask: Two tasks claim one name.
+        DuplicateSchedule: Two tasks have schedules of one name.
         UnreachableTask: A task stands in `__main__` without a name of its own.
         InvalidTask: A signature cannot be inspected.
     """

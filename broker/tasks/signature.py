@@ -179,6 +179,22 @@ class Signature:
         return repr(self._parameters[index]) if index < len(self._parameters) else str(index + 1)
 
 
+def required_parameters(func: Callable[..., object], where: str) -> list[str]:
+    """Returns the parameters that every call must fill, without the context."""
+    found: list[str] = []
+    for parameter in inspect.signature(func).parameters.values():
+        is_rest = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if is_rest or parameter.default is not inspect.Parameter.empty:
+            continue
+        try:
+            hint = _resolve(func, parameter.name, where)
+        except InvalidTask:
+            hint = None  # a type that does not exist yet, so it is not the context
+        if hint is not Context and Context not in typing.get_args(hint):
+            found.append(parameter.name)
+    return found
+
+
 def _resolve(func: Callable[..., object], name: str, where: str) -> object:
     """Returns the annotation of one parameter as an object, or None where there is none.
 

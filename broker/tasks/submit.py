@@ -13,6 +13,9 @@ from .exceptions import InvalidOption
 from .limits import KEY_CHARS_MAX, RETRIES_MAX
 from .options import Span, check_int, check_label, span_ms
 
+DEFAULT_TENANT: Final = "default"
+"""Whose a job or a schedule is if nobody says."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

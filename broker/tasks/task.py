@@ -6,12 +6,15 @@ task becomes a job. Options given twice are those given last, so that a project 
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, final, overload
 
 from .context import Context
 from .definition import AsyncTask, SyncTask, Task
 from .exceptions import InvalidTask
 from .options import RUNNERS, Backoff, Runner, Span, TaskOptions, check_task_name, task_options
+
+if TYPE_CHECKING:
+    from .schedule import Cron, Schedule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,6 +90,7 @@ class TaskDecorator:
         priority: int = ...,
         runner: Runner | None = ...,
         expires: Span | None = ...,
+        cron: "Cron | None" = ...,
     ) -> "TaskDecorator": ...
 
     def __call__(self, func: Callable[..., Any] | None = None, /, **options: Any) -> "Task[..., Any] | TaskDecorator":
@@ -98,7 +102,8 @@ class TaskDecorator:
                 seconds before the first retry, or a pair of that and the longest wait (1 and 600); `timeout`, seconds
                 that an attempt may take, or None; `priority`, -100 to 100, higher first (0); `runner`, "process" or
                 "asyncio" (asyncio for `async def`, process for `def`); `expires`, seconds after its submit
-                for which a job may still start, or None.
+                for which a job may still start, or None; `cron`, an expression such as "*/5 * * * *", a Schedule, or a
+                list of these: the task then runs by itself, without arguments.
 
         Raises:
             InvalidOption: An option lies outside what it may be.
@@ -109,13 +114,14 @@ class TaskDecorator:
             if options:
                 raise TypeError("a function and options are both given; write @task(…) above the function")
             return self._make(func)
-        unknown = options.keys() - _DEFAULTS.keys() - {"name", "runner"}
+        unknown = options.keys() - _DEFAULTS.keys() - {"name", "runner", "cron"}
         if unknown:
-            known = ", ".join(["name", *_DEFAULTS, "runner"])
+            known = ", ".join(["name", *_DEFAULTS, "runner", "cron"])
             raise TypeError(f"task takes no option {', '.join(sorted(unknown))}; it takes {known}")
         merged = {**self._options, **options}
         # Checked here, so that the traceback points at the options and not at a later function.
         _validate(merged, merged.get("runner") or "process")
+        _schedules(merged)
         return TaskDecorator(merged)
 
     def _make(self, func: Callable[..., Any]) -> Task[..., Any]:
@@ -128,7 +134,9 @@ class TaskDecorator:
                 f"{'leave runner out' if is_async else 'make it async def, or leave runner out'}"
             )
         made = AsyncTask[..., Any] if is_async else SyncTask[..., Any]
-        return made(func, self._options.get("name"), _validate(self._options, runner))
+        task = made(func, self._options.get("name"), _validate(self._options, runner))
+        task.schedules = _schedules_for(func, task.name, self._options)
+        return task
 
 
 def _validate(options: dict[str, Any], runner: Runner) -> TaskOptions:
@@ -136,9 +144,36 @@ def _validate(options: dict[str, Any], runner: Runner) -> TaskOptions:
     if name is not None:
         check_task_name(name)
     if runner not in RUNNERS:
-        raise InvalidTask(f"runner {runner!r} is unknown; give one of {', '.join(RUNNERS)}, or leave it out")
+        raise InvalidTask(
+            f"runner {runner!r} is unknown; give one of {', '.join(RUNNERS)}, or leave it out "
+            f"(commands are declared in a node's file)"
+        )
     given = {key: options.get(key, default) for key, default in _DEFAULTS.items()}
     return task_options(runner=runner, **given)
+
+
+def _schedules(options: dict[str, Any]) -> "tuple[Schedule, ...]":
+    if options.get("cron") is None:
+        return ()
+    from .schedule import schedules_of  # here, for most tasks have none
+
+    return schedules_of(options["cron"])
+
+
+def _schedules_for(func: Callable[..., Any], name: str, options: dict[str, Any]) -> "tuple[Schedule, ...]":
+    schedules = _schedules(options)
+    if not schedules:
+        return ()
+    from .schedule import named_for
+    from .signature import required_parameters
+
+    required = required_parameters(func, name)
+    if required:
+        raise InvalidTask(
+            f"{func.__qualname__} has a cron, so it is called without arguments, but {', '.join(required)} must be "
+            f"given; give defaults, or add a schedule with arguments: client.schedules.add(…)"
+        )
+    return named_for(name, schedules, is_list=isinstance(options["cron"], (list, tuple)))
 
 
 def _check_function(func: object) -> None:

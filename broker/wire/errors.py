@@ -46,6 +46,18 @@ _ALL = (
     ),
     ErrorCode("invalid_job", True, "a job's fields are out of range", "correct the field that the text names"),
     ErrorCode(
+        "invalid_schedule",
+        True,
+        "a schedule's definition cannot be taken",
+        "correct the field that the text names",
+    ),
+    ErrorCode(
+        "too_many_schedules",
+        True,
+        "the shard has as many schedules as it takes",
+        "remove those that nobody needs",
+    ),
+    ErrorCode(
         "payload_too_large",
         True,
         "a payload exceeds payload_bytes_max",

@@ -27,6 +27,15 @@ IDS_MAX = 10_000
 PRIORITY_MAX = 100
 """Priorities run from -PRIORITY_MAX to PRIORITY_MAX, higher first."""
 
+EXPRESSION_CHARS_MAX = 500
+"""Longest cron expression."""
+
+NOTE_CHARS_MAX = 1_000
+"""Longest note on a schedule, or on why it is paused."""
+
+JITTER_MS_MAX = 24 * 3600 * 1000
+"""Farthest that a schedule's jitter moves an instant."""
+
 INTEGER_MAX = (1 << 63) - 1
 """Largest integer in any field: what a database column holds."""
 
@@ -35,3 +44,4 @@ TIME_MS_MAX = 253_402_300_799_999
 
 assert PAYLOAD_BYTES_MAX + ERROR_BYTES_MAX < BATCH_BYTES_MAX < FRAME_BYTES_MAX
 assert BATCH_JOBS_MAX <= IDS_MAX
+assert EXPRESSION_CHARS_MAX < NOTE_CHARS_MAX < ERROR_BYTES_MAX

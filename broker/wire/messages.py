@@ -7,7 +7,7 @@ for anything else.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 PROTOCOL_VERSION = 1
 
@@ -383,30 +383,4 @@ Message = (
     | Goodbye
 )
 
-MESSAGES: tuple[type[Message], ...] = (
-    ClientHello,
-    ClientWelcome,
-    Submit,
-    Submitted,
-    Refused,
-    Cancel,
-    Cancelled,
-    Await,
-    Ended,
-    Query,
-    Listing,
-    ScheduleSet,
-    ScheduleAct,
-    ScheduleChanged,
-    ExecutorHello,
-    ExecutorWelcome,
-    Credit,
-    Run,
-    Finished,
-    FinishedAck,
-    Renew,
-    Renewed,
-    CancelRun,
-    HelloNeeded,
-    Goodbye,
-)
+MESSAGES: tuple[type[Message], ...] = get_args(Message)

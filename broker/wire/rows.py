@@ -134,13 +134,13 @@ _TASK_TYPES = (str, str, str, list, _OPTIONAL_INT, int)
 _RUN_TYPES = (int, int, str, str, _OPTIONAL_INT, int, str, str, _OPTIONAL_STR)
 
 
-def _shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
+def shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
     """Returns every row of exact types that these columns allow: one look-up settles a well-formed row."""
     choices: list[tuple[type, ...]] = [kind if isinstance(kind, tuple) else (kind,) for kind in types]
     return frozenset(product(*choices))
 
 
-_JOB_SHAPES, _RESULT_SHAPES, _RUN_SHAPES = _shapes(_JOB_TYPES), _shapes(_RESULT_TYPES), _shapes(_RUN_TYPES)
+_JOB_SHAPES, _RESULT_SHAPES, _RUN_SHAPES = shapes(_JOB_TYPES), shapes(_RESULT_TYPES), shapes(_RUN_TYPES)
 _PLAIN_JOB = (str, str, str, str, int, *[type(None)] * 7)
 
 assert len(_JOB_TYPES) == len(JOB_COLUMNS)
@@ -202,7 +202,8 @@ def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) ->
     if type(found) is not list or len(row) != len(columns):
         return f"a row has the columns {', '.join(columns)}"
     for name, value, kind in zip(columns, row, types, strict=True):
-        if not isinstance(value, kind) or isinstance(value, bool):
+        # Exact types: a bool is no int here.
+        if type(value) is not kind and not (isinstance(kind, tuple) and type(value) in kind):
             return f"{name} has the wrong type {type(value).__name__}"
     return None
 

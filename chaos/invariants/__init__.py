@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .acked_jobs_survive import AckedJobsSurvive
 from .attempts_never_overlap import AttemptsNeverOverlap
 from .base import HOOKS, Invariant
+from .changes_are_audited import ChangesAreAudited
 from .durable_before_visible import DurableBeforeVisible
 from .keys_are_unique import KeysAreUnique
 from .leases_survive_restarts import LeasesSurviveRestarts
@@ -12,10 +13,14 @@ from .machines_agree_with_themselves import MachinesAgreeWithThemselves
 from .never_early import NeverEarly
 from .nothing_waits_unseen import NothingWaitsUnseen
 from .one_finish_an_attempt import OneFinishAnAttempt
+from .one_tick_an_instant import OneTickAnInstant
 from .only_leased_jobs_start import OnlyLeasedJobsStart
+from .reboots_fire_once import RebootsFireOnce
 from .refusals_mean_absence import RefusalsMeanAbsence
+from .schedules_survive_restarts import SchedulesSurviveRestarts
 from .slots_are_given_back import SlotsAreGivenBack
 from .success_was_earned import SuccessWasEarned
+from .ticks_follow_policy import TicksFollowPolicy
 from .truncation_keeps_open_leases import TruncationKeepsOpenLeases
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 ALL: tuple[type[Invariant], ...] = (
     AckedJobsSurvive,
     AttemptsNeverOverlap,
+    ChangesAreAudited,
     DurableBeforeVisible,
     KeysAreUnique,
     LeasesSurviveRestarts,
@@ -31,10 +37,14 @@ ALL: tuple[type[Invariant], ...] = (
     NeverEarly,
     NothingWaitsUnseen,
     OneFinishAnAttempt,
+    OneTickAnInstant,
     OnlyLeasedJobsStart,
+    RebootsFireOnce,
     RefusalsMeanAbsence,
+    SchedulesSurviveRestarts,
     SlotsAreGivenBack,
     SuccessWasEarned,
+    TicksFollowPolicy,
     TruncationKeepsOpenLeases,
 )
 

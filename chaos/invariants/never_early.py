@@ -34,7 +34,8 @@ class NeverEarly(Invariant):
             job = history.taken[row[0]]
             if job.due_ms is None or now.wall_ms >= job.due_ms:
                 continue
-            is_delay = job.retried or history.asked[job.tag].delay_ms is not None
+            asked = history.asked.get(job.tag)  # nobody asked for the job of a schedule, which is on the calendar
+            is_delay = job.retried or (asked is not None and asked.delay_ms is not None)
             waited_ns = now.elapsed_ns - job.decided.now.elapsed_ns
             if is_delay and job.decided.life == node.life and waited_ns >= (job.due_ms - job.stamp_ms) * 1_000_000:
                 continue

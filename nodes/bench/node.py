@@ -108,9 +108,9 @@ def whole_node(folder: Path) -> BenchNode:
     return BenchNode(folder, _NODE.format(data_dir=folder / "data") + _EXECUTORS.format(tasks=TASKS))
 
 
-def coordinator_alone(folder: Path) -> BenchNode:
-    """Starts a coordinator without executors."""
-    return BenchNode(folder, _NODE.format(data_dir=folder / "data"))
+def coordinator_alone(folder: Path, data_dir: Path | None = None) -> BenchNode:
+    """Starts a coordinator without executors, on data that may be there already."""
+    return BenchNode(folder, _NODE.format(data_dir=data_dir or folder / "data"))
 
 
 def executors_alone(folder: Path, url: str) -> BenchNode:

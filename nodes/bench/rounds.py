@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ...broker.tasks.exceptions import MainspringError
 from ..cli.errors import CommandError
-from . import drain, echo, enqueue, fsync, huey_peer, idle, import_cost, lateness, start_latency
+from . import drain, echo, enqueue, fsync, huey_peer, idle, import_cost, lateness, schedules, start_latency
 from .sizes import Sizes
 
 
@@ -39,6 +39,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "N3": Measure("enqueue, one a call and in batches", enqueue.measure),
     "N5": Measure("submit to handler start", start_latency.measure),
     "N7": Measure("lateness of delayed jobs", lateness.measure),
+    "N12": Measure("many schedules", schedules.measure),
     "N17": Measure("idle node", idle.measure),
     "N18": Measure("a client's import", import_cost.measure),
     "huey": Measure("huey on SQLite", huey_peer.measure, huey_peer.absent),

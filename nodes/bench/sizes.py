@@ -23,6 +23,7 @@ class Sizes:
     paced_jobs: int = 300
     delayed_jobs: int = 200
     idle_s: float = 20.0
+    schedules_most: int = 100_000
     imports: int = 9
     huey_jobs: int = 4_000
     huey_paced_jobs: int = 150
@@ -43,6 +44,7 @@ QUICK = Sizes(
     paced_jobs=60,
     delayed_jobs=60,
     idle_s=3.0,
+    schedules_most=1_000,
     imports=3,
     huey_jobs=500,
     huey_paced_jobs=30,

@@ -96,9 +96,11 @@ def assembled() -> "typer.Typer":
     whole = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     for name in names():
         app = _app(name)
-        for single in app.registered_commands if len(app.registered_commands) == 1 else ():
+        # One with a callback is a group, even if it has a single command for now.
+        is_single = len(app.registered_commands) == 1 and app.registered_callback is None
+        for single in app.registered_commands if is_single else ():
             whole.command(name)(single.callback or _nothing)
-        if len(app.registered_commands) != 1:
+        if not is_single:
             whole.add_typer(app, name=name)
     return whole
 

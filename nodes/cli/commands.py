@@ -20,6 +20,7 @@ class Command(NamedTuple):
 
 RUN: Final = "Run a node"
 JOBS: Final = "Submit and follow jobs"
+SCHEDULES: Final = "Schedule jobs"
 LOOK: Final = "Look into the node"
 MEASURE: Final = "Measure"
 
@@ -27,7 +28,7 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
     RUN: {
         "up": Command(".up", "run one node, or several, in the foreground"),
         "node": Command(".node", "run the node of a TOML file, as a service does"),
-        "init": Command(".init", "write a node file and a module of tasks to begin with"),
+        "init": Command(".init", "write a node file, a module of tasks and a file of schedules to begin with"),
         "demo": Command(".demo", "run a demonstration that checks itself"),
     },
     JOBS: {
@@ -35,6 +36,11 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
         "jobs": Command(".jobs", "list jobs, newest first, or watch them"),
         "job": Command(".job", "show everything about one job"),
         "cancel": Command(".cancel", "cancel jobs"),
+    },
+    SCHEDULES: {
+        "schedules": Command(".schedules", "list, change and check schedules"),
+        "preview": Command(".preview", "look ahead: next times, clock changes, collisions, load"),
+        "import": Command(".import_crontab", "take over crontabs as commands and schedules"),
     },
     LOOK: {
         "queues": Command(".queues", "list queues with their jobs by state"),

@@ -1,10 +1,9 @@
-"""How commands write times, spans, sizes, ids and states, and how they read times and spans that people type.
+"""How commands write times, spans, sizes, ids and states, and how they read times that people type.
 
 Decides the words alone. It must not know where a value comes from, nor how a table is drawn (output.py). Rule: stored
 times are UTC milliseconds; people read local time, programs read both (docs/shard-file.md, the views).
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,14 +11,7 @@ from typing import Any, Final
 from ...broker.wire.ids import format_id
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_NUMBER: Final = r"(?:\d+(?:\.\d+)?|\.\d+)"
-_PART = re.compile(rf"({_NUMBER})(ms|s|min|m|h|d|w)", re.ASCII)
-
 _STEPS: Final = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
-
-DURATION: Final = re.compile(rf"{_NUMBER}(?:(?:ms|s|min|m|h|d|w)(?:{_NUMBER}(?:ms|s|min|m|h|d|w))*)?", re.ASCII)
-"""What `parse_duration` reads."""
 
 MS_MAX: Final = 253_402_214_400_000
 """A day before the year 10000: later instants have no local time in every zone."""
@@ -62,19 +54,6 @@ def duration(ms: float | None) -> str:
     large, large_s, small, small_s = next(step for step in _STEPS if seconds >= step[1])
     whole, rest = divmod(seconds, large_s)
     return f"{whole} {large} {rest // small_s} {small}" if rest >= small_s else f"{whole} {large}"
-
-
-def parse_duration(text: str) -> float:
-    """Reads a span as seconds: `5`, `0.25`, `250ms`, `10m`, `1h30m`, `2d`.
-
-    Raises:
-        ValueError: it is none; the text says what one looks like.
-    """
-    text = text.strip()
-    if not DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is no duration; give seconds, or such as 250ms, 10m, 1h30m, 2d")
-    parts = list(_PART.finditer(text))
-    return sum(float(part[1]) * _UNITS_S[part[2]] for part in parts) if parts else float(text)
 
 
 def iso_utc(ms: int | None) -> str | None:
@@ -151,7 +130,12 @@ def shown_ids(row: Mapping[str, Any], key: str = "id") -> dict[str, Any]:
     return told
 
 
-INSTANTS: Final = frozenset({"due_ms", "scheduled_ms", "created_ms", "started_ms", "finished_ms", "expires_ms"})
+INSTANTS: Final = frozenset(
+    {
+        "due_ms", "scheduled_ms", "created_ms", "started_ms", "finished_ms", "expires_ms", "next_ms", "fired_ms",
+        "buffered_ms", "cursor_ms", "start_ms", "end_ms", "changed_ms", "removed_ms", "from_ms", "to_ms", "decided_ms",
+    }
+)  # fmt: skip
 """Columns that hold instants, and not spans."""
 
 

@@ -17,7 +17,7 @@ def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder, made if it is not there.")] = Path(),
     json: Json = False,
 ) -> None:
-    """Write a commented node file and a module of tasks into a folder.
+    """Write a commented node file, a module of tasks and a file of schedules into a folder.
 
     Nothing is overwritten. Start the node with `mainspring node DIR/node.toml`.
     """

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..processes.death import die_with_parent
+from ..schedules.node import check_schedules
 from ..settings.load import load
 from ..supervisor.run import run_node
 from .up import announce
@@ -20,9 +21,10 @@ def command(
 ) -> int:
     """Run the node of a TOML file until SIGTERM or Ctrl-C.
 
-    Prints `ready URL` once jobs are accepted. The first signal lets running jobs finish, the second stops at once.
-    The log goes to stderr. Exit status: 0 after a stop in good order, 1 if the node failed.
+    Prints `ready URL` once jobs are accepted. The first signal lets running jobs finish, the second stops at once;
+    SIGHUP has the file of schedules applied again. The log goes to stderr. Exit status: 0 after a stop in good order, 1
+    if the node failed.
     """
     if parent is not None:
         die_with_parent(parent)
-    return run_node(load(file), ready=announce)
+    return run_node(check_schedules(load(file)), ready=announce)

@@ -19,10 +19,12 @@ from .errors import CommandError
 
 LOG_FOLDER: Final = "log"
 
-_COUNTED: Final = ("lanes", "executors", "tasks", "leases", "sessions", "keys")
+_COUNTED: Final = ("lanes", "executors", "tasks", "leases", "sessions", "keys", "tick_jobs")
 # The counts of what may be long are kept in the file, so nobody counts rows.
 _META: Final = """SELECT applied, epoch, finished, executions,
-    (SELECT total(scheduled + ready + retrying) FROM lanes) AS jobs FROM meta"""
+    (SELECT total(scheduled + ready + retrying) FROM lanes) AS jobs, ticks,
+    (SELECT count(*) FROM schedules WHERE removed_ms IS NULL) AS schedules,
+    coalesce(next_audit - (SELECT min(id) FROM audit), 0) AS audit FROM meta"""
 
 Row = dict[str, Any]
 
@@ -66,6 +68,7 @@ def _read(place: ShardPath, log_index: int | None) -> Row:
     try:
         meta = connection.execute(_META).fetchone()
         rows = {"jobs": int(meta["jobs"]), "finished": meta["finished"], "executions": meta["executions"]}
+        rows |= {name: meta[name] for name in ("schedules", "ticks", "audit")}
         for name in _COUNTED:
             rows[name] = connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608  (names from constants)
         pragmas = ("page_size", "page_count", "freelist_count", "user_version")

@@ -31,6 +31,8 @@ STAT_COLUMNS: Final = (
     Column("jobs", "live jobs", right=True),
     Column("finished", "finished", right=True),
     Column("executions", "executions", right=True),
+    Column("schedules", "schedules", right=True),
+    Column("ticks", "ticks", right=True),
     Column("leases", "leases", right=True),
     Column("bytes", "file", right=True),
     Column("wal", "WAL", right=True),
@@ -93,7 +95,7 @@ def _figures(row: dict[str, Any], log: dict[str, Any] | None) -> dict[str, Any]:
     """Returns what the table shows of a shard."""
     return {
         **row,
-        **{name: row["rows"].get(name) for name in ("jobs", "finished", "executions")},
+        **{name: row["rows"].get(name) for name in ("jobs", "finished", "executions", "schedules", "ticks")},
         "leases": row.get("memory", row["rows"]).get("leases"),
         "bytes": size(row["file"].get("bytes")),
         "wal": size(row["file"].get("wal_bytes")),
@@ -124,8 +126,9 @@ def query(
 ) -> None:
     """Run read-only SQL over all shard files of a data folder, whether the node runs or not.
 
-    Made to be asked: v_jobs, v_executions, v_queues, v_leases, v_lanes, v_tasks, v_executors, v_shard. Where there are
-    several shards, each is asked, and the first column says which. So ORDER BY, LIMIT and sums are those of each shard.
+    Made to be asked: v_jobs, v_executions, v_schedules, v_ticks, v_audit, v_queues, v_leases, v_lanes, v_tasks,
+    v_executors, v_shard. Where there are several shards, each is asked, and the first column says which. So ORDER BY,
+    LIMIT and sums are those of each shard.
 
     Example: mainspring shards query "SELECT job, task, error FROM v_jobs WHERE state = 'dead' ORDER BY id DESC"
     """

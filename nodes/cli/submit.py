@@ -13,10 +13,11 @@ import typer
 import typer.core
 
 from ...broker.wire.ids import format_id
+from ..spans import DURATION, parse_duration
 from .arguments import FOR_EVER, UnclearWords, job_arguments, told_apart, unknown_option
 from .connection import Url, connected, names_of
 from .errors import CommandError
-from .formats import DURATION, parse_duration, parse_instant
+from .formats import parse_instant
 from .output import Json, cell, json_text, show_json
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def command(
         except InvalidOption as fault:
             raise typer.BadParameter(str(fault)) from None
         if wait is not None:
-            return _waited(handle, wait, as_json=json)
+            return waited(handle, wait, as_json=json)
     if json:
         show_json({"id": handle.id, "job": format_id(handle.id)})
     else:
@@ -151,7 +152,8 @@ def _checked(ctx: typer.Context, task: str, words: list[str]) -> list[str]:
     return words
 
 
-def _waited(handle: "JobHandle[Any]", wait_s: float, *, as_json: bool) -> int:
+def waited(handle: "JobHandle[Any]", wait_s: float, *, as_json: bool) -> int:
+    """Waits for a job, prints how it ended, and returns the exit status."""
     from ...broker.net.exceptions import JobError, JobFailed, ResultTimeout
 
     shown = format_id(handle.id)

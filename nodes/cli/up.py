@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..schedules.node import check_schedules
 from ..settings.load import default, load
 from ..settings.models import NodeSettings
 from ..supervisor.run import run_node
@@ -49,7 +50,7 @@ def command(
         return run_node(settings, ready=announce)
     if tasks or data_dir:
         raise CommandError("--tasks and --data-dir are for a node without FILE: set them in the file instead")
-    every = [load(file) for file in files]
+    every = [check_schedules(load(file)) for file in files]
     if len(files) == 1:
         return run_node(every[0], ready=announce)
     _refuse_shared(files, every)

@@ -9,24 +9,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import sections
 from .pages import PAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def drifted(docs: Path = DOCS) -> list[str]:
-    """Lists the pages that are missing, or differ from what the code prints."""
-    return [name for name, page in PAGES.items() if not _holds(docs / name, page())]
+    """Lists the pages that are missing, or differ from what the code prints, whole or in a section."""
+    return [name for name, page in PAGES.items() if not _holds(docs / name, page())] + sections.drifted(docs)
 
 
 def write(docs: Path = DOCS) -> list[str]:
     """Writes the pages that are missing or differ; lists them."""
-    names = drifted(docs)
+    names = [name for name in drifted(docs) if name in PAGES]
     for name in names:
         path = docs / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(PAGES[name](), encoding="utf-8")
-    return names
+    return names + sections.write(docs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,13 +6,12 @@ The rule that reference pages are printed from code is the design map's, section
 
 from collections.abc import Callable
 
-from ..settings import reference
-from . import bounds, commands, lifecycle, lifecycle_figure, log_format, protocol
+from . import bounds, commands, configuration, lifecycle, lifecycle_figure, log_format, protocol
 
 PAGES: dict[str, Callable[[], str]] = {
     "bounds.md": bounds.printed,
     "cli.md": commands.printed,
-    "configuration.md": reference.page,
+    "configuration.md": configuration.printed,
     "lifecycle.md": lifecycle.printed,
     "lifecycle.svg": lifecycle_figure.printed,
     "log-format.md": log_format.printed,

@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 from ...actors.jobs.retry import ROW_FIELDS
-from ...broker.wire import limits, rows
+from ...broker.wire import limits, rows, schedule_rows
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import MESSAGES, Message
 from .markdown import flat, names, page, table
@@ -31,7 +31,10 @@ _ROWS: Final = {
     ("Cancelled", "codes"): "[id, code]",
     ("Ended", "jobs"): "ENDED_COLUMNS",
     ("Listing", "rows"): "the columns that `columns` names",
+    ("ScheduleSet", "schedules"): "SCHEDULE_COLUMNS",
+    ("ScheduleChanged", "changes"): "CHANGE_COLUMNS",
     ("ExecutorHello", "tasks"): "TASK_COLUMNS",
+    ("ExecutorHello", "schedules"): "SCHEDULE_COLUMNS",
     ("ExecutorHello", "held"): "HELD_COLUMNS",
     ("ExecutorWelcome", "lost"): "[id, attempt]",
     ("Credit", "windows"): "[runner kind, jobs]",
@@ -42,14 +45,16 @@ _ROWS: Final = {
 """(message, field) -> what its rows hold."""
 
 _ERROR_NOTES: Final = """\
-`not_found` and `finished` stand in the rows of Cancelled. `disk_full` answers a Submit alone: Finished, Cancel and the
-questions are taken on a full disk, too."""
+`not_found` and `finished` stand in the rows of Cancelled. `disk_full` answers a Submit, a ScheduleSet or a ScheduleAct:
+Finished, Cancel and the questions are taken on a full disk, too."""
 
-_UNCHECKED: Final[dict[str, tuple[Any, ...]]] = {
+_TYPES_ELSEWHERE: Final[dict[str, tuple[Any, ...]]] = {
+    "SCHEDULE_COLUMNS": schedule_rows.SCHEDULE_TYPES,
+    "CHANGE_COLUMNS": schedule_rows.CHANGE_TYPES,
     "HELD_COLUMNS": (int,) * 5,
     "ENDED_COLUMNS": (int, str, (str, NoneType), (str, NoneType), int, (int, NoneType)),
 }
-"""The types of rows whose receiver checks them elsewhere."""
+"""The types of rows that are not checked in rows.py."""
 
 
 def printed() -> str:
@@ -124,7 +129,7 @@ def _columns() -> list[str]:
 
 def _row(name: str) -> list[str | list[str]]:
     columns: tuple[str, ...] = vars(rows)[name]
-    types: tuple[Any, ...] = _UNCHECKED.get(name) or vars(rows)[f"_{name.removesuffix('COLUMNS')}TYPES"]
+    types: tuple[Any, ...] = _TYPES_ELSEWHERE.get(name) or vars(rows)[f"_{name.removesuffix('COLUMNS')}TYPES"]
     cells = [
         (place, f"`{column}`", _kind(kind)) for place, (column, kind) in enumerate(zip(columns, types, strict=True))
     ]

@@ -10,7 +10,7 @@ from ...actors.client.settings import SEQUENCES_IN_FLIGHT, ClientSettings
 from ...actors.client.submits import SEQUENCE_SPAN_MAX
 from ...actors.executor.settings import FENCE_MARGIN_MS, RENEW_EVERY_MS, RESEND_AFTER_MS
 from ...actors.limits import LEASE_SLACK
-from ...broker.wire.limits import FRAME_BYTES_MAX, IDS_MAX
+from ...broker.wire.limits import BATCH_BYTES_MAX, BATCH_JOBS_MAX, FRAME_BYTES_MAX, IDS_MAX
 from ...broker.wire.messages import PROTOCOL_VERSION
 
 _SECOND_NS: Final = 1_000_000_000
@@ -34,8 +34,8 @@ protocols.
 
 ## Roles
 
-* A **client** submits jobs, cancels them, waits for their ends and asks for listings.
-* An **executor** announces tasks, is given jobs and reports how they ended.
+* A **client** submits jobs, cancels them, waits for their ends, defines schedules and asks for listings.
+* An **executor** announces tasks and their schedules, is given jobs and reports how they ended.
 * A **coordinator** process serves one or more shards. It binds a ROUTER socket. Clients and executors connect DEALER
   sockets to it. Clients and executors never talk to each other.
 
@@ -77,6 +77,10 @@ SEQUENCES: Final = f"""\
                           <-                  Ended, for jobs that have ended; for the others when they end
     Cancel, Query         ->
                           <-                  Cancelled, Listing
+    ScheduleSet[1..parts] ->
+                          <-                  ScheduleChanged, one for all parts
+    ScheduleAct           ->
+                          <-                  ScheduleChanged
     Goodbye               ->
 
 * ClientHello SHOULD come first. Its answers tell how many shards there are and which tasks exist, with their queues
@@ -115,6 +119,23 @@ jobs up by their keys. Silence means the same as an indefinite refusal.
   remembered.
 * Who waits is not stored. A client that has lost its connection, or hears nothing for a while, asks again.
 * Lists of ids have at most {IDS_MAX:_}.
+
+### Schedules
+
+A schedule is defined once and makes jobs by itself. It lives in the shard of its tenant and queue, and its name is
+unique there for its tenant.
+
+* ScheduleSet with one row that cannot be taken changes nothing in its shard. A client that has rows for several shards
+  SHOULD send all of them with `is_dry` first, so that one refusal changes nothing anywhere. Ours does.
+* All parts of a long list have the same `request`; a client that hears nothing sends all of them again. Ours closes a
+  part at {BATCH_JOBS_MAX:_} rows or {BATCH_BYTES_MAX:_} bytes.
+* A definition that is there already is `unchanged`. So a ScheduleSet can be repeated without harm.
+* `is_whole` MUST go to every shard, also to those for which the source has no row any more.
+* No client knows the shard of a name. It sends ScheduleAct to all shards; a name is not found where all of them say so.
+* A schedule that is defined in another queue than before may have come to another shard. The client then removes the
+  name from the others; ours sends ScheduleAct `remove` to them after each set.
+* What the code of tasks declares comes with ExecutorHello, to every shard; each takes the rows that are its own. A
+  schedule that somebody has defined otherwise under such a name stays as it is.
 
 ## Executors: legal sequences
 
@@ -181,6 +202,7 @@ WRONG_FRAMES: Final = (
     ("coordinator", "a hello from another cluster", "Refused(request 0, `wrong_cluster`), and no link"),
     ("coordinator", "a hello of another incarnation on a connection that has one", "Refused(request 0, `malformed`)"),
     ("coordinator", "a Submit with one bad row", "refuses the whole Submit; the text names the fault"),
+    ("coordinator", "a ScheduleSet with one bad row", "refuses the whole list of its shard; the text names the fault"),
     ("coordinator", "a Finished with a bad row", "passes that row over, takes the others, acknowledges all"),
     ("executor", "a frame that cannot be read", "logs it and passes it over"),
     ("executor", "a Run with a bad row", "passes the whole Run over"),

@@ -54,6 +54,7 @@ def main() -> int:
     plan = CoordinatorPlan.from_json(sys.stdin.readline())
     configure_log(plan.log_level, plan.log_format, "coordinator")
     _allow_files()
+    gc.disable()  # what a start reads stays: to look through it again and again costs more than to read it
     try:
         loop, engine, router, context = _open(plan)
     except (
@@ -73,6 +74,7 @@ def main() -> int:
     # What lives now lives for good; a collection need not look at it again, and garbage here is rare.
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
     log.info("coordinator serves endpoints=%s shards=%d", ",".join(plan.endpoints), plan.shards)
     report_ready(plan.status_fd)
@@ -175,8 +177,18 @@ def shard_settings(plan: CoordinatorPlan, cluster: str) -> ShardSettings:
         batch_jobs_max=plan.batch_jobs_max,
         backlog_jobs_max=plan.backlog_jobs_max,
         retention=Retention(plan.finished_jobs_max, plan.finished_age_ms),
+        node=plan.node,
+        boot=_boot_id(),
         queue_retention=tuple((queue, Retention(jobs_max, age_ms)) for queue, jobs_max, age_ms in plan.queue_retention),
     )
+
+
+def _boot_id() -> str:
+    """Returns what names this life of the host: another at each of its starts; empty where the kernel does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def main() -> int:
         plan.start_timeout_ms,
         plan.kill_grace_ms,
         plan.drain_timeout_ms,
+        plan.command_slots,
+        plan.command_tasks,
     )
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets: dict[Peer, zmq.Socket[bytes]] = {

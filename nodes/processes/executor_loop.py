@@ -19,6 +19,7 @@ from ...broker.net.clock import read_clocks
 from ...broker.net.router import has_input
 from ...broker.wire.codec import WireError, decode, encode
 from ..runners import frames
+from ..runners.command import setup_text
 from ..runners.handle import ChildHandle, describe_exit
 from .plan import ExecutorPlan
 from .signals import StopSignal
@@ -121,7 +122,7 @@ class ExecutorLoop:
             if kind == frames.DONE:
                 events.append(ChildDone(number, frame[1]))
             elif kind == frames.READY:
-                events.append(ChildReady(number, frame[2]))
+                events.append(ChildReady(number, frame[2], frame[3]))
             elif kind == frames.FAILED:
                 events.append(ChildFailed(number, frame[1]))
             elif kind == frames.PONG:
@@ -176,9 +177,13 @@ class ExecutorLoop:
                 assert_never(act)
 
     def _spawn(self, number: int, kind: str) -> None:
-        assert kind in ("process", "asyncio"), kind
+        assert kind in ("process", "asyncio", "command"), kind
         keep = [] if self.plan.life_fd is None else [self.plan.life_fd]
-        child = ChildHandle.spawn(kind, self.plan.tasks, import_paths=self.plan.import_paths, keep_fds=keep)
+        plan = self.plan
+        if kind == "command":
+            child = ChildHandle.spawn(kind, [], keep_fds=keep, setup=setup_text(plan.commands, plan.kill_grace_ms))
+        else:
+            child = ChildHandle.spawn(kind, plan.tasks, import_paths=plan.import_paths, keep_fds=keep)
         self._children[number] = child
         self._by_fd[child.fileno()] = number
         self._poll.register(child.fileno(), select.EPOLLIN)

@@ -62,6 +62,21 @@ class CoordinatorPlan(_Plan):
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulesPlan(_Plan):
+    """The process that keeps the node's schedules as their file has them."""
+
+    node: str
+    file: str
+    """The absolute path of the file."""
+    endpoints: list[str]
+    """The coordinators that hold the schedules."""
+    log_level: str = "info"
+    log_format: str = "text"
+    status_fd: int | None = None
+    """Where the process writes `ready` once the file was applied or refused for the first time, or `failed TEXT`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorPlan(_Plan):
     """One executor process."""
 
@@ -78,6 +93,11 @@ class ExecutorPlan(_Plan):
     """Incarnations of the same name whose processes, children included, are known to be dead."""
     process_slots: int = 2
     asyncio_slots: int = 100
+    command_slots: int = 4
+    commands: list[list[Any]] = field(default_factory=list[list[Any]])
+    """What the declared commands run: rows of runners.command.COMMAND_COLUMNS."""
+    command_tasks: list[list[Any]] = field(default_factory=list[list[Any]])
+    """The same commands as tasks: rows of TASK_COLUMNS."""
     timeout_default_ms: int = 0
     """0: none."""
     kill_grace_ms: int = 1000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .asyncio_child import AsyncioChild
     from .process_child import ProcessChild
 
-KINDS: Final = ("process", "asyncio")
+KINDS: Final = ("process", "asyncio", "command")
 
 
 class Arguments(NamedTuple):
@@ -65,6 +65,10 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         # A job that is killed must not take along the lines that it printed.
         stream.reconfigure(line_buffering=True)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]  (both are text wrappers)
+    if arguments.kind == "command":
+        from .command_child import run_commands
+
+        return run_commands(sock, arguments.keep)
     _put_first(arguments.paths)
 
     # Imported only now: everything above must hold before the user's modules are touched.
@@ -79,7 +83,7 @@ def main() -> int:
         sock.sendall(frames.pack([frames.FAILED, cap(str(fault))]))
         return frames.EXIT_IMPORT
     child = _body(arguments.kind, sock, registry)
-    sock.sendall(frames.pack([frames.READY, os.getpid(), registry.rows()]))
+    sock.sendall(frames.pack([frames.READY, os.getpid(), registry.rows(), registry.schedule_rows()]))
     child.run()
     return 0
 

@@ -33,7 +33,7 @@ SHAPES: Final[dict[int, tuple[str, tuple[type | tuple[type, ...], ...]]]] = {
     CANCEL: ("CANCEL run_ids reason", (list, str)),
     PING: ("PING number", (int,)),
     STOP: ("STOP", ()),
-    READY: ("READY pid tasks", (int, list)),
+    READY: ("READY pid tasks schedules", (int, list, list)),
     FAILED: ("FAILED text", (str,)),
     DONE: ("DONE rows", (list,)),
     PONG: ("PONG number", (int,)),
@@ -70,6 +70,8 @@ EXIT_ORPHAN: Final = 4
 """Exit status of a child whose parent is gone, or has closed the socket."""
 EXIT_PROTOCOL: Final = 5
 """Exit status of a child that was sent what is no frame."""
+EXIT_KEEPER: Final = 6
+"""Exit status of a command child whose keeper was killed."""
 
 _MSGPACK: Final[Any] = msgpack
 _LENGTH: Final = Struct("<I")

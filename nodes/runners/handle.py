@@ -47,13 +47,14 @@ class ChildHandle:
     @classmethod
     def spawn(
         cls,
-        kind: Literal["process", "asyncio"],
+        kind: Literal["process", "asyncio", "command"],
         tasks: Sequence[str],
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         import_paths: Sequence[str] = (),
         keep_fds: Sequence[int] = (),
+        setup: str = "",
         output_bytes_max: int = OUTPUT_BYTES_MAX,
     ) -> "ChildHandle":
         """Starts a child; its first frame is READY or FAILED.
@@ -65,6 +66,7 @@ class ChildHandle:
             env: Its environment; by default this process's.
             import_paths: Folders that come first on its `sys.path`, before the working directory.
             keep_fds: Descriptors that it holds open for as long as it lives.
+            setup: What it finds on its standard input.
             output_bytes_max: How much may wait here to be sent.
 
         Raises:
@@ -72,7 +74,10 @@ class ChildHandle:
         """
         assert threading.current_thread() is threading.main_thread(), "a child dies with the thread that starts it"
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
+        # The setup is in memory as a file: no other process sees it, as it would see the command line.
+        with theirs, open(os.memfd_create("setup"), "w+b") as stdin:  # noqa: PTH123  (a descriptor has no path)
+            stdin.write(setup.encode())
+            stdin.seek(0)
             words = {
                 "--fd": theirs.fileno(),
                 "--parent": os.getpid(),
@@ -89,7 +94,7 @@ class ChildHandle:
                         f"{__package__}.child",
                         *(str(word) for pair in words.items() for word in pair),
                     ],
-                    stdin=subprocess.DEVNULL,
+                    stdin=stdin if setup else subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(), *keep_fds),
                     start_new_session=True,
                     cwd=cwd,
@@ -211,8 +216,13 @@ def describe_exit(status: int) -> str:
     """Returns an exit status in words, such as "killed by signal 11 (SIGSEGV)" or "exited with status 3"."""
     if status >= 0:
         return f"exited with status {status}"
+    name = signal_name(-status)
+    return f"killed by signal {-status}" + (f" ({name})" if name.startswith("SIG") else "")
+
+
+def signal_name(number: int) -> str:
+    """Returns a signal's name, or "signal 63" where it has none."""
     try:
-        name = signal.Signals(-status).name
+        return signal.Signals(number).name
     except ValueError:
-        return f"killed by signal {-status}"
-    return f"killed by signal {-status} ({name})"
+        return f"signal {number}"

@@ -1,4 +1,4 @@
-"""Decides how a node's file is read and parsed, and how a fault of the file itself or of its syntax is told.
+"""Decides how a TOML file is read and parsed, and how a fault of the file itself or of its syntax is told.
 
 It must not know what any key means.
 The syntax is TOML 1.0 as the standard library reads it; the mends answer its most frequent complaints.
@@ -7,11 +7,25 @@ The syntax is TOML 1.0 as the standard library reads it; the mends answer its mo
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import Fault, SettingsError
 
-FILE_BYTES_MAX = 1024 * 1024
+
+class FileKind(NamedTuple):
+    """What is bounded in a kind of file, and what the texts call it."""
+
+    name: str
+    bytes_max: int
+    large: str
+    """What is wrong with more bytes."""
+    deep: str
+    """What is wrong with more nesting than the parser bears."""
+
+
+NODE_FILE = FileKind(
+    "a node's TOML file", 1024 * 1024, "a node's file is far smaller", "no setting has more than two levels"
+)
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 _MENDS = {
@@ -27,31 +41,30 @@ _MENDS = {
 }
 
 
-def read_text(where: str) -> str:
-    """Reads a node's file.
+def read_text(where: str, kind: FileKind = NODE_FILE) -> str:
+    """Reads a file.
 
     Args:
         where: The path of the file.
+        kind: What it is to be.
 
     Raises:
         SettingsError: There is no such file, or it cannot be read, is too large, or is not UTF-8.
     """
     try:
         with Path(where).open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
+            content = file.read(kind.bytes_max + 1)
     except FileNotFoundError:
-        raise _error(
-            where, "no such file: give the path of a node's TOML file, or let `mainspring init` write one"
-        ) from None
+        raise _error(where, f"no such file: give the path of {kind.name}, or let `mainspring init` write one") from None
     except IsADirectoryError:
         raise _error(where, "is a folder: give the path of the TOML file in it") from None
     except PermissionError:
         raise _error(where, "this user may not read it: change its mode or its owner") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise _error(where, f"cannot be read ({why}): give the path of a node's TOML file") from None
-    if len(content) > FILE_BYTES_MAX:
-        raise _error(where, f"has more than {FILE_BYTES_MAX:_} bytes: a node's file is far smaller")
+        raise _error(where, f"cannot be read ({why}): give the path of {kind.name}") from None
+    if len(content) > kind.bytes_max:
+        raise _error(where, f"has more than {kind.bytes_max:_} bytes: {kind.large}")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -60,8 +73,8 @@ def read_text(where: str) -> str:
         raise _error(where, text, line) from None
 
 
-def parse(where: str, text: str) -> dict[str, Any]:
-    """Parses the text of a node's file.
+def parse(where: str, text: str, kind: FileKind = NODE_FILE) -> dict[str, Any]:
+    """Parses the text of a file.
 
     Raises:
         SettingsError: It is not TOML; the error has the line and the column.
@@ -69,7 +82,7 @@ def parse(where: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise _error(where, "lists or tables are nested too deeply: no setting has more than two levels") from None
+        raise _error(where, f"lists or tables are nested too deeply: {kind.deep}") from None
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(where, text, str(error)) from None
     except ValueError:

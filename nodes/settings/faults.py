@@ -27,8 +27,15 @@ def fault_at(place: Place, path: KeyPath, given: object, text: str) -> Fault:
     return Fault(where, line_of(lines, path), None, key_text(path), value, text)
 
 
-def faults_of(place: Place, error: ValidationError) -> list[tuple[KeyPath, Fault]]:
+def faults_of(
+    place: Place, error: ValidationError, root: type[BaseModel] = NodeSettings
+) -> list[tuple[KeyPath, Fault]]:
     """Translates what pydantic found.
+
+    Args:
+        place: Where the settings stand.
+        error: What pydantic found.
+        root: The model of the whole file.
 
     Returns:
         The path and the fault of each complaint, in pydantic's order.
@@ -40,14 +47,14 @@ def faults_of(place: Place, error: ValidationError) -> list[tuple[KeyPath, Fault
         # A list is counted without its refused items, and then called too short: no fault of its own.
         inner = any(len(other) > len(path) and other[: len(path)] == path for other in paths)
         if not (detail["type"] == "too_short" and inner):
-            found.append((path, fault_at(place, path, _given(detail), _text(path, detail))))
+            found.append((path, fault_at(place, path, _given(detail), _text(root, path, detail))))
     return found
 
 
 def _given(detail: Any) -> object:
     """Finds the value to show: none where the key itself is at fault."""
     is_table = detail["type"] == "extra_forbidden" and isinstance(detail["input"], (dict, list))
-    return None if is_table or _is_about_key(detail) else detail["input"]
+    return None if is_table or detail["type"] == "missing" or _is_about_key(detail) else detail["input"]
 
 
 def _path(detail: Any) -> KeyPath:
@@ -59,26 +66,28 @@ def _is_about_key(detail: Any) -> bool:
     return detail["type"] == "value_error" and detail["loc"][-1] == "[key]"
 
 
-def _text(path: KeyPath, detail: Any) -> str:
+def _text(root: type[BaseModel], path: KeyPath, detail: Any) -> str:
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_key(path)
+            return _unknown_key(root, path)
+        case "missing":
+            return f"is missing: give {wanted(_known(root, path))}"
         case "value_error":
             return str(detail["ctx"]["error"])
         case "too_long" | "too_short":
             limits = cast("dict[str, int]", detail["ctx"])
             if "max_length" in limits:
                 return f"give at most {limits['max_length']:_} entries"
-            return f"give {wanted(_known(path))}"
+            return f"give {wanted(_known(root, path))}"
         case _:
-            field = _known(path)
+            field = _known(root, path)
             kind = item_wanted(field) if isinstance(path[-1], int) else wanted(field)
             return f"give {kind}" + (" in quotes" if detail["type"] in ("string_type", "path_type") else "")
 
 
-def _models_on(path: KeyPath) -> Iterator[tuple[type[BaseModel] | None, FieldInfo | None]]:
+def _models_on(root: type[BaseModel], path: KeyPath) -> Iterator[tuple[type[BaseModel] | None, FieldInfo | None]]:
     """Walks down a path: for each part its field, and the model it is a key of (an index is of none)."""
-    model: type[BaseModel] | None = NodeSettings
+    model: type[BaseModel] | None = root
     field: FieldInfo | None = None
     for part in path:
         if model is None:
@@ -95,8 +104,8 @@ def _models_on(path: KeyPath) -> Iterator[tuple[type[BaseModel] | None, FieldInf
         model = held if is_table(field) else None
 
 
-def _known(path: KeyPath) -> FieldInfo:
-    *_, (_, field) = _models_on(path)
+def _known(root: type[BaseModel], path: KeyPath) -> FieldInfo:
+    *_, (_, field) = _models_on(root, path)
     assert field is not None, "only an unknown key has no field"
     return field
 
@@ -106,13 +115,13 @@ def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _unknown_key(path: KeyPath) -> str:
-    *_, (model, _) = _models_on(path)
+def _unknown_key(root: type[BaseModel], path: KeyPath) -> str:
+    *_, (model, _) = _models_on(root, path)
     assert model is not None, "an unknown key is looked up in a model"
     allowed = list(fields_by_key(model))
     key = str(path[-1])
     near = get_close_matches(key, allowed, n=1)
-    homes = _homes_of(key)
+    homes = _homes_of(root, key)
     hint = ""
     if near:
         hint = f'did you mean "{near[0]}"? '
@@ -122,14 +131,14 @@ def _unknown_key(path: KeyPath) -> str:
     return f"unknown key; {hint}allowed in {table}: {', '.join(allowed)}"
 
 
-def _homes_of(key: str) -> list[str]:
+def _homes_of(root: type[BaseModel], key: str) -> list[str]:
     """Names the tables that do have a key."""
-    return [header for header, model in sections() if key in fields_by_key(model)]
+    return [header for header, model in sections(root) if key in fields_by_key(model)]
 
 
-def sections() -> list[tuple[str, type[BaseModel]]]:
+def sections(root: type[BaseModel] = NodeSettings) -> list[tuple[str, type[BaseModel]]]:
     """Lists the tables that a file may have: the header as it is written there, and the model."""
-    return list(_sections_under("", NodeSettings))
+    return list(_sections_under("", root))
 
 
 def _sections_under(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

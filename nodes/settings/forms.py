@@ -113,3 +113,4 @@ QueuePattern = Annotated[str, AfterValidator(_check_queue_pattern), Form('a queu
 ModuleName = Annotated[str, AfterValidator(check_module), Form("a module name", "module names")]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")]
 FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]
+OptionalPath = Annotated[Path | None, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]

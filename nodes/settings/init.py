@@ -1,4 +1,5 @@
-"""Decides what `mainspring init DIR` writes: a commented settings file and a small module of tasks beside it.
+"""Decides what `mainspring init DIR` writes: a commented settings file, and beside it a module of tasks and a file of
+schedules.
 
 It must not know what the samples say: they are the files of config/, which come with the package.
 The rule that nothing of a user's is ever overwritten is the command's promise.
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from .errors import Fault, SettingsError
 
-SAMPLES = {"node.toml": "single-node.toml", "tasks.py": "tasks.py"}
+SAMPLES = {"node.toml": "single-node.toml", "tasks.py": "tasks.py", "schedules.toml": "schedules.toml"}
 """File that is written -> the file of config/ that it is copied from."""
 
 

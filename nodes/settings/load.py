@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .command_files import with_commands
 from .document import parse, read_text
 from .environment import module_faults, tasks_of
 from .errors import SettingsError
@@ -39,14 +40,15 @@ def load(path: Path | str, environ: Mapping[str, str] | None = None) -> NodeSett
     document = parse(where, text)
     place: Place = (where, key_lines(text))
     tasks, tasks_faults = tasks_of(os.environ if environ is None else environ)
-    part = valid_part(place, document)
-    settings = _filled(part.settings, Path(where).parent.absolute(), tasks)
+    part = valid_part(place, document, NodeSettings)
+    folder = Path(where).parent.absolute()
+    settings, command_clashes, command_faults = with_commands(_filled(part.settings, folder, tasks), folder)
     faults = [fault for _, fault in part.faults]
-    for clash in clashes(settings):
+    for clash in (*clashes(settings), *command_clashes):
         keys = [part.original(key) for key in clash.keys]
         if not part.touches(keys) and not (tasks_faults and keys[0][-1] == "tasks"):
             faults.append(fault_at(place, keys[0], clash.given, clash.text))
-    if faults := sorted(faults, key=lambda fault: fault.line or 0) + tasks_faults:
+    if faults := sorted(faults, key=lambda fault: fault.line or 0) + tasks_faults + command_faults:
         raise SettingsError(faults)
     return settings
 
@@ -96,7 +98,11 @@ def _filled(settings: NodeSettings, folder: Path, tasks: tuple[str, ...]) -> Nod
             changes["process_slots"] = max(1, len(os.sched_getaffinity(0)) // processes)
         executors.append(executor.model_copy(update=changes))
     node = settings.node.model_copy(update={"data_dir": _absolute(folder, settings.node.data_dir)})
-    return settings.model_copy(update={"node": node, "executors": tuple(executors)})
+    filled: dict[str, object] = {"node": node, "executors": tuple(executors)}
+    if settings.schedules.file is not None:
+        file = _absolute(folder, settings.schedules.file)
+        filled["schedules"] = settings.schedules.model_copy(update={"file": file})
+    return settings.model_copy(update=filled)
 
 
 def _absolute(folder: Path, path: Path) -> Path:

@@ -9,10 +9,12 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, PrivateAttr
 
 from ...broker.wire.limits import BATCH_JOBS_MAX, PAYLOAD_BYTES_MAX
-from .forms import Endpoint, FilePath, Form, ModuleName, Name, QueueName, QueuePattern, TenantName
+from .command_section import Commands, CommandSection
+from .forms import Endpoint, FilePath, Form, ModuleName, Name, OptionalPath, QueueName, QueuePattern, TenantName
+from .section import Section
 
 MIB = 1024 * 1024
 DAY_S = 86_400
@@ -23,12 +25,6 @@ def host_name() -> str:
     """Makes a node name out of the host's: letters that a name cannot hold become dashes."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).lstrip("._-")[:63]
     return name or "node"
-
-
-class Section(BaseModel):
-    """A table of the file: immutable, strict about types, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False)
 
 
 class NodeSection(Section):
@@ -211,6 +207,17 @@ class StorageSection(Section):
     )
 
 
+class SchedulesSection(Section):
+    """Schedules that stand in a file of their own, which is read again whenever it changes."""
+
+    file: OptionalPath = Field(
+        default=None,
+        description="The file; its form stands below. A change is applied as a whole, once it has no fault, and what"
+        " it does not name any more is removed.",
+        json_schema_extra={"default": "none"},
+    )
+
+
 class ExecutorSection(Section):
     """Executor processes, which run jobs in children of their own; the table may be repeated, or left out."""
 
@@ -249,6 +256,15 @@ class ExecutorSection(Section):
         le=100_000,
         description="Jobs of `async` functions that run at once, on one event loop in a child.",
     )
+    commands: OptionalPath = Field(
+        default=None,
+        description="A file of commands that these executors run besides those of this file; it holds tables"
+        " `[commands.NAME]`, as this one may.",
+        json_schema_extra={"default": "none"},
+    )
+    command_slots: int = Field(
+        default=4, ge=0, le=256, description="Commands that run at once, each a process of its own."
+    )
     timeout_default_s: int = Field(
         default=0,
         ge=0,
@@ -273,6 +289,19 @@ class ExecutorSection(Section):
         description="Endpoints of the coordinators to work for.",
         json_schema_extra={"default": "`[]`: this node's own"},
     )
+
+    _declared: dict[str, CommandSection] = PrivateAttr(default_factory=dict[str, CommandSection])
+
+    @property
+    def declared(self) -> dict[str, CommandSection]:
+        """The commands that it runs, by name; empty without slots for them."""
+        return self._declared if self.command_slots else {}
+
+    def with_commands(self, declared: dict[str, CommandSection]) -> "ExecutorSection":
+        """Returns the same executor with other commands."""
+        changed = self.model_copy()
+        changed._declared = declared
+        return changed
 
     def process_names(self) -> tuple[str, ...]:
         """Names the executor processes: the name itself for one, numbered from 1 for several."""
@@ -307,9 +336,11 @@ class NodeSettings(Section):
     node: NodeSection = Field(default=NodeSection(), description="")
     coordinator: CoordinatorSection = Field(default=CoordinatorSection(), description="")
     storage: StorageSection = Field(default=StorageSection(), description="")
+    schedules: SchedulesSection = Field(default=SchedulesSection(), description="")
     executors: Annotated[
         tuple[ExecutorSection, ...],
         Field(strict=False),
         Form("[[executor]] tables, in double brackets", "[[executor]] tables"),
     ] = Field(default=(), alias="executor", max_length=64, description="")
+    commands: Commands = Field(default_factory=dict[str, CommandSection], description="")
     supervisor: SupervisorSection = Field(default=SupervisorSection(), description="")

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from .errors import value_text
 from .faults import fields_by_key, sections
+from .models import NodeSettings
 from .wanted import sections_in, wanted
 
 UNITS = {
@@ -42,7 +43,12 @@ This page is printed from the code by `python -m mainspring.nodes.docs`.
 
 def page() -> str:
     """Prints the reference page, in Markdown."""
-    return "\n".join([_INTRODUCTION, *(_section(header, model) for header, model in sections())])
+    return "\n".join([_INTRODUCTION, *tables(NodeSettings)])
+
+
+def tables(root: type[BaseModel]) -> list[str]:
+    """Prints every table of a kind of file; `root` is the model of the whole file."""
+    return [_section(header, model) for header, model in sections(root)]
 
 
 def _section(header: str, model: type[BaseModel]) -> str:

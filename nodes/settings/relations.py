@@ -91,10 +91,13 @@ def _executors(settings: NodeSettings) -> Iterator[Clash]:
         yield Clash((("coordinator", "enabled"), ("executor",)), False, text)
     for i, executor in enumerate(settings.executors):
         path: KeyPath = ("executor", i)
-        if not executor.tasks:
+        has_commands = bool(settings.commands) or executor.commands is not None
+        if not executor.tasks and not has_commands:
             text = 'names no module: give one such as tasks = ["shop.tasks"], or set MAINSPRING_TASKS'
             yield Clash(((*path, "tasks"),), executor.tasks if "tasks" in executor.model_fields_set else None, text)
-        if executor.process_slots + executor.asyncio_slots == 0:
+        if not executor.tasks and has_commands and executor.command_slots == 0:
+            yield Clash(((*path, "command_slots"),), 0, "no job could run: give command_slots at least 1")
+        if executor.process_slots + executor.asyncio_slots == 0 and (executor.tasks or not has_commands):
             text = "no job could run: give process_slots or asyncio_slots at least 1"
             yield Clash(((*path, "process_slots"), (*path, "asyncio_slots")), 0, text)
         if not coordinator.enabled and not executor.coordinators:

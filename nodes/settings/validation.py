@@ -6,17 +6,18 @@ The rule that all faults of a file are told at once is promise P7.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from .errors import Fault, KeyPath
 from .faults import Place, faults_of
-from .models import NodeSettings
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class ValidPart:
+class ValidPart(Generic[M]):
     """What is left of a document without its faulty keys and items.
 
     Attributes:
@@ -24,7 +25,7 @@ class ValidPart:
         faults: What is wrong with the document: the path in it of each faulty key, and the fault.
     """
 
-    settings: NodeSettings
+    settings: M
     faults: list[tuple[KeyPath, Fault]]
 
     def original(self, key: KeyPath) -> KeyPath:
@@ -44,22 +45,26 @@ class ValidPart:
         return any(a[: len(b)] == b[: len(a)] for a in keys for b, _ in self.faults)
 
 
-def valid_part(place: Place, document: dict[str, Any]) -> ValidPart:
-    """Validates a document, from which the faulty keys and items are removed."""
+def valid_part(place: Place, document: dict[str, Any], root: type[M]) -> ValidPart[M]:
+    """Validates a document, from which the faulty keys and items are removed.
+
+    A table that lacks a key goes as a whole.
+    """
     try:
-        return ValidPart(NodeSettings.model_validate(document), [])
+        return ValidPart(root.model_validate(document), [])
     except ValidationError as error:
-        faults = faults_of(place, error)
+        faults = faults_of(place, error, root)
     # Backwards, so that an item's removal moves none that is still to be removed.
     for path in sorted({path for path, _ in faults}, reverse=True):
         _remove(document, path)
     while True:
         try:
-            return ValidPart(NodeSettings.model_validate(document), faults)
+            return ValidPart(root.model_validate(document), faults)
         except ValidationError as error:
-            # A list that became too short is told by its items' faults; each round removes one key or more.
-            for path, _ in faults_of(place, error):
-                _remove(document, _key_of(path))
+            # A list that became too short is told by its items' faults, and a table that lacks what was removed by
+            # that one's; each round removes one key or more.
+            for path in sorted({_key_of(path) for path, _ in faults_of(place, error, root)}, reverse=True):
+                _remove(document, path)
 
 
 def _remove(document: dict[str, Any], path: KeyPath) -> None:
@@ -70,6 +75,8 @@ def _remove(document: dict[str, Any], path: KeyPath) -> None:
         table = table[part]
     if _has(table, path[-1]):
         del table[path[-1]]
+    elif len(path) > 1 and isinstance(path[-1], str):
+        _remove(document, path[:-1])  # the key is missing, so the table cannot stay
 
 
 def _has(table: Any, part: str | int) -> bool:

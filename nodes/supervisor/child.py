@@ -13,13 +13,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ..processes.plan import CoordinatorPlan, ExecutorPlan
+from ..processes.plan import CoordinatorPlan, ExecutorPlan, SchedulesPlan
 from ..processes.status import StatusReader
 from ..runners.handle import describe_exit
 
 READ_BYTES: Final = 64 * 1024
 
-Planner = Callable[[int, int], CoordinatorPlan | ExecutorPlan]
+Plan = CoordinatorPlan | ExecutorPlan | SchedulesPlan
+
+Planner = Callable[[int, int], Plan]
 """Makes the plan of a process, given its status descriptor and its life descriptor."""
 
 
@@ -99,10 +101,17 @@ class ActorChild:
 
     def terminate(self) -> None:
         """Asks the process alone to stop: it knows how to stop its children."""
+        self._signal(signal.SIGTERM)
+
+    def reload(self) -> None:
+        """Asks the process to read its file again."""
+        self._signal(signal.SIGHUP)
+
+    def _signal(self, number: signal.Signals) -> None:
         # Until it is reaped the process id cannot be given to anybody else.
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """Sends SIGKILL to the process group; no more than that once the process was reaped."""

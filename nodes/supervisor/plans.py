@@ -5,13 +5,18 @@ a process is started. The settings' meaning is the models' own.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from ...actors.jobs.retry import RetryPolicy
 from ...actors.supervisor.settings import Kind, ProcessSpec, SupervisorSettings
-from ..processes.plan import CoordinatorPlan, ExecutorPlan
+from ..processes.plan import CoordinatorPlan, ExecutorPlan, SchedulesPlan
+from ..runners.command import KIND, TASK_PREFIX
+from ..settings.command_section import CommandSection
 from ..settings.models import ExecutorSection, NodeSettings
 from .errors import NodeError
 
 COORDINATOR = "coordinator"
+SCHEDULE_KEEPER = "schedule-keeper"
 STOP_MARGIN_MS = 5_000
 """A process that is about to end by itself, its own timeouts over, gets this much more before it is killed."""
 
@@ -74,6 +79,7 @@ def plan_executor(
         incarnation: of the life that begins.
         replaces: former lives known to be dead.
     """
+    declared = sorted(section.declared.items())
     return ExecutorPlan(
         node=settings.node.name,
         name=name,
@@ -83,8 +89,12 @@ def plan_executor(
         queues=list(section.queues),
         incarnation=incarnation,
         replaces=list(replaces),
-        process_slots=section.process_slots,
-        asyncio_slots=section.asyncio_slots,
+        # Without modules there is nothing that the children of these kinds could run.
+        process_slots=section.process_slots if section.tasks else 0,
+        asyncio_slots=section.asyncio_slots if section.tasks else 0,
+        command_slots=section.command_slots,
+        commands=[_command_row(command, table) for command, table in declared],
+        command_tasks=[_command_task(command, table) for command, table in declared],
         timeout_default_ms=_ms(section.timeout_default_s),
         kill_grace_ms=section.kill_grace_ms,
         start_timeout_ms=_ms(section.start_timeout_s),
@@ -94,20 +104,52 @@ def plan_executor(
     )
 
 
+def _command_row(name: str, command: CommandSection) -> list[Any]:
+    """Makes a row of COMMAND_COLUMNS."""
+    stdin = command.stdin or None
+    words, exits = list(command.argv), list(command.ok_exits)
+    return [name, words, command.env, stdin, str(command.cwd), command.output_bytes_max, exits]
+
+
+def _command_task(name: str, command: CommandSection) -> list[Any]:
+    """Makes a row of TASK_COLUMNS."""
+    retry = list(RetryPolicy(retries=command.retries).to_row())
+    return [f"{TASK_PREFIX}{name}", KIND, command.queue, retry, command.timeout_ms or None, command.priority]
+
+
+def plan_schedules(settings: NodeSettings, endpoint: str) -> SchedulesPlan:
+    """Makes the schedule keeper's plan.
+
+    Args:
+        settings: the node's, which name a file of schedules.
+        endpoint: of this node's coordinator.
+    """
+    return SchedulesPlan(
+        node=settings.node.name,
+        file=str(settings.schedules.file),
+        endpoints=urls(settings, endpoint),
+        log_level=settings.node.log_level,
+        log_format=settings.node.log_format,
+    )
+
+
 def specs(settings: NodeSettings) -> list[ProcessSpec]:
     """Lists the processes of a node, the coordinator first.
 
     Raises:
-        NodeError: an executor has the coordinator's name.
+        NodeError: an executor has the name of one of the others.
     """
     stop_ms = _ms(settings.node.drain_timeout_s) + STOP_MARGIN_MS
     found: list[ProcessSpec] = []
     if settings.coordinator.enabled:
         found.append(ProcessSpec(COORDINATOR, Kind.COORDINATOR, stop_ms))
+    if settings.schedules.file is not None:
+        found.append(ProcessSpec(SCHEDULE_KEEPER, Kind.SCHEDULE_KEEPER, STOP_MARGIN_MS))
+    taken = {COORDINATOR: "the coordinator", SCHEDULE_KEEPER: "the process that keeps the schedules"}
     for section in settings.executors:
         for name in section.process_names():
-            if name == COORDINATOR:
-                raise NodeError(f'an executor is named "{name}", as the coordinator is: give it another name')
+            if name in taken:
+                raise NodeError(f'an executor is named "{name}", as {taken[name]} is: give it another name')
             found.append(ProcessSpec(name, Kind.EXECUTOR, stop_ms + section.kill_grace_ms))
     return found
 

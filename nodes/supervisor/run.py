@@ -15,12 +15,20 @@ from ...actors.supervisor.machine import SupervisorMachine
 from ...broker.net.clock import read_clocks
 from ..log import configure_log
 from ..processes.identity import IdentityDamaged, load_identity
-from ..processes.plan import CoordinatorPlan, ExecutorPlan
 from ..settings.models import NodeSettings
-from .child import ActorChild
+from .child import ActorChild, Plan
 from .data_dir import DataDir
 from .errors import NodeError
-from .plans import COORDINATOR, plan_coordinator, plan_executor, specs, supervisor_settings, urls
+from .plans import (
+    COORDINATOR,
+    SCHEDULE_KEEPER,
+    plan_coordinator,
+    plan_executor,
+    plan_schedules,
+    specs,
+    supervisor_settings,
+    urls,
+)
 from .shell import SupervisorShell
 from .signals import Signals
 
@@ -30,6 +38,7 @@ class Programs(NamedTuple):
 
     coordinator: str
     executor: str
+    schedule_keeper: str = "mainspring.nodes.processes.schedule_keeper"
 
 
 PROGRAMS: Final = Programs("mainspring.nodes.processes.coordinator", "mainspring.nodes.processes.executor")
@@ -40,7 +49,8 @@ def run_node(
 ) -> int:
     """Runs a node until it is asked to stop, in the main thread.
 
-    The first SIGTERM or SIGINT lets running jobs finish; the second stops at once. SIGHUP changes nothing.
+    The first SIGTERM or SIGINT lets running jobs finish; the second stops at once. SIGHUP has the
+    schedules read again.
 
     Args:
         settings: the node's.
@@ -81,17 +91,19 @@ def _prepared(settings: NodeSettings, data_dir: DataDir) -> str:
 
 def _spawner(settings: NodeSettings, endpoint: str, programs: Programs, lock_fd: int) -> Callable[[Start], ActorChild]:
     sections = {name: section for section in settings.executors for name in section.process_names()}
+    modules = {COORDINATOR: programs.coordinator, SCHEDULE_KEEPER: programs.schedule_keeper}
 
     def spawn(act: Start) -> ActorChild:
-        def plan(status_fd: int, life_fd: int) -> CoordinatorPlan | ExecutorPlan:
+        def plan(status_fd: int, life_fd: int) -> Plan:
             if act.name == COORDINATOR:
                 return replace(plan_coordinator(settings, endpoint), status_fd=status_fd)
+            if act.name == SCHEDULE_KEEPER:
+                return replace(plan_schedules(settings, endpoint), status_fd=status_fd)
             made = plan_executor(
                 settings, sections[act.name], act.name, endpoint, incarnation=act.incarnation, replaces=act.replaces
             )
             return replace(made, status_fd=status_fd, life_fd=life_fd)
 
-        module = programs.coordinator if act.name == COORDINATOR else programs.executor
-        return ActorChild(act.name, act.incarnation, module, plan, lock_fd)
+        return ActorChild(act.name, act.incarnation, modules.get(act.name, programs.executor), plan, lock_fd)
 
     return spawn

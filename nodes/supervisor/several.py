@@ -48,6 +48,11 @@ class _Node:
         if self.process.poll() is None:
             self.process.terminate()
 
+    def ask_to_reload(self) -> None:
+        """Sends SIGHUP: it reads its schedules again."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGHUP)
+
 
 def run_nodes(files: Sequence[Path], *, ready: Callable[[str], None], ended: Callable[[Path, int], None]) -> int:
     """Runs the nodes of several files until asked to stop, or until one of them ends by itself.
@@ -91,6 +96,9 @@ def _watch(
                 ready(node.url or "")
         numbers = signals.read()
         asked = sum(number in STOPS for number in numbers)
+        if signal.SIGHUP in numbers and is_ready:  # before that they do not hear it yet, and read their files anyway
+            for node in nodes:
+                node.ask_to_reload()
         if signal.SIGCHLD in numbers and not is_stopping:
             gone = [node for node in nodes if node.process.poll() is not None]
             for node in gone:

@@ -9,12 +9,12 @@ import os
 import select
 from collections import deque
 from collections.abc import Callable
-from signal import SIGCHLD
+from signal import SIGCHLD, SIGHUP
 from typing import assert_never
 
 from ...actors.events import Wake
-from ...actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Start, Terminate
-from ...actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, StopAsked
+from ...actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Reload, Start, Terminate
+from ...actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from ...actors.supervisor.machine import SupervisorMachine
 from ...broker.net.clock import read_clocks
 from ..log import fields
@@ -74,7 +74,9 @@ class SupervisorShell:
                 self._running[name].terminate()
             case Kill(name) if name in self._running:
                 self._running[name].kill()
-            case Terminate() | Kill():
+            case Reload(name) if name in self._running:
+                self._running[name].reload()
+            case Terminate() | Kill() | Reload():
                 pass
             case Note(level, name, text):
                 log.log(logging.getLevelNamesMapping()[level.upper()], "%s", f"{name}: {text}" if name else text)
@@ -124,6 +126,8 @@ class SupervisorShell:
 
     def _hear(self, numbers: list[int]) -> None:
         self._events += (StopAsked() for number in numbers if number in STOPS)
+        if SIGHUP in numbers:
+            self._events.append(ReloadAsked())
         if SIGCHLD in numbers:
             for child in list(self._running.values()):
                 self._reap(child)

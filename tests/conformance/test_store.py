@@ -1,9 +1,7 @@
 """One suite for every `ShardStore`: the SQLite shard file and its in-memory twin."""
 
 import re
-import shutil
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +23,37 @@ from mainspring.actors.store import (
     ShardStore,
 )
 from mainspring.chaos.memory_store import MemoryStore
+from mainspring.nodes.storage.shard.listing_rules import FATES, SCHEDULE_STATES
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 EXPIRES = LIVE_COLUMNS.index("expires_ms")
 
+SCHEDULE_LISTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("schedules", {}),
+    ("schedules", {"limit": 2, "after_name": "plan-1"}),
+    ("schedules", {"after_name": "plan-1", "after_tenant": "default", "after_schedule": 3, "state": "removed"}),
+    *(("schedules", {"state": state}) for state in SCHEDULE_STATES),
+    *(("schedules", {key: value}) for key, value in (("tenant", "other"), ("source", "code"), ("name", "plan-2"))),
+    ("schedules", {"queue": "web", "task": "task-1"}),
+    *(("schedule", {"name": f"plan-{number}"}) for number in range(4)),
+    ("schedule", {"name": "plan-0", "tenant": "other", "limit": 1}),
+    ("ticks", {}),
+    ("ticks", {"limit": 3, "until_ms": 40_000, "below_schedule": 3}),
+    ("ticks", {"from_ms": 30_000, "until_ms": 70_000}),
+    *(("ticks", {"fate": fate, "limit": 4}) for fate in FATES),
+    *(("ticks", {"reason": reason}) for reason in ("on_time", "paused", "after_other")),
+    ("ticks", {"tenant": "other", "fate": "skipped"}),
+    *(("ticks", {"name": f"plan-{number}", "limit": 5}) for number in range(4)),
+    ("ticks", {"name": "plan-1", "tenant": "default", "reason": "overlap"}),
+    ("ticks", {"schedule": 2}),
+    ("ticks", {"schedule": 1, "until_ms": 60_000, "from_ms": 20_000, "fate": "fired"}),
+    ("audit", {}),
+    ("audit", {"after_id": 3, "limit": 2}),
+    ("audit", {"who": "user-1", "object": "default/plan-2"}),
+]
+
 Make = Callable[[], ShardStore]
 """Makes an empty store."""
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Gives paths of empty shard files; copies are quicker to make than files."""
-    folder = tmp_path_factory.mktemp("shards")
-    ShardFile(folder / "empty.db").close()
-    numbers = count()
-
-    def new() -> Path:
-        return Path(shutil.copy(folder / "empty.db", folder / f"tasks_default_shard_{next(numbers)}.db"))
-
-    return new
-
-
-@pytest.fixture(params=["memory", "file"])
-def make(request: pytest.FixtureRequest, files: Callable[[], Path]) -> Make:
-    """Makes stores of one kind."""
-    return MemoryStore if request.param == "memory" else lambda: ShardFile(files())
 
 
 def picture(store: ShardStore, model: Model) -> dict[str, Any]:
@@ -77,6 +81,7 @@ def picture(store: ShardStore, model: Model) -> dict[str, Any]:
         answers[f"executions {id}"] = store.read(ReadListing("executions", {"job_id": id, "limit": 2}))
     for name in ("queues", "executors", "tasks"):
         answers[name] = store.read(ReadListing(name, {}))
+    answers["of schedules"] = [store.read(ReadListing(name, chosen)) for name, chosen in SCHEDULE_LISTINGS]
     # What only a file has to tell is left out.
     rows = store.read(ReadListing("stat", {}))[1]
     answers["stat"] = [row for row in rows if not row[0].startswith("file.")]
@@ -161,7 +166,7 @@ def test_new_store(make: Make) -> None:
     """A new store has applied nothing and gives the first id."""
     store = make()
     assert store.applied == 0
-    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0)
+    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0, [], 1, [], [], 0)
     assert store.apply([])
     store.close()
 

@@ -21,6 +21,33 @@ from golden_rows import shown  # noqa: E402 - the line above leads there
 T = 1_700_000_000_000
 ID = 3 << 40
 
+NIGHTLY = [
+    *("nightly", "acme", "slow", "shop.report", '{"kwargs":{"day":"today"}}', -5, [5, 10], 900, "0 2 * * *"),
+    *(
+        "Europe/Zurich",
+        "both",
+        "skip",
+        T,
+        T + 10**10,
+        5000,
+        "all",
+        7200000,
+        30000,
+        "buffer_one",
+        1000,
+        True,
+        "Zürich ☃",
+    ),
+]
+OFTEN = [
+    *("often", "default", "mail", "shop.send_email", "[]", 0, None, None, "@every 10s"),
+    *("UTC", "first", "shift", None, None, 0, "latest", 3600000, 60000, "buffer_one", None, None, None),
+]
+AT_BOOT = [
+    *("at-boot", "default", "mail", "shop.send_email", "[]", 0, None, None, "@reboot"),
+    *("UTC", "last", "shift", None, None, 0, "skip", 3600000, 60000, "skip", None, False, None),
+]
+
 LOG: list[list[Any]] = [
     [7, T, [[0]]],
     [
@@ -101,6 +128,73 @@ LOG: list[list[Any]] = [
     [8, T + 6200, [[14, T + 101], [12, [502]]]],
     [8, T + 6300, [[13, "mail", [], T + 31, 1000, 100]]],
     [8, T + 6400, [[13, None, ["web"], 0, 2, 1]]],
+    [
+        8,
+        T + 7000,
+        [
+            [15, "file:schedules.toml", "sha256:ab12", [[1, T, T + 40000, NIGHTLY], [2, T, T + 10000, OFTEN]]],
+            [15, "code", "", [[3, T, None, AT_BOOT]]],
+            [19, [["file:schedules.toml", "schedule added", "acme/nightly", None, "schedule: 1", None]]],
+            [21, "node-1", "2f6a3c1e-boot"],
+        ],
+    ],
+    [
+        8,
+        T + 40000,
+        [
+            [
+                4,
+                0,
+                0,
+                0,
+                ID + 9,
+                [
+                    [2, '{"kwargs":{"day":"today"}}', T + 40000] + [None] * 7,
+                    [1, "[]", T + 10000] + [None] * 7,
+                    [1, "[]", T + 7000] + [None] * 7,
+                ],
+                [],
+            ],
+            [
+                18,
+                [
+                    [1, T + 40000, T + 40000, 1, 1, ID + 9, T + 40000, T + 86440000],
+                    [2, T + 10000, T + 10000, 1, 2, ID + 10, T + 10000, T + 20000],
+                    [2, T + 20000, T + 20000, 1, 14, None, T + 20000, T + 30000],
+                    [2, T + 30000, T + 40000, 2, 15, None, T + 40000, T + 50000],
+                    [3, T + 7001, T + 7001, 1, 4, ID + 11, T, None],
+                ],
+            ],
+        ],
+    ],
+    [
+        9,
+        T + 60000,
+        [
+            [17, [1], 1, "the printer is out of ink"],
+            [18, [[2, T + 30000, T + 60000, 4, 15, None, T + 60000, T + 70000]]],
+            [5, 1, 99, [ID + 9, ID + 10], [1, 1]],
+            [19, [["ops@example.org", "schedule paused", "acme/nightly", "paused: 0", "paused: 1", "out of ink"]]],
+        ],
+    ],
+    [
+        9,
+        T + 61000,
+        [
+            [6, 1, [[ID + 10, 1, 1, 10, T + 10000, T + 60001, T + 60900, "7", None, None, None, 0, 0]]],
+            [4, 0, 0, 0, ID + 12, [[1, "[]", T + 20000] + [None] * 7], []],
+            [18, [[2, T + 20000, T + 20000, 1, 5, ID + 12, T + 60000, T + 70000]]],
+            [
+                15,
+                "file:schedules.toml",
+                "sha256:cd34",
+                [[1, T + 61000, T + 86440000, [*NIGHTLY[:20], False, "Zürich ☃"]]],
+            ],
+        ],
+    ],
+    [9, T + 62000, [[16, [2]], [7, [ID + 12]], [17, [1], 0, None], [21, "node-2", "77aa-boot"]]],
+    [9, T + 63000, [[20, T + 10001, 3, 100]]],
+    [9, T + 64000, [[20, T + 40001, 1, 2], [16, [3]]]],
 ]
 
 

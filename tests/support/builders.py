@@ -51,6 +51,7 @@ def a_hello(
     name: str = "executor-1",
     tasks: Iterable[Row] | None = None,
     queues: Iterable[str] = ("*",),
+    schedules: Iterable[Row] = (),
     held: Iterable[Row] = (),
     replaces: Iterable[int] = (),
     cluster: str | None = None,
@@ -58,7 +59,16 @@ def a_hello(
     """An executor's hello; it has the task `echo` and serves every queue."""
     announced = [a_task()] if tasks is None else list(tasks)
     return ExecutorHello(
-        "node-1", name, incarnation, list(replaces), link, list(queues), announced, list(held), cluster
+        "node-1",
+        name,
+        incarnation,
+        list(replaces),
+        link,
+        list(queues),
+        announced,
+        list(schedules),
+        list(held),
+        cluster,
     )
 
 

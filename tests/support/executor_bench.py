@@ -173,7 +173,7 @@ class ExecutorBench:
         """Has the first child report the tasks, all children come up, and the coordinator welcome the hello."""
         said = self.turn()
         while spawned := said.acted(SpawnChild):
-            said = self.turn(*[ChildReady(act.child, TASKS if tasks is None else tasks) for act in spawned])
+            said = self.turn(*[ChildReady(act.child, TASKS if tasks is None else tasks, []) for act in spawned])
         return self.welcome()
 
     def welcome(self, lost: Iterable[Row] = (), *, shards: int = 1, **fields: Any) -> Said:

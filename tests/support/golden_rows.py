@@ -17,9 +17,12 @@ VIEWS = {
     "v_tasks": "name",
     "v_executors": "executor",
     "v_shard": "applied",
+    "v_schedules": "schedule",
+    "v_ticks": "schedule, from_ms",
+    "v_audit": "id",
 }
 KEYS = [("default", "welcome"), ("acme", "report")]
-SHOWN_AFTER = (6, 9, 12)
+SHOWN_AFTER = (6, 9, 12, 15, 17, 19)
 """The entries after which the views are kept."""
 
 

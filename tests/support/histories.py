@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+from schedule_histories import SCHEDULE_STEPS, Plan
 
 from mainspring.actors import entries
 from mainspring.actors.entries import Entry, Op
@@ -39,6 +40,8 @@ class Model:
         self.held: set[int] = set()
         self.ids: list[int] = []
         self.keys: dict[tuple[str, str], int] = {}
+        self.plans: dict[int, Plan] = {}
+        self.plans_made = 0
 
     @property
     def index(self) -> int:
@@ -53,6 +56,11 @@ class Model:
         """Ends the entry that is being written."""
         self.entries.append(Entry(self.epoch, self.stamp_ms, self.ops or [[entries.NOOP]]))
         self.ops = []
+
+    def take(self, id: int, due_ms: int | None) -> None:
+        """A job was taken."""
+        self.ids.append(id)
+        self.attempts[id], self.due[id] = 0, due_ms
 
     def forget(self, id: int) -> None:
         """A live job has ended."""
@@ -129,9 +137,7 @@ def submit(model: Model, a: int, b: int) -> None:
                 until_ms,
             ]
         )
-        id = first_id + offset
-        model.ids.append(id)
-        model.attempts[id], model.due[id] = 0, due_ms
+        model.take(first_id + offset, due_ms)
     model.sequence += len(rows)
     existing = [[len(rows), model.ids[0]]] if b % 5 == 0 and model.ids else []
     first_id = first_id if rows else 0
@@ -272,6 +278,7 @@ STEPS: tuple[Callable[[Model, int, int], None], ...] = (
     end_sessions,
     prune,
     end_keys,
+    *SCHEDULE_STEPS,
 )
 
 

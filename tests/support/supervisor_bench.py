@@ -6,8 +6,8 @@ It decides only the notation. A line is `MS EVENT -> ACT, ACT`; lives are number
 from mainspring.actors.draws import Draws
 from mainspring.actors.events import Wake
 from mainspring.actors.machine import Now
-from mainspring.actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Start, Terminate
-from mainspring.actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, StopAsked
+from mainspring.actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Reload, Start, Terminate
+from mainspring.actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from mainspring.actors.supervisor.machine import SupervisorMachine
 from mainspring.actors.supervisor.settings import Kind, ProcessSpec, SupervisorSettings
 
@@ -58,6 +58,8 @@ class Bench:
                 return Wake()
             case "stop":
                 return StopAsked()
+            case "hangup":
+                return ReloadAsked()
             case "ready":
                 return Ready(name)
             case "failed":
@@ -79,6 +81,8 @@ class Bench:
                 return f"terminate {name}"
             case Kill(name):
                 return f"kill {name}"
+            case Reload(name):
+                return f"reload {name}"
             case AllReady():
                 return "all ready"
             case Exit(status):

@@ -15,6 +15,8 @@ from ....actors.jobs.lifecycle import STATES
 from . import retention
 from .batch import EXECUTIONS_COLUMNS, FINISHED_COLUMNS, JOBS_COLUMNS, Batch, JobRow, live_ids, pack
 from .database import Database
+from .schedule_writes import read_schedules, write_schedules, write_tick_jobs
+from .schedules import KINDS
 
 
 class Meta(NamedTuple):
@@ -27,6 +29,9 @@ class Meta(NamedTuple):
     floor: int
     finished: int
     executions: int
+    next_schedule: int
+    next_audit: int
+    ticks: int
 
 
 def _insert(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
@@ -58,7 +63,7 @@ _INSERT_ANSWER = _insert(
 )
 _END_SESSIONS = "DELETE FROM sessions WHERE session IN (SELECT value FROM json_each(?))"
 
-_ALONE = (entries.SESSIONS_END, entries.PRUNE, entries.KEYS_END)
+_ALONE = (entries.SESSIONS_END, entries.PRUNE, entries.KEYS_END, entries.TICKS_END)
 
 
 def read_meta(database: Database) -> Meta:
@@ -103,17 +108,24 @@ def _write_run(database: Database, meta: Meta, tenants: dict[int, str], run: lis
     if ids:
         stored = {row[0]: row for row in database.execute(_READ_JOBS, (pack(ids),))}
     batch = Batch(stored, tenants, meta.next_sequence)
+    schedules = read_schedules(database, (op for op, _ in run), meta.next_schedule, meta.next_audit)
     for op, stamp_ms in run:
-        batch.add(op, stamp_ms)
+        (schedules if op[0] in KINDS else batch).add(op, stamp_ms)
     _write_catalogue(database, batch)
-    _write_jobs(database, batch)
+    gone = [id for id in stored if id not in batch.live]
+    _write_jobs(database, batch, gone)
     _write_leases(database, batch)
     _write_sessions(database, batch)
+    ticks_more = write_schedules(database, schedules)
+    write_tick_jobs(database, schedules.tick_jobs, gone, [row[0] for row in batch.finished])
     return meta._replace(
         next_sequence=batch.next_sequence,
         floor=meta.floor if batch.floor is None else batch.floor,
         finished=meta.finished + len(batch.finished),
         executions=meta.executions + len(batch.executions),
+        next_schedule=schedules.next_schedule,
+        next_audit=schedules.next_audit,
+        ticks=meta.ticks + ticks_more,
     )
 
 
@@ -127,9 +139,8 @@ def _write_catalogue(database: Database, batch: Batch) -> None:
         database.executemany(_WRITE_TASK, rows)
 
 
-def _write_jobs(database: Database, batch: Batch) -> None:
+def _write_jobs(database: Database, batch: Batch, gone: list[int]) -> None:
     stored, live = batch.stored, batch.live
-    gone = [id for id in stored if id not in live]
     if gone:
         database.execute(_DELETE_JOBS, (pack(gone),))
     taken = [row for id, row in live.items() if id not in stored]
@@ -180,6 +191,8 @@ def _write_alone(database: Database, meta: Meta, op: Op) -> Meta:
         database.execute(_END_SESSIONS, (pack(op[1]),))
     elif op[0] == entries.KEYS_END:
         retention.end_keys(database, op[1])
+    elif op[0] == entries.TICKS_END:
+        return meta._replace(ticks=meta.ticks - retention.end_ticks(database, meta.ticks, *op[1:]))
     else:
         by_lane, executions = retention.prune(database, *op[1:])
         count_lanes(database, by_lane)

@@ -110,6 +110,8 @@ class Batch:
             sequence_first = sequence_of(first_id)
             assert sequence_first >= self.next_sequence, f"id {first_id} is given twice; {self.next_sequence} is next"
             self.next_sequence = sequence_first + len(rows)
+        if session == 0:
+            return  # the shard's own jobs: nobody waits for an answer
         if acked_below > self.acked.get(session, 0):
             self.acked[session] = acked_below
             for known in [known for known in self.answers if known[0] == session and known[1] < acked_below]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ....actors.jobs.lifecycle import STATES, SUCCEEDED, TERMINAL
+from ....actors.schedules.reasons import REASONS
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
@@ -16,6 +17,16 @@ SCAN_IDS = 100_000
 """A listing of jobs with a filter that no index serves looks at so many ids at most. If it says that there is more and
 has fewer rows than asked for, go on with `after_id` lowered by this much."""
 
+SCAN_TICKS = 100_000
+"""A listing of ticks with a filter that no index serves looks at so many rows of each schedule at most (of all
+together, if none is named). If it says that there is more and has fewer rows than asked for, go on with an earlier
+`until_ms`."""
+
+SCHEDULE_STATES = ("active", "paused", "ended", "removed")
+FATES = ("fired", "skipped", "waiting")
+
+_JOB_CHOICES = {"state": tuple(STATES.values())}
+
 
 class Rules(NamedTuple):
     """One listing."""
@@ -23,6 +34,8 @@ class Rules(NamedTuple):
     columns: tuple[str, ...]
     filters: Mapping[str, type]
     required: str | None = None
+    choices: Mapping[str, tuple[str, ...]] = {}
+    """Filter -> the values that it takes, where not any will do."""
 
 
 LISTINGS: dict[str, Rules] = {
@@ -32,6 +45,7 @@ LISTINGS: dict[str, Rules] = {
             "finished_ms", "key", "error",
         ),
         {"state": str, "queue": str, "task": str, "tenant": str, "after_id": int, "limit": int},
+        choices=_JOB_CHOICES,
     ),
     "job": Rules(
         (
@@ -59,10 +73,51 @@ LISTINGS: dict[str, Rules] = {
     "executors": Rules(("executor", "node", "name", "running"), {}),
     "tasks": Rules(("name", "runner", "queue", "retry", "timeout_ms", "priority"), {}),
     "stat": Rules(("name", "value"), {}),
+    "schedules": Rules(
+        (
+            "schedule", "tenant", "name", "state", "expression", "zone", "fold", "gap", "start_ms", "end_ms",
+            "jitter_ms", "queue", "task", "next_ms", "fired_ms", "fired_job", "runs", "runs_max", "catch_up", "overlap",
+            "source", "note", "pause_note", "changed_ms",
+        ),
+        {
+            "tenant": str, "queue": str, "name": str, "state": str, "source": str, "task": str, "after_name": str,
+            "after_tenant": str, "after_schedule": int, "limit": int,
+        },
+        choices={"state": SCHEDULE_STATES},
+    ),
+    "schedule": Rules(
+        (
+            "schedule", "tenant", "name", "state", "expression", "zone", "fold", "gap", "queue", "task", "payload",
+            "priority", "retry", "timeout_ms", "start_ms", "end_ms", "jitter_ms", "catch_up", "window_ms", "grace_ms",
+            "overlap", "runs_max", "source", "revision", "note", "paused", "pause_note", "cursor_ms", "next_ms",
+            "fired_ms", "fired_job", "runs", "buffered_ms", "created_ms", "changed_ms", "removed_ms",
+        ),
+        {"name": str, "tenant": str, "limit": int},
+        "name",
+    ),
+    "ticks": Rules(
+        (
+            "schedule", "tenant", "name", "from_ms", "to_ms", "count", "fate", "reason", "job_id", "job_state",
+            "decided_ms",
+        ),
+        {
+            "name": str, "tenant": str, "schedule": int, "reason": str, "fate": str, "from_ms": int, "until_ms": int,
+            "below_schedule": int, "limit": int,
+        },
+        choices={"fate": FATES, "reason": tuple(reason.name for reason in REASONS.values())},
+    ),
+    "audit": Rules(
+        ("id", "made_ms", "who", "action", "object", "before", "after", "note"),
+        {"who": str, "action": str, "object": str, "after_id": int, "limit": int},
+    ),
 }  # fmt: skip
 """jobs: newest first, ids below `after_id`. executions: of one job, in order of attempt. queues: exact as of the last
 applied entry, but for `running`, which counts the leases that have a row (older ones); a running job also counts in
-the state that it was leased in."""
+the state that it was leased in. schedules: those not removed, unless that state is asked for, in order of name, tenant
+and number, behind (after_name, after_tenant, after_schedule). schedule: all generations of a name, the newest first.
+ticks: newest first by from_ms and schedule, from_ms <= their from_ms < until_ms; also those of until_ms itself whose
+schedule is below `below_schedule`. So the tick of an instant is the first with until_ms = instant + 1. audit: newest
+first, ids below `after_id`."""
 
 
 def checked(name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +145,9 @@ def checked(name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
         whole.setdefault("limit", LIMIT_DEFAULT)
         if not 1 <= whole["limit"] <= LIMIT_MAX:
             raise ValueError(f"limit={whole['limit']} is out of range; it runs from 1 to {LIMIT_MAX}")
-    state = whole.get("state")
-    if state is not None and state not in STATES.values():
-        raise ValueError(f"state={state!r} does not exist; states are {', '.join(STATES.values())}")
+    for key, choices in rules.choices.items():
+        if key in whole and whole[key] not in choices:
+            raise ValueError(f"{key}={whole[key]!r} does not exist; {key}s are {', '.join(choices)}")
     return whole
 
 

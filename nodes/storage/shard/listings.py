@@ -14,6 +14,7 @@ from ....actors.jobs.lifecycle import OUTCOMES, RUNNING, STATES, SUCCEEDED, TERM
 from .batch import pack, unpack
 from .database import Database
 from .listing_rules import LISTINGS, SCAN_IDS, checked, scans
+from .schedule_listings import SCHEDULE_ANSWERS
 
 _STATE_NUMBERS = {name: number for number, name in STATES.items()}
 
@@ -47,10 +48,12 @@ _TASKS = "SELECT name, runner, queue, retry, timeout_ms, priority FROM tasks ORD
 _LANES = "SELECT lane, tenant, queue, task, priority FROM lanes"
 _COUNTS = """SELECT applied, epoch, finished, executions, (SELECT total(scheduled + ready + retrying) FROM lanes),
     (SELECT count(*) FROM lanes), (SELECT count(*) FROM executors), (SELECT count(*) FROM tasks),
-    (SELECT count(*) FROM leases), (SELECT count(*) FROM sessions), (SELECT count(*) FROM keys) FROM meta"""
+    (SELECT count(*) FROM leases), (SELECT count(*) FROM sessions), (SELECT count(*) FROM keys),
+    (SELECT count(*) FROM schedules WHERE removed_ms IS NULL), ticks, (SELECT count(*) FROM tick_jobs),
+    coalesce(next_audit - (SELECT min(id) FROM audit), 0) FROM meta"""
 _COUNTED = (
     "applied", "epoch", "rows.finished", "rows.executions", "rows.jobs", "rows.lanes", "rows.executors", "rows.tasks",
-    "rows.leases", "rows.sessions", "rows.keys",
+    "rows.leases", "rows.sessions", "rows.keys", "rows.schedules", "rows.ticks", "rows.tick_jobs", "rows.audit",
 )  # fmt: skip
 
 
@@ -164,5 +167,6 @@ _ANSWERS: dict[str, Callable[[Database, Path, dict[str, Any]], Answer]] = {
     "executors": _executors,
     "tasks": _tasks,
     "stat": _stat,
+    **SCHEDULE_ANSWERS,
 }
 assert _ANSWERS.keys() == LISTINGS.keys()

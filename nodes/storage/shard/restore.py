@@ -6,12 +6,15 @@ Rule: actors/store.py, Restored.
 
 # ruff: noqa: S608 - statements are put together from constants; every value is bound
 
+from typing import Any
+
 from ....actors.entries import EXECUTOR_COLUMNS, LANE_COLUMNS
-from ....actors.store import Restored
-from ....broker.wire.rows import TASK_COLUMNS
+from ....actors.store import SCHEDULE_STATE_COLUMNS, Restored
+from ....broker.wire.rows import SCHEDULE_COLUMNS, TASK_COLUMNS
 from .apply import Meta
 from .batch import unpack
 from .database import Database
+from .schedule_writes import DEFINED
 
 _LANES = f"SELECT {', '.join(LANE_COLUMNS)}, scheduled + ready + retrying FROM lanes ORDER BY lane"
 _EXECUTORS = f"SELECT {', '.join(EXECUTOR_COLUMNS)} FROM executors ORDER BY executor"
@@ -21,9 +24,17 @@ _SESSIONS = (
     " ORDER BY session, sequence"
 )
 _LEASES = "SELECT id, attempt, epoch, entry, executor, incarnation, leased_ms FROM leases ORDER BY id"
+_STATE_COLUMNS = SCHEDULE_STATE_COLUMNS[:-1]
+SCHEDULES = f"""SELECT {", ".join((*_STATE_COLUMNS, *DEFINED.values()))} FROM schedules
+    WHERE removed_ms IS NULL ORDER BY schedule"""
+_TICK_JOBS = "SELECT job, schedule FROM tick_jobs ORDER BY job"
+_BOOTS = "SELECT node, boot FROM boots ORDER BY node"
 _TENANTS = "SELECT lane, tenant FROM lanes"
 
 _RETRY = TASK_COLUMNS.index("retry")
+_DEFINITION = len(_STATE_COLUMNS)
+_SCHEDULE_RETRY = SCHEDULE_COLUMNS.index("retry")
+_SCHEDULE_PAUSED = SCHEDULE_COLUMNS.index("paused")
 
 
 def restore(database: Database, meta: Meta) -> Restored:
@@ -45,7 +56,22 @@ def restore(database: Database, meta: Meta) -> Restored:
         sessions=sessions,
         leases=[list(row) for row in database.execute(_LEASES)],
         finished=meta.finished,
+        schedules=[_schedule(row) for row in database.execute(SCHEDULES)],
+        next_schedule=meta.next_schedule,
+        tick_jobs=[list(row) for row in database.execute(_TICK_JOBS)],
+        boots=[list(row) for row in database.execute(_BOOTS)],
+        ticks=meta.ticks,
     )
+
+
+def _schedule(row: tuple[Any, ...]) -> list[Any]:
+    definition = list(row[_DEFINITION:])
+    retry, paused = definition[_SCHEDULE_RETRY], definition[_SCHEDULE_PAUSED]
+    if retry is not None:
+        definition[_SCHEDULE_RETRY] = unpack(retry)
+    if paused is not None:
+        definition[_SCHEDULE_PAUSED] = bool(paused)
+    return [*row[:_DEFINITION], definition]
 
 
 def read_tenants(database: Database) -> dict[int, str]:

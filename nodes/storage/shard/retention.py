@@ -1,7 +1,8 @@
-"""Retention: which finished jobs and which idempotency keys go.
+"""Retention: which finished jobs, idempotency keys, ticks and audit rows go.
 
-Decides the order (by the stamp of the entry that ended the job, then by id), which every replica must share. Must not
-know when retention runs: the leader logs that. Rule: the PRUNE and KEYS_END ops of actors/entries.py.
+Decides the order (of jobs by the stamp of the entry that ended them, then by id; of ticks by their last instant), which
+every replica must share. Must not know when retention runs: the leader logs that. Rule: the PRUNE, KEYS_END and
+TICKS_END ops of actors/entries.py.
 """
 
 import heapq
@@ -23,6 +24,14 @@ OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER
 _DELETE_FINISHED = "DELETE FROM finished WHERE id IN (SELECT value FROM json_each(?))"
 DELETE_EXECUTIONS = "DELETE FROM executions WHERE job_id IN (SELECT value FROM json_each(?))"
 END_KEYS = "DELETE FROM keys WHERE until_ms < ?"
+OLDEST_TICKS = "SELECT schedule, from_ms, to_ms FROM ticks ORDER BY to_ms, schedule, from_ms LIMIT ?"
+_DELETE_TICK = "DELETE FROM ticks WHERE schedule = ? AND from_ms = ?"
+DELETE_REMOVED = """DELETE FROM schedules WHERE schedule IN (
+    SELECT schedule FROM schedules AS gone WHERE removed_ms IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM ticks WHERE ticks.schedule = gone.schedule)
+    ORDER BY name, tenant, schedule LIMIT ?)"""
+DELETE_AUDIT = """DELETE FROM audit WHERE id IN (
+    SELECT id FROM (SELECT id, stamp_ms FROM audit ORDER BY id LIMIT ?) WHERE stamp_ms < ?)"""
 
 _FINISHED_STATES = (SUCCEEDED, DEAD, CANCELLED, EXPIRED)
 
@@ -80,3 +89,33 @@ def prune(
 def end_keys(database: Database, before_ms: int) -> None:
     """Deletes the idempotency keys whose stated time ended before this."""
     database.execute(END_KEYS, (before_ms,))
+
+
+def end_ticks(database: Database, kept: int, before_ms: int | None, keep: int | None, limit: int) -> int:
+    """Deletes ticks, then the records of removed schedules that have none left, and audit rows.
+
+    Args:
+        database: a connection in a write transaction.
+        kept: how many rows of ticks there are.
+        before_ms: ticks whose last instant lies before this go, and audit rows that were stamped before it; None for
+            no such rule.
+        keep: the oldest ticks beyond the newest `keep` go; None for no such rule.
+        limit: how many of each table go at most.
+
+    Returns:
+        How many ticks went.
+    """
+    surplus = 0 if keep is None else kept - keep
+    # Both rules take a beginning of one order, so what goes is the longer of the two beginnings.
+    oldest = database.execute(OLDEST_TICKS, (limit,))
+    gone = [
+        row[:2]
+        for _, row in takewhile(
+            lambda item: item[0] < surplus or (before_ms is not None and item[1][2] < before_ms), enumerate(oldest)
+        )
+    ]
+    database.executemany(_DELETE_TICK, gone)
+    database.execute(DELETE_REMOVED, (limit,))
+    if before_ms is not None:
+        database.execute(DELETE_AUDIT, (limit, before_ms))
+    return len(gone)

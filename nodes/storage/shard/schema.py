@@ -8,6 +8,8 @@ stays as it is.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .schedule_tables import SCHEDULE_TABLES_1
+from .schedule_views import SCHEDULE_VIEWS
 from .views import VIEWS
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ _TABLES_1 = (
         next_sequence INTEGER NOT NULL,  -- sequence number of the next job id
         floor INTEGER NOT NULL,          -- every open lease older than this entry has a row in leases
         finished INTEGER NOT NULL,       -- rows in finished, so that nobody counts them
-        executions INTEGER NOT NULL      -- rows in executions, so that nobody counts them
+        executions INTEGER NOT NULL,     -- rows in executions, so that nobody counts them
+        next_schedule INTEGER NOT NULL,  -- number of the next schedule
+        next_audit INTEGER NOT NULL,     -- id of the next row in audit
+        ticks INTEGER NOT NULL           -- rows in ticks, so that nobody counts them
     )""",
     """
     CREATE TABLE lanes (
@@ -148,14 +153,14 @@ _TABLES_1 = (
         PRIMARY KEY (tenant, key)
     ) WITHOUT ROWID""",
     "CREATE INDEX keys_until ON keys (until_ms) WHERE until_ms IS NOT NULL",
-    "INSERT INTO meta VALUES (1, 0, 0, 0, 1, 0, 0, 0)",
+    "INSERT INTO meta VALUES (1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0)",
 )
 
 
 def _version_1(database: "Database") -> None:
-    for statement in _TABLES_1:
+    for statement in (*_TABLES_1, *SCHEDULE_TABLES_1):
         database.conn.execute(statement)
-    for name, select in VIEWS.items():
+    for name, select in (VIEWS | SCHEDULE_VIEWS).items():
         database.create_view(name, select)
 
 

@@ -7,6 +7,8 @@ opens a shard.
 
 # ruff: noqa: S608 - statements are put together from constants; every value is bound
 
+from collections.abc import Mapping
+
 from ....actors.jobs.lifecycle import OUTCOMES, READY, RETRYING, SCHEDULED, STATES, SUCCEEDED, TERMINAL
 from ....broker.wire.ids import SEQUENCE_BITS, SEQUENCE_MAX
 
@@ -22,12 +24,13 @@ def shown(id: str) -> str:
     return f"CASE WHEN {shard} THEN {shard} || '-' || {sequence} ELSE CAST({sequence} AS TEXT) END"
 
 
-def _json(text: str) -> str:
+def guarded(text: str) -> str:
     """Stored JSON text; what is no JSON is shown as a JSON string, so that json functions never fail on the column."""
     return f"CASE WHEN {text} IS NULL OR json_valid({text}) THEN {text} ELSE json_quote({text}) END"
 
 
-def _named(number: str, names: dict[int, str]) -> str:
+def named(number: str, names: Mapping[int, str]) -> str:
+    """The name of a stored number; one that has none is shown as it is."""
     cases = " ".join(f"WHEN {value} THEN '{name}'" for value, name in names.items())
     return f"CASE {number} {cases} ELSE CAST({number} AS TEXT) END"
 
@@ -35,18 +38,19 @@ def _named(number: str, names: dict[int, str]) -> str:
 _NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
 _LAST = "FROM executions e WHERE e.job_id = j.id ORDER BY e.attempt DESC LIMIT 1"
 
-_LIVE_STATE = f"""CASE WHEN EXISTS (SELECT 1 FROM leases WHERE leases.id = j.id) THEN 'running'
+# Of a live job `j`, and of a finished one.
+LIVE_STATE = f"""CASE WHEN EXISTS (SELECT 1 FROM leases WHERE leases.id = j.id) THEN 'running'
         WHEN j.state IN ({SCHEDULED}, {RETRYING}) AND coalesce(j.due_ms, 0) <= {_NOW_MS} THEN '{STATES[READY]}'
-        ELSE {_named("j.state", {number: STATES[number] for number in (SCHEDULED, READY, RETRYING)})} END"""
+        ELSE {named("j.state", {number: STATES[number] for number in (SCHEDULED, READY, RETRYING)})} END"""
 
-_DONE_STATE = _named("j.state", {number: STATES[number] for number in sorted(TERMINAL)})
+DONE_STATE = named("j.state", {number: STATES[number] for number in sorted(TERMINAL)})
 
 
 def _jobs_arm(table: str, state: str, due_ms: str, finished_ms: str, error: str, result: str) -> str:
     """One half of v_jobs; live and finished rows are told apart by where they stand."""
     return f"""SELECT j.id AS id, {shown("j.id")} AS job, l.tenant AS tenant, l.queue AS queue, l.task AS task,
     l.priority AS priority, {state} AS state, {iso(due_ms)} AS due_at, j.attempts AS attempts,
-    {_json("j.payload")} AS payload, {_json(result)} AS result, {error} AS error, j.key AS key,
+    {guarded("j.payload")} AS payload, {guarded(result)} AS result, {error} AS error, j.key AS key,
     {iso("j.created_ms")} AS created_at, {iso("j.scheduled_ms")} AS scheduled_at,
     {iso(f"(SELECT e.started_ms {_LAST})")} AS started_at, {iso(finished_ms)} AS finished_at,
     {iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms,
@@ -58,7 +62,7 @@ FROM {table} j JOIN lanes l ON l.lane = j.lane"""
 
 _JOBS_LIVE = _jobs_arm(
     "jobs",
-    _LIVE_STATE,
+    LIVE_STATE,
     "coalesce(j.due_ms, j.scheduled_ms)",
     "NULL",
     f"(SELECT e.error {_LAST})",
@@ -66,7 +70,7 @@ _JOBS_LIVE = _jobs_arm(
 )
 _JOBS_DONE = _jobs_arm(
     "finished",
-    _DONE_STATE,
+    DONE_STATE,
     "j.scheduled_ms",
     "j.finished_ms",
     f"CASE WHEN j.state <> {SUCCEEDED} THEN coalesce(j.error, (SELECT e.error {_LAST})) END",
@@ -76,7 +80,7 @@ _JOBS_DONE = _jobs_arm(
 _EXECUTIONS = f"""SELECT e.job_id AS job_id, {shown("e.job_id")} AS job, e.attempt AS attempt,
     l.tenant AS tenant, l.queue AS queue, l.task AS task, {iso("e.scheduled_ms")} AS scheduled_at,
     {iso("e.started_ms")} AS started_at, {iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor,
-    {_named("e.outcome", OUTCOMES)} AS outcome,
+    {named("e.outcome", OUTCOMES)} AS outcome,
     e.error_kind AS error_kind, e.error AS error, e.finished_ms - e.started_ms AS duration_ms,
     e.started_ms - e.scheduled_ms AS lateness_ms, e.scheduled_ms AS scheduled_ms, e.started_ms AS started_ms,
     e.finished_ms AS finished_ms
@@ -112,6 +116,7 @@ VIEWS: dict[str, str] = {
     "v_tasks": "SELECT name, runner, queue, priority, timeout_ms, retry FROM tasks",
     "v_executors": _EXECUTORS,
     "v_shard": f"""SELECT applied, epoch, {iso("stamp_ms")} AS stamp_at, stamp_ms, next_sequence, floor,
-    (SELECT sum(scheduled + ready + retrying) FROM lanes) AS live, finished, executions FROM meta""",
+    (SELECT sum(scheduled + ready + retrying) FROM lanes) AS live, finished, executions,
+    (SELECT count(*) FROM schedules WHERE removed_ms IS NULL) AS schedules, ticks FROM meta""",
 }
 """view -> its SELECT."""

@@ -3,6 +3,7 @@
 import pytest
 from builders import a_task
 from executor_bench import PEER, TASKS, ExecutorBench
+from schedule_bench import a_schedule
 
 from mainspring.actors.events import Drain
 from mainspring.actors.executor.acts import (
@@ -41,7 +42,7 @@ def test_the_first_child_tells_the_tasks() -> None:
     said = bench.turn()
     assert said.acted(SpawnChild) == [SpawnChild(1, "process")]
     assert said.only(ExecutorHello) == []
-    said = bench.turn(ChildReady(1, TASKS))
+    said = bench.turn(ChildReady(1, TASKS, []))
     assert said.acted(SpawnChild) == [SpawnChild(2, "process"), SpawnChild(3, "process"), SpawnChild(4, "asyncio")]
     assert bench.hello(said).tasks == TASKS
     assert bench.welcome().acted(Ready) == [Ready()]
@@ -51,7 +52,7 @@ def test_only_the_kinds_that_are_needed_have_children() -> None:
     """Where every task is asyncio, the first child is let go."""
     bench = ExecutorBench(process_slots=2)
     bench.turn()
-    said = bench.turn(ChildReady(1, [a_task("io", runner="asyncio")]))
+    said = bench.turn(ChildReady(1, [a_task("io", runner="asyncio")], []))
     assert said.acted(SpawnChild) == [SpawnChild(2, "asyncio")]
     assert said.acted(StopChild) == [StopChild(1)]
     assert bench.dies(1).acted(SpawnChild) == []
@@ -86,7 +87,7 @@ def test_a_child_that_never_came_up_is_replaced_after_a_growing_pause(bench: Exe
         waits.append(said.times(SpawnChild)[0] + 5_000 - before_ms)
         child = spawned.child
     assert waits == [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]
-    bench.turn(ChildReady(child, TASKS))
+    bench.turn(ChildReady(child, TASKS, []))
     bench.dies(child)
     assert bench.turn(ChildExited(child + 1, "exited with status 1")).acted(SpawnChild) == []
     assert len(bench.wait(100).acted(SpawnChild)) == 1
@@ -96,7 +97,7 @@ def test_news_of_a_child_that_is_gone_is_passed_over(bench: ExecutorBench) -> No
     """A late frame of a dead child ends nothing."""
     bench.run(5)
     bench.dies(1)
-    said = bench.turn(ChildReady(1, TASKS), ChildPong(1, 1), ChildStuck(1, 1, ""), ChildExited(1, "again"))
+    said = bench.turn(ChildReady(1, TASKS, []), ChildPong(1, 1), ChildStuck(1, 1, ""), ChildExited(1, "again"))
     assert said.messages == []
     assert bench.ends(5).results() == []
 
@@ -105,7 +106,16 @@ def test_changed_tasks_are_announced(bench: ExecutorBench) -> None:
     """A child that imports another version says so, and the coordinator hears of it."""
     bench.dies(1)
     changed = [a_task("echo", timeout_ms=7)]
-    assert bench.hello(bench.turn(ChildReady(4, changed))).tasks == changed
+    assert bench.hello(bench.turn(ChildReady(4, changed, []))).tasks == changed
+
+
+def test_changed_schedules_are_announced(bench: ExecutorBench) -> None:
+    """So is another schedule of the same tasks; the same ones again are no news."""
+    schedules = [a_schedule(task="echo")]
+    for dead, born, found, heard in ((1, 4, schedules, [schedules]), (2, 5, schedules, []), (4, 6, [], [[]])):
+        bench.dies(dead)
+        said = bench.turn(ChildReady(born, TASKS, found))
+        assert [hello.schedules for hello in said.only(ExecutorHello)] == heard
 
 
 # Deaths.

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from builders import a_run
+from builders import a_run, a_task
 from executor_bench import PEER, TASKS, TTL_MS, ExecutorBench
+from schedule_bench import a_schedule
 
 from mainspring.actors.events import PeerGone, Received
 from mainspring.actors.executor.acts import CancelOn, KillChild, Note, Ready, RunOn, SpawnChild
@@ -33,7 +34,7 @@ def unwelcomed(**fields: Any) -> ExecutorBench:
     bench = ExecutorBench(process_slots=2, kill_grace_ms=GRACE_MS, **fields)
     said = bench.turn()
     while spawned := said.acted(SpawnChild):
-        said = bench.turn(*[ChildReady(act.child, TASKS) for act in spawned])
+        said = bench.turn(*[ChildReady(act.child, TASKS, []) for act in spawned])
     return bench
 
 
@@ -52,8 +53,18 @@ def test_a_hello_says_who_it_is_and_what_it_can() -> None:
     """Node, name, incarnation, the lives that are known to be dead, queues and tasks."""
     bench = ExecutorBench(replaces=[5, 6], queues=["q"])
     bench.turn()
-    hello = bench.hello(bench.turn(ChildReady(1, TASKS)))
-    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], None)
+    hello = bench.hello(bench.turn(ChildReady(1, TASKS, [])))
+    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], [], None)
+
+
+def test_a_hello_has_the_schedules_of_its_tasks() -> None:
+    """Not those of tasks that this executor has no slots for: others announce these."""
+    bench = ExecutorBench(asyncio_slots=0)
+    bench.turn()
+    tasks = [a_task("echo"), a_task("io", runner="asyncio")]
+    schedules = [a_schedule(task="echo"), a_schedule(name="other", task="io")]
+    hello = bench.hello(bench.turn(ChildReady(1, tasks, schedules)))
+    assert (hello.tasks, hello.schedules) == (tasks[:1], schedules[:1])
 
 
 def test_a_hello_is_repeated_until_it_is_answered() -> None:

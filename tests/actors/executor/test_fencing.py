@@ -29,7 +29,7 @@ def unwelcomed(**fields: Any) -> ExecutorBench:
     bench = ExecutorBench(**{"process_slots": 2, "kill_grace_ms": GRACE_MS, **fields})
     said = bench.turn()
     while spawned := said.acted(SpawnChild):
-        said = bench.turn(*[ChildReady(act.child, TASKS) for act in spawned])
+        said = bench.turn(*[ChildReady(act.child, TASKS, []) for act in spawned])
     return bench
 
 
@@ -179,7 +179,7 @@ class Watched:
         for act in said.acted(KillChild):
             self.follow(self.bench.dies(act.child))
         for spawned in said.acted(SpawnChild):
-            self.follow(self.bench.turn(ChildReady(spawned.child, TASKS)))
+            self.follow(self.bench.turn(ChildReady(spawned.child, TASKS, [])))
 
     def take(self, what: str, value: int) -> Said:
         """Takes one step."""

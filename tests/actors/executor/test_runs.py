@@ -64,7 +64,7 @@ def test_a_waiting_run_gets_the_slot_that_comes_free(bench: ExecutorBench) -> No
 @pytest.mark.parametrize("task", ["nobody", "sometime"])
 def test_a_run_of_a_task_that_nobody_here_runs_goes_back(bench: ExecutorBench, task: str) -> None:
     """Unpunished, with the reason; a task whose runner kind has no children is one of them."""
-    bench.turn(ChildReady(1, [*TASKS, a_task("sometime", runner="thread")]))
+    bench.turn(ChildReady(1, [*TASKS, a_task("sometime", runner="thread")], []))
     bench.welcome()
     (row,) = bench.run(5, task=task).results()
     assert row.outcome == "returned"
@@ -211,7 +211,7 @@ def test_credit_is_what_children_can_hold() -> None:
     bench = ExecutorBench(process_slots=2, asyncio_slots=10)
     assert bench.up().credit() == {"process": 2, "asyncio": 10}
     assert bench.dies(1).credit() == {"process": 1, "asyncio": 10}
-    assert bench.turn(ChildReady(4, TASKS)).credit() == {"process": 2, "asyncio": 10}
+    assert bench.turn(ChildReady(4, TASKS, [])).credit() == {"process": 2, "asyncio": 10}
 
 
 def test_short_runs_let_jobs_be_taken_ahead(bench: ExecutorBench) -> None:

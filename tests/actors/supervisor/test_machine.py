@@ -1,7 +1,7 @@
 """What the supervisor does, as tables: at which millisecond comes which event, and which acts follow."""
 
 import pytest
-from supervisor_bench import Bench
+from supervisor_bench import SPECS, Bench
 
 from mainspring.actors.draws import Draws
 from mainspring.actors.events import Wake
@@ -195,6 +195,54 @@ def test_a_node_of_a_coordinator_alone() -> None:
         2 stop -> {STOPS}, terminate c
         3 exited c over -> info: c over, exit 0
     """)
+
+
+KEEPER = [*SPECS, ProcessSpec("s", Kind.SCHEDULE_KEEPER, 500)]
+
+
+def test_a_schedule_keeper_stops_first() -> None:
+    """A node that stops must take no new definitions; and no children of the keeper are to be proven dead."""
+    Bench(KEEPER).play(f"""
+        0 wake -> start c, start e1, start e2, start s
+        7 ready e1 -> info: e1 ready
+        7 ready e2 -> info: e2 ready
+        7 ready c -> info: c ready
+        8 ready s -> info: s ready, all ready
+        9 exited s killed -> error: s killed; starts again in 0.1 s
+        109 wake -> start s
+        110 ready s -> info: s ready
+        1000 stop -> {STOPS}, terminate s
+        1001 exited s over -> info: s over, terminate e1, terminate e2
+        1002 exited e1 over -> info: e1 over
+        1002 dead e1 1 ->
+        1003 exited e2 over -> info: e2 over
+        1003 dead e2 1 -> terminate c
+        1004 exited c over -> info: c over, exit 0
+    """)
+
+
+def test_only_a_ready_schedule_keeper_is_asked_to_reload() -> None:
+    """SIGHUP ends a process that does not hear it yet, and those that never do."""
+    Bench(KEEPER).play(f"""
+        0 hangup -> start c, start e1, start e2, start s
+        1 ready c -> info: c ready
+        1 ready e1 -> info: e1 ready
+        2 hangup ->
+        3 ready s -> info: s ready
+        4 hangup -> reload s
+        5 hangup -> reload s
+        6 exited s killed -> error: s killed; starts again in 0.1 s
+        7 hangup ->
+        106 wake -> start s
+        107 ready s -> info: s ready
+        1000 stop -> {STOPS}, terminate s
+        1001 hangup ->
+    """)
+
+
+def test_without_a_schedule_keeper_nobody_is_asked_to_reload() -> None:
+    """A hangup must change nothing where nothing is read again."""
+    Bench().play(f"{UP}\n1000 hangup ->")
 
 
 def test_the_list_of_dead_lives_is_bounded() -> None:

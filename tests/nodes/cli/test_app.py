@@ -89,10 +89,11 @@ def test_expected_errors_are_one_line_and_status_1(
 
 def test_init_writes_and_tells(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The names of the files must be printed, for programs as JSON; a second time must be refused."""
-    assert run(capsys, "init", str(tmp_path)) == (0, f"wrote {tmp_path}/node.toml\nwrote {tmp_path}/tasks.py\n", "")
+    names = ["node.toml", "tasks.py", "schedules.toml"]
+    assert run(capsys, "init", str(tmp_path)) == (0, "".join(f"wrote {tmp_path}/{name}\n" for name in names), "")
     status, out, _ = run(capsys, "init", "--json", str(tmp_path / "other"))
     assert status == 0
-    assert json.loads(out) == [f"{tmp_path}/other/node.toml", f"{tmp_path}/other/tasks.py"]
+    assert json.loads(out) == [f"{tmp_path}/other/{name}" for name in names]
     assert run(capsys, "init", str(tmp_path))[0] == 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.nodes.cli.arguments import UnclearWords, job_arguments, told_apart, unknown_option, value_of
-from mainspring.nodes.cli.formats import DURATION
+from mainspring.nodes.spans import DURATION
 
 
 @pytest.mark.parametrize(

@@ -45,25 +45,6 @@ def test_durations_never_carry_over(ms: float) -> None:
     assert "60.0 s" not in text
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("5", 5), ("0.25", 0.25), (".5", 0.5), ("250ms", 0.25), ("10m", 600), ("5min", 300), ("1h30m", 5400),
-        ("2d", 172_800), (" 1.5h ", 5400), ("1w", 604_800),
-    ],
-)  # fmt: skip
-def test_spans_are_read(text: str, seconds: float) -> None:
-    """Plain numbers are seconds; units may follow each other."""
-    assert formats.parse_duration(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "x", "5x", "-5", "1h30", "h", "1 h", "5..2", "٥", "nan", "inf", "1e3"])
-def test_what_is_no_span_is_refused(text: str) -> None:
-    """The text must say what a span looks like."""
-    with pytest.raises(ValueError, match="is no duration; give seconds, or such as 250ms"):
-        formats.parse_duration(text)
-
-
 def test_instants() -> None:
     """Programs read UTC, people their own zone, with its daylight saving time."""
     summer_ms = MS + 120 * 86_400_000

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from schedule_entries import schedules_of_each
 from shard_entries import START_MS, a_submit, an_entry, apply, one_of_each
 
 from mainspring.actors.store import ReadListing
@@ -213,7 +214,10 @@ def test_figures_from_files_and_from_a_node_agree(tmp_path: Path) -> None:
     for shard in (1, 0):
         store = ShardFile(tmp_path / f"tasks_default_shard_{shard}.db")
         apply(
-            store, *one_of_each(shard), an_entry(a_submit(job_id(shard, 10), 1, sequence=2), stamp_ms=START_MS + 3000)
+            store,
+            *one_of_each(shard),
+            an_entry(a_submit(job_id(shard, 10), 1, sequence=2), stamp_ms=START_MS + 3000),
+            *schedules_of_each(shard, 11),
         )
         rows = store.read(ReadListing("stat", {}))[1]
         listed += [
@@ -231,8 +235,8 @@ def test_figures_from_files_and_from_a_node_agree(tmp_path: Path) -> None:
         assert asked == read
     assert [row["shard"] for row in online] == [0, 1]
     assert offline[0]["rows"] == {
-        "jobs": 6, "finished": 4, "executions": 3, "lanes": 2, "executors": 1, "tasks": 1, "leases": 1,
-        "sessions": 2, "keys": 1,
+        "jobs": 8, "finished": 5, "executions": 3, "lanes": 2, "executors": 1, "tasks": 1, "leases": 1,
+        "sessions": 2, "keys": 1, "schedules": 4, "ticks": 6, "audit": 1, "tick_jobs": 2,
     }  # fmt: skip
 
 

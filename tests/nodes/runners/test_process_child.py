@@ -27,13 +27,17 @@ def test_a_job_succeeds_with_its_result_and_times(spawn: SpawnChild) -> None:
 
 
 def test_ready_announces_every_task(spawn: SpawnChild) -> None:
-    """READY holds a row of TASK_COLUMNS for each task of the modules."""
-    child = spawn("process", "@task(queue='mail', retries=1, timeout=2)\ndef one(): ...\n", ready=False)
+    """READY holds a row of TASK_COLUMNS for each task of the modules, and one of SCHEDULE_COLUMNS for each schedule."""
+    source = "@task(queue='mail', retries=1, timeout=2, cron='0 3 * * *')\ndef one(): ...\n"
+    child = spawn("process", source, ready=False)
 
     frame = child.next_frame()
 
     assert frame[0] == frames.READY
     assert frame[2] == [["jobs.one", "process", "mail", [1, 1000, 2000, 600000, 0], 2000, 0]]
+    assert [row[:9] for row in frame[3]] == [
+        ["jobs.one", "default", "mail", "jobs.one", "[[],{}]", 0, None, None, "0 3 * * *"]
+    ]
 
 
 def test_an_exception_fails_the_job_with_the_users_frames_alone(spawn: SpawnChild) -> None:

@@ -24,7 +24,7 @@ def without_machine(settings: NodeSettings) -> dict[str, object]:
 
 def test_the_sample_is_the_built_in_node(tmp_path: Path) -> None:
     """As it is handed out, the sample must make the same node as no file does."""
-    node, _ = write_samples(tmp_path)
+    node, *_ = write_samples(tmp_path)
     assert load(node, {}) == default("mainspring-data", ["tasks"], tmp_path, {}).model_copy(
         update={"node": load(node, {}).node}
     )
@@ -33,7 +33,7 @@ def test_the_sample_is_the_built_in_node(tmp_path: Path) -> None:
 
 def test_the_commented_values_of_the_sample_are_the_defaults(tmp_path: Path) -> None:
     """With every # taken away, the sample must still make the same node."""
-    node, _ = write_samples(tmp_path)
+    node, *_ = write_samples(tmp_path)
     before = load(node, {})
     text, count = re.subn(r"^#(?=[a-z])", "", node.read_text(encoding="utf-8"), flags=re.MULTILINE)
     node.write_text(text, encoding="utf-8")
@@ -43,7 +43,7 @@ def test_the_commented_values_of_the_sample_are_the_defaults(tmp_path: Path) -> 
 
 def test_the_sample_shows_every_key(tmp_path: Path) -> None:
     """A setting that the sample does not show is one that nobody finds."""
-    node, _ = write_samples(tmp_path)
+    node, *_ = write_samples(tmp_path)
     shown = re.findall(r"^#? ?([a-z_]+) = ", node.read_text(encoding="utf-8"), flags=re.MULTILINE)
     known = [
         key
@@ -56,7 +56,7 @@ def test_the_sample_shows_every_key(tmp_path: Path) -> None:
 
 def test_the_task_sample_is_valid_python(tmp_path: Path) -> None:
     """The module that the sample names must parse, and must define tasks of both kinds."""
-    _, tasks = write_samples(tmp_path)
+    _, tasks, _ = write_samples(tmp_path)
     functions = {type(node) for node in ast.parse(tasks.read_text(encoding="utf-8")).body}
     assert functions >= {ast.FunctionDef, ast.AsyncFunctionDef}
 
@@ -64,7 +64,7 @@ def test_the_task_sample_is_valid_python(tmp_path: Path) -> None:
 def test_samples_are_written_into_a_new_folder(tmp_path: Path) -> None:
     """The folder must be made, and the files named."""
     folder = tmp_path / "a" / "b"
-    assert write_samples(folder) == [folder / "node.toml", folder / "tasks.py"]
+    assert write_samples(folder) == [folder / "node.toml", folder / "tasks.py", folder / "schedules.toml"]
     assert all(path.is_file() for path in folder.iterdir())
 
 

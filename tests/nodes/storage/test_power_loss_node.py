@@ -72,7 +72,7 @@ class NodeOnDisk:
         self.held: list[Run] = []
         self.told: dict[int, list[int]] = {}
         tasks = [["echo", "process", "default", RETRY, None, 0]]
-        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], None)
+        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None)
         self.member.inbox.append(Received(b"executor", hello))
         self.turn()
         self.member.inbox.append(Received(b"executor", Credit(0, 1, [["process", 50]])))

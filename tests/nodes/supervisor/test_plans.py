@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 
 from mainspring.actors.supervisor.settings import Kind, ProcessSpec
-from mainspring.nodes.processes.plan import CoordinatorPlan, ExecutorPlan
+from mainspring.nodes.processes.plan import CoordinatorPlan, ExecutorPlan, SchedulesPlan
 from mainspring.nodes.settings.load import load
 from mainspring.nodes.settings.models import NodeSettings
 from mainspring.nodes.supervisor.errors import NodeError
-from mainspring.nodes.supervisor.plans import plan_coordinator, plan_executor, specs, supervisor_settings, urls
+from mainspring.nodes.supervisor.plans import (
+    plan_coordinator,
+    plan_executor,
+    plan_schedules,
+    specs,
+    supervisor_settings,
+    urls,
+)
 
 FILE = """
 [node]
@@ -50,6 +57,7 @@ import_paths = ["src"]
 queues = ["mail"]
 process_slots = 3
 asyncio_slots = 4
+command_slots = 5
 timeout_default_s = 5
 kill_grace_ms = 600
 start_timeout_s = 7.5
@@ -58,6 +66,18 @@ start_timeout_s = 7.5
 name = "far"
 tasks = ["shop.far"]
 coordinators = ["ipc:///run/other.ipc"]
+
+[commands.sync]
+argv = ["rsync", "-a"]
+env = { A = "b" }
+stdin = "in"
+cwd = "data"
+timeout = "1m"
+output_bytes_max = 9
+ok_exits = [0, 24]
+queue = "night"
+retries = 2
+priority = -3
 
 [supervisor]
 restart_backoff_min_ms = 8
@@ -117,6 +137,9 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "replaces": [3, 4],
         "process_slots": 3,
         "asyncio_slots": 4,
+        "command_slots": 5,
+        "commands": [["sync", ["rsync", "-a"], {"A": "b"}, "in", str(tmp_path / "data"), 9, [0, 24]]],
+        "command_tasks": [["command.sync", "command", "night", [2, 1000, 2000, 600_000, 0], 60_000, -3]],
         "timeout_default_ms": 5_000,
         "kill_grace_ms": 600,
         "start_timeout_ms": 7_500,
@@ -126,6 +149,16 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "status_fd": None,
         "life_fd": None,
     }
+
+
+def test_an_executor_without_tasks_has_children_for_commands_alone(tmp_path: Path) -> None:
+    """Where there are no modules, no child is started that could only import none."""
+    (tmp_path / "node.toml").write_text('[[executor]]\n[commands.a]\nargv = ["true"]\n')
+    settings = load(tmp_path / "node.toml", {})
+    plan = plan_executor(settings, settings.executors[0], "executor", "ipc://here", incarnation=5)
+    assert (plan.process_slots, plan.asyncio_slots, plan.command_slots) == (0, 0, 4)
+    assert plan.commands == [["a", ["true"], {}, None, str(tmp_path), 65_536, [0]]]
+    assert plan.command_tasks == [["command.a", "command", "default", [0, 1000, 2000, 600_000, 0], None, 0]]
 
 
 def test_plans_survive_their_json(settings: NodeSettings) -> None:
@@ -154,9 +187,28 @@ def test_the_processes_of_a_node(settings: NodeSettings) -> None:
     ]
 
 
-def test_an_executor_with_the_coordinators_name_is_refused(tmp_path: Path) -> None:
+def test_a_schedule_keeper_runs_where_a_file_is_named(settings: NodeSettings, tmp_path: Path) -> None:
+    """The process must be there only then; its file is relative to the node's, and its node is the one here."""
+    assert Kind.SCHEDULE_KEEPER not in {spec.kind for spec in specs(settings)}
+    (tmp_path / "node.toml").write_text(f'[schedules]\nfile = "conf/schedules.toml"\n{FILE}')
+    named = load(tmp_path / "node.toml", {})
+    assert specs(named)[1] == ProcessSpec("schedule-keeper", Kind.SCHEDULE_KEEPER, 5_000)
+    plan = plan_schedules(named, "ipc://here")
+    assert dataclasses.asdict(plan) == {
+        "node": "east",
+        "file": str(tmp_path / "conf" / "schedules.toml"),
+        "endpoints": ["ipc://here"],
+        "log_level": "debug",
+        "log_format": "json",
+        "status_fd": None,
+    }
+    assert SchedulesPlan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("name", ["coordinator", "schedule-keeper"])
+def test_an_executor_with_the_name_of_another_process_is_refused(tmp_path: Path, name: str) -> None:
     """Two processes of one name could not be told apart."""
-    (tmp_path / "node.toml").write_text('[[executor]]\nname = "coordinator"\ntasks = ["a"]')
+    (tmp_path / "node.toml").write_text(f'[[executor]]\nname = "{name}"\ntasks = ["a"]')
     with pytest.raises(NodeError, match=r"an executor is named .* give it another name"):
         specs(load(tmp_path / "node.toml", {}))
 

@@ -16,8 +16,9 @@ _PURE = """
     re string struct textwrap types typing unicodedata uuid zlib
 """
 PURE_IMPORTS = frozenset(_PURE.split())
-# Calendars are arithmetic over tables: zone files are data, read once, and croniter is handed every instant.
-PURE_IMPORTS_BY_FOLDER = {"actors/": {"croniter", "zoneinfo"}}
+# Calendars alone: zone rules are data, read once, and croniter is handed every time. Replay does not depend on either,
+# for entries record the instants that were found.
+PURE_IMPORTS_BY_FOLDER = {"actors/cron/": {"croniter", "difflib", "zoneinfo"}}
 
 CLOCK_METHODS = {"now", "utcnow", "today"}
 CLOCK_CLASSES = {"datetime", "date"}

@@ -35,7 +35,7 @@ COLUMNS = {
     "v_queues": "tenant queue scheduled ready retrying succeeded dead cancelled expired running",
     "v_tasks": "name runner queue priority timeout_ms retry",
     "v_executors": "executor node name running",
-    "v_shard": "applied epoch stamp_at stamp_ms next_sequence floor live finished executions",
+    "v_shard": "applied epoch stamp_at stamp_ms next_sequence floor live finished executions schedules ticks",
 }
 
 
