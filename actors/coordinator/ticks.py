@@ -120,11 +120,12 @@ class Ticks:
 
     def start_now(self, schedule: Schedule, reason: int, key: str | None = None) -> None:
         """Starts a job that no instant of the calendar asks for."""
-        book, wall_ms = self.state.image.book, self.state.now.wall_ms
-        instant_ms = max(self.state.image.stamp_ms, book.manual_ms + 1)
+        image, wall_ms = self.state.image, self.state.now.wall_ms
+        instant_ms = max(image.stamp_ms, image.book.manual_ms + 1)
         if instant_ms % 1_000 == 0:
             instant_ms += 1  # the calendar's instants stand on whole seconds
-        book.manual_ms = instant_ms
+        # The stamp goes along: it is durable, so no run after a restart takes the instant of one before.
+        image.book.manual_ms = image.stamp_ms = instant_ms
         self._start(schedule, wall_ms, wall_ms, key)
         self._same(schedule, instant_ms, reason)
 

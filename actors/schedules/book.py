@@ -31,7 +31,7 @@ class Book:
         self.next_number = restored.next_schedule
         self.boots: dict[str, str] = {row[0]: row[1] for row in restored.boots}
         self.ticks = restored.ticks  # rows kept, about: ranges that grow are counted anew
-        self.manual_ms = restored.stamp_ms + 50  # later than any run off the calendar so far
+        self.manual_ms = restored.stamp_ms  # no run off the calendar so far was later
         self.touched: set[int] = set()
         self.freed: set[int] = set()
         for row in restored.schedules:

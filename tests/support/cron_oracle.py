@@ -77,11 +77,13 @@ def instants(spec: Spec, stretch: tuple[Moment, ...], fold: str, gap: str) -> li
     return found
 
 
-def month_days(year: int, month: int) -> list[date]:
+@lru_cache(maxsize=1024)
+def month_days(year: int, month: int) -> tuple[date, ...]:
     """Returns the days of a month."""
-    return [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
+    return tuple(date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1))
 
 
+@lru_cache(maxsize=1 << 16)
 def day_of_month_matches(item: str, day: date) -> bool:
     """Tells whether one item of a day-of-month field names a day: a number, L, L-n, nW or LW."""
     days = month_days(day.year, day.month)
@@ -99,6 +101,7 @@ def day_of_month_matches(item: str, day: date) -> bool:
     return day.day == int(item)
 
 
+@lru_cache(maxsize=1 << 16)
 def day_of_week_matches(item: str, day: date) -> bool:
     """Tells whether one item of a day-of-week field names a day: a number, nL or n#m."""
     number, which = int(item[0]) % 7, item[1:]

@@ -10,10 +10,12 @@ from mainspring.broker.wire.messages import Refused, ScheduleChanged
 
 
 def changes(rows: list[list[object]]) -> list[tuple[object, object]]:
+    """Names and what became of them."""
     return [(row[1], row[2]) for row in rows]
 
 
 def test_the_same_again_changes_nothing() -> None:
+    """To define twice writes one op."""
     bench = ScheduleBench()
     assert changes(bench.define(a_schedule())) == [("nightly", "added")]
     last = bench.log.last_index(bench.member.group)
@@ -22,6 +24,7 @@ def test_the_same_again_changes_nothing() -> None:
 
 
 def test_an_edit_says_what_changed_and_keeps_the_number() -> None:
+    """The number is the generation: an edit is not a new schedule."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     ((_, _, change, number, fields, _),) = bench.define(a_schedule("0 4 * * *", note="later"))
@@ -30,6 +33,7 @@ def test_an_edit_says_what_changed_and_keeps_the_number() -> None:
 
 
 def test_removing_and_adding_again_is_a_new_generation() -> None:
+    """A new number shares no tick with the old one."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     assert bench.act("remove", "nightly")[0][2:4] == ["removed", 1]
@@ -37,6 +41,7 @@ def test_removing_and_adding_again_is_a_new_generation() -> None:
 
 
 def test_an_edit_of_the_timing_begins_now() -> None:
+    """Catch-up never reaches behind an edit."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 0 1 1 *"))
     bench.wait(30 * MINUTE_MS)
@@ -46,6 +51,7 @@ def test_an_edit_of_the_timing_begins_now() -> None:
 
 
 def test_an_edit_loses_no_instant_that_has_come() -> None:
+    """An instant within its jitter gets its job before the old text is gone."""
     bench = ScheduleBench()
     bench.define(a_schedule(jitter_ms=59_000))
     bench.wait(MINUTE_MS + 1)
@@ -57,6 +63,7 @@ def test_an_edit_loses_no_instant_that_has_come() -> None:
 
 
 def test_other_edits_leave_the_instants_alone() -> None:
+    """A priority moves no instant."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     before = bench.state.image.book.by_number[1].next_ms
@@ -65,6 +72,7 @@ def test_other_edits_leave_the_instants_alone() -> None:
 
 
 def test_a_list_is_taken_whole_or_not_at_all() -> None:
+    """One fault anywhere, and nothing changes; else one op has it all."""
     bench = ScheduleBench()
     refusal = bench.refused(a_schedule(name="good"), a_schedule("61 * * * *", name="bad"))
     assert refusal.code == "invalid_schedule"
@@ -76,6 +84,7 @@ def test_a_list_is_taken_whole_or_not_at_all() -> None:
 
 
 def test_a_whole_list_removes_what_it_does_not_name() -> None:
+    """Only what the same source had defined."""
     bench = ScheduleBench()
     bench.define(a_schedule(name="mine"))
     bench.define(a_schedule(name="one"), a_schedule(name="two"), source="file:a.toml", is_whole=True)
@@ -85,12 +94,14 @@ def test_a_whole_list_removes_what_it_does_not_name() -> None:
 
 
 def test_a_dry_run_changes_nothing() -> None:
+    """It answers what would change."""
     bench = ScheduleBench()
     assert changes(bench.define(a_schedule(), is_dry=True)) == [("nightly", "added")]
     assert bench.ops(SCHEDULE) == bench.ops(AUDIT) == []
 
 
 def test_parts_are_one_list() -> None:
+    """Parts come in any order, and twice."""
     bench = ScheduleBench()
     parts = [bench.a_set(a_schedule(name=f"s{n}"), part=n, parts=3, request=7) for n in (1, 2, 3)]
     assert bench.hear(OPERATOR, parts[1], parts[0], parts[1]) == []
@@ -112,16 +123,19 @@ def test_parts_are_one_list() -> None:
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_the_reason(columns: dict[str, object], words: str) -> None:
+    """The text names the fault."""
     bench = ScheduleBench()
     assert words in bench.refused(a_schedule(**columns)).text
 
 
 def test_the_same_name_twice_in_one_list_is_refused() -> None:
+    """Nobody could say which was meant."""
     bench = ScheduleBench()
     assert "twice" in bench.refused(a_schedule(), a_schedule()).text
 
 
 def test_every_change_has_an_audit_row() -> None:
+    """Who, what, before, after and why."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     bench.define(a_schedule("0 4 * * *"))
@@ -142,6 +156,7 @@ def test_every_change_has_an_audit_row() -> None:
 
 
 def test_code_declares_schedules_by_its_executors_hello() -> None:
+    """Each executor speaks for the tasks that it announces."""
     bench = ScheduleBench()
     row = a_schedule(name="echo")
     bench.hear(b"x/1", a_hello(1, name="x", schedules=[row]))
@@ -154,6 +169,7 @@ def test_code_declares_schedules_by_its_executors_hello() -> None:
 
 
 def test_code_does_not_undo_what_an_operator_has_defined() -> None:
+    """An operator wins until the schedule is removed."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 4 * * *", name="echo"))
     bench.hear(b"x/1", a_hello(1, name="x", schedules=[a_schedule(name="echo")]))
@@ -163,6 +179,7 @@ def test_code_does_not_undo_what_an_operator_has_defined() -> None:
 
 
 def test_a_broken_schedule_in_code_is_refused_and_the_executor_works_all_the_same() -> None:
+    """The refusal reaches its log."""
     bench = ScheduleBench()
     said = bench.hear(b"x/1", a_hello(1, name="x", schedules=[a_schedule("99 * * * *")]))
     (refusal,) = only(said, Refused)
@@ -171,6 +188,7 @@ def test_a_broken_schedule_in_code_is_refused_and_the_executor_works_all_the_sam
 
 
 def test_unknown_names_are_said() -> None:
+    """The others are dealt with."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     assert changes(bench.act("pause", "nightly", "weekly")) == [("weekly", "not_found"), ("nightly", "paused")]
@@ -179,6 +197,7 @@ def test_unknown_names_are_said() -> None:
 
 
 def test_a_run_that_is_asked_for_twice_by_one_call_is_one_run() -> None:
+    """The token is the key of the job, so this holds through a restart."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 0 1 1 *", overlap="allow"))
     first = bench.act("run", "nightly", token=5)[0]
@@ -192,6 +211,7 @@ def test_a_run_that_is_asked_for_twice_by_one_call_is_one_run() -> None:
 
 
 def test_a_run_now_respects_overlap() -> None:
+    """The answer says so, and no job is made."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 0 1 1 *"))
     assert bench.act("run", "nightly")[0][2] == "ran"
@@ -199,6 +219,7 @@ def test_a_run_now_respects_overlap() -> None:
 
 
 def test_a_waiting_instant_of_a_removed_schedule_is_accounted_for() -> None:
+    """It does not wait for ever."""
     bench = ScheduleBench()
     bench.define(a_schedule(overlap="buffer_one"))
     bench.wait(2 * MINUTE_MS)
@@ -210,6 +231,7 @@ def test_a_waiting_instant_of_a_removed_schedule_is_accounted_for() -> None:
 
 
 def test_a_schedule_may_begin_paused() -> None:
+    """Its definition says so, and may say otherwise later."""
     bench = ScheduleBench()
     bench.define(a_schedule(paused=True))
     bench.wait(2 * MINUTE_MS)

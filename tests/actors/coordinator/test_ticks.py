@@ -10,6 +10,7 @@ from mainspring.actors.entries import SUBMIT, TICK
 
 
 def test_an_instant_fires_at_its_time() -> None:
+    """Not a millisecond early, and once."""
     bench = ScheduleBench()
     executor = bench.executor()
     bench.define(a_schedule("*/5 * * * *"))
@@ -24,6 +25,7 @@ def test_an_instant_fires_at_its_time() -> None:
 
 
 def test_job_tick_and_cursor_stand_in_one_entry() -> None:
+    """So none is ever there without the others."""
     bench = ScheduleBench()
     bench.define(a_schedule())
     bench.wait(MINUTE_MS)
@@ -35,6 +37,7 @@ def test_job_tick_and_cursor_stand_in_one_entry() -> None:
 
 
 def test_a_restart_fires_no_instant_twice() -> None:
+    """Nor does it leave one out."""
     bench = ScheduleBench()
     bench.define(a_schedule(overlap="allow"))
     for _ in range(5):
@@ -42,10 +45,8 @@ def test_a_restart_fires_no_instant_twice() -> None:
         bench.restart()
     ticks = bench.ticks()
     assert [tick.reason for tick in ticks] == ["on_time"] * len(ticks)
-    assert [later.from_ms - tick.from_ms for tick, later in zip(ticks, ticks[1:], strict=False)] == [MINUTE_MS] * (
-        len(ticks) - 1
-    )
     assert len(ticks) == 2
+    assert ticks[1].from_ms - ticks[0].from_ms == MINUTE_MS
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ def test_a_restart_fires_no_instant_twice() -> None:
     ],
 )
 def test_what_nobody_was_there_for_is_caught_up(catch_up: str, expected: list[str]) -> None:
+    """As catch_up says, within the window."""
     bench = ScheduleBench()
     bench.define(a_schedule(catch_up=catch_up, window_ms=20 * MINUTE_MS, grace_ms=1_000, overlap="allow"))
     bench.step_wall(30 * MINUTE_MS)  # as if the process had slept
@@ -65,6 +67,7 @@ def test_what_nobody_was_there_for_is_caught_up(catch_up: str, expected: list[st
 
 
 def test_the_newest_missed_instant_fires_alone() -> None:
+    """The others are written down as one range."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 * * * *", catch_up="latest", window_ms=2 * HOUR_MS))
     bench.step_wall(5 * HOUR_MS + 30 * MINUTE_MS)
@@ -74,6 +77,7 @@ def test_the_newest_missed_instant_fires_alone() -> None:
 
 
 def test_nothing_too_old_is_caught_up() -> None:
+    """The window bounds what a restart sets off."""
     bench = ScheduleBench()
     bench.define(a_schedule("0 0 * * *", catch_up="latest", window_ms=HOUR_MS))
     bench.step_wall(40 * HOUR_MS + 30 * MINUTE_MS)
@@ -82,6 +86,7 @@ def test_nothing_too_old_is_caught_up() -> None:
 
 
 def test_one_second_late_is_not_missed() -> None:
+    """Within the grace each instant fires, whatever catch_up says."""
     bench = ScheduleBench()
     bench.define(a_schedule("* * * * * *", catch_up="skip", overlap="allow"))
     bench.step_wall(30_000)
@@ -90,6 +95,7 @@ def test_one_second_late_is_not_missed() -> None:
 
 
 def test_an_earlier_job_that_lives_stands_in_the_way() -> None:
+    """Overlap skip writes each instant down, in one growing row."""
     bench = ScheduleBench()
     executor = bench.executor()
     bench.define(a_schedule())
@@ -103,6 +109,7 @@ def test_an_earlier_job_that_lives_stands_in_the_way() -> None:
 
 
 def test_overlap_is_known_after_a_restart() -> None:
+    """It is derived from durable jobs."""
     bench = ScheduleBench()
     executor = bench.executor()
     bench.define(a_schedule())
@@ -119,6 +126,7 @@ def test_overlap_is_known_after_a_restart() -> None:
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_one_instant_waits_for_the_job_before_it(is_restarted: bool) -> None:
+    """One, not more; the rest are said to have found it waiting."""
     bench = ScheduleBench()
     executor = bench.executor()
     bench.define(a_schedule(overlap="buffer_one"))
@@ -136,6 +144,7 @@ def test_one_instant_waits_for_the_job_before_it(is_restarted: bool) -> None:
 
 
 def test_a_limit_ends_a_schedule() -> None:
+    """After its last run there is no next instant."""
     bench = ScheduleBench()
     bench.define(a_schedule(runs_max=2, overlap="allow"))
     bench.wait(5 * MINUTE_MS)
@@ -144,6 +153,7 @@ def test_a_limit_ends_a_schedule() -> None:
 
 
 def test_jitter_is_the_same_after_a_restart_and_less_than_the_gap() -> None:
+    """It is a hash, so instants keep their order."""
     bench = ScheduleBench()
     bench.define(a_schedule(jitter_ms=10 * HOUR_MS, overlap="allow"))
     schedule = bench.state.image.book.by_number[1]
@@ -157,6 +167,7 @@ def test_jitter_is_the_same_after_a_restart_and_less_than_the_gap() -> None:
 
 
 def test_a_jittered_job_is_nominally_on_its_instant() -> None:
+    """The tick has the nominal time, the job runs later."""
     bench = ScheduleBench()
     executor = bench.executor()
     bench.define(a_schedule(jitter_ms=50_000))
@@ -168,6 +179,7 @@ def test_a_jittered_job_is_nominally_on_its_instant() -> None:
 
 
 def test_a_clock_set_back_fires_nothing_again() -> None:
+    """The cursor alone decides."""
     bench = ScheduleBench()
     bench.define(a_schedule(overlap="allow"))
     bench.wait(10 * MINUTE_MS)
@@ -179,6 +191,7 @@ def test_a_clock_set_back_fires_nothing_again() -> None:
 
 
 def test_a_paused_schedule_accounts_for_its_instants() -> None:
+    """In one range, written when it goes on and each hour."""
     bench = ScheduleBench()
     bench.define(a_schedule(overlap="allow"))
     bench.wait(MINUTE_MS)
@@ -191,6 +204,7 @@ def test_a_paused_schedule_accounts_for_its_instants() -> None:
 
 
 def test_a_full_queue_is_said() -> None:
+    """The instant is skipped with that reason."""
     bench = ScheduleBench(backlog_jobs_max=2)
     bench.define(a_schedule(overlap="allow"))
     bench.wait(4 * MINUTE_MS)
@@ -198,6 +212,7 @@ def test_a_full_queue_is_said() -> None:
 
 
 def test_a_year_of_seconds_is_accounted_for_in_one_row() -> None:
+    """Counting goes by days, not by instants."""
     bench = ScheduleBench()
     bench.define(a_schedule("* * * * * *", catch_up="skip", overlap="allow"))
     bench.step_wall(365 * 24 * HOUR_MS)
@@ -207,6 +222,7 @@ def test_a_year_of_seconds_is_accounted_for_in_one_row() -> None:
 
 
 def test_a_boot_fires_once_for_each_start_of_the_host() -> None:
+    """Neither at a restart of the process nor at a failover."""
     bench = ScheduleBench(node="one", boot="a")
     bench.define(a_schedule("@reboot", overlap="allow"))
     bench.restart()

@@ -79,7 +79,7 @@ def agree(days: Calendar, expected: list[int], stretch: tuple[Moment, ...]) -> N
     assert days.latest_ms(after_ms, middle_ms) == max((one for one in expected if one <= middle_ms), default=None)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(CHANGES), fields(0, 23), fields(0, 59), FOLDS, GAPS, st.sampled_from([None, *range(7)]))
 def test_minutes_agree_with_brute_force(
     change: tuple[str, str],
@@ -99,7 +99,7 @@ def test_minutes_agree_with_brute_force(
     agree(calendar(text, zone, fold, gap), instants(spec, stretch, fold, gap), stretch)
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(
     st.sampled_from(
         [
@@ -145,7 +145,7 @@ DAY_OF_WEEK_ITEMS = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     st.one_of(st.sampled_from(["*", "?"]), st.lists(DAY_OF_MONTH_ITEMS, min_size=1, max_size=3)),
     st.one_of(st.sampled_from(["*", "?"]), st.lists(DAY_OF_WEEK_ITEMS, min_size=1, max_size=3)),

@@ -15,6 +15,7 @@ LEAD_MS = 10
 
 
 def a_record(cursor_ms: int, expression: str, **columns: object) -> Schedule:
+    """A schedule whose instants up to the cursor are accounted for."""
     schedule = Schedule(1, "client", "", Definition._make(a_schedule(expression, **columns)))
     schedule.cursor_ms = cursor_ms
     schedule.next_ms = schedule.definition.calendar().next_ms(cursor_ms)
@@ -42,6 +43,7 @@ def all_fates(schedule: Schedule, wall_ms: int) -> list[Fate]:
     paused=st.sampled_from([None, None, True]),
 )
 def test_every_instant_has_one_fate(expression: str, zone: str, late_ms: int, **columns: object) -> None:
+    """Ranges and single instants follow on from each other without a gap."""
     schedule = a_record(BASE_MS, expression, zone=zone, **columns)
     wall_ms = BASE_MS + late_ms
     found = all_fates(schedule, wall_ms)
@@ -63,6 +65,7 @@ def test_every_instant_has_one_fate(expression: str, zone: str, late_ms: int, **
 @settings(max_examples=80, deadline=None)
 @given(late_ms=st.integers(0, 6 * 3_600_000), grace_ms=st.sampled_from([0, 1_000, 60_000, 3_600_000]))
 def test_what_is_within_the_grace_fires(late_ms: int, grace_ms: int) -> None:
+    """And what is caught up lies within the window."""
     for catch_up in ("skip", "latest", "all"):
         schedule = a_record(BASE_MS, "*/10 * * * * *", catch_up=catch_up, grace_ms=grace_ms)
         for fate in all_fates(schedule, BASE_MS + late_ms):
@@ -74,6 +77,7 @@ def test_what_is_within_the_grace_fires(late_ms: int, grace_ms: int) -> None:
 
 
 def test_latest_fires_one_at_the_most() -> None:
+    """The newest one."""
     schedule = a_record(BASE_MS, "* * * * *", catch_up="latest", grace_ms=0)
     fired = [fate for fate in all_fates(schedule, BASE_MS + 50 * 60_000 + 30_000) if REASONS[fate.reason].fired]
     assert [fate.from_ms for fate in fired] == [BASE_MS + 50 * 60_000]

@@ -1,0 +1,425 @@
+"""`mainspring schedules` without a node: what it refuses, what it asks for, and how it shows what it is told."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mainspring.broker.net.changes import Change
+from mainspring.broker.net.discovery import URL_VARIABLE
+from mainspring.broker.net.exceptions import ScheduleNotFound, ScheduleRefused, Unreachable
+from mainspring.nodes.cli import (
+    app,
+    schedule_acts,
+    schedule_add,
+    schedule_apply,
+    schedule_formats,
+    schedule_lint,
+    schedule_list,
+    schedule_show,
+    schedule_ticks,
+)
+from mainspring.nodes.storage.shard.listing_rules import LISTINGS, checked
+
+NOW_MS = int(datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp() * 1000)
+NOBODY = "ipc:///nowhere/coordinator.sock"
+GOOD = '[schedules.a]\ncron = "@daily"\ntask = "a.b"\n'
+
+
+def row(listing: str, **values: Any) -> dict[str, Any]:
+    """Makes a row with every column that the node has."""
+    known = dict.fromkeys(LISTINGS[listing].columns)
+    assert not values.keys() - known.keys(), "no such column"
+    return known | values
+
+
+def a_schedule(**values: Any) -> dict[str, Any]:
+    """Makes a whole schedule."""
+    usual = {
+        "schedule": 1, "tenant": "default", "name": "nightly", "state": "active", "expression": "30 3 * * *",
+        "zone": "Europe/Riga", "fold": "first", "gap": "shift", "queue": "default", "task": "shop.nightly",
+        "payload": '[["eu"],{"n":1}]', "priority": 0, "jitter_ms": 30_000, "catch_up": "latest", "window_ms": 3_600_000,
+        "grace_ms": 60_000, "overlap": "skip", "source": "file:schedules.toml", "revision": "abc", "paused": 0,
+        "cursor_ms": NOW_MS, "next_ms": NOW_MS + 1000, "runs": 0, "created_ms": NOW_MS, "changed_ms": NOW_MS,
+    }  # fmt: skip
+    return row("schedule", **usual, **values)
+
+
+class Node:
+    """A client of a node that answers from lists, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.asked: list[Any] = []
+        self.changes: list[Change] = []
+        self.error: Exception | None = None
+        self.schedules = self
+
+    def query(self, name: str, /, **chosen: Any) -> list[dict[str, Any]]:
+        """Answers a listing; the filter must be one that a shard takes."""
+        chosen = {key: value for key, value in chosen.items() if value is not None}
+        checked(name, chosen)
+        self.asked.append((name, chosen))
+        return self.rows.get(name, [])
+
+    def listing(self, name: str, /, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
+        """Answers a page of schedules in order of name."""
+        rows = self.query(name, **chosen)
+        behind = (chosen.get("after_name", ""), chosen.get("after_tenant", ""))
+        found = [row for row in rows if (row["name"], row["tenant"]) > behind]
+        cut = found[: chosen["limit"]]
+        return list(cut[0] if cut else []), [list(row.values()) for row in cut], len(cut) < len(found)
+
+    def _changed(self, *asked: Any) -> list[Change]:
+        self.asked.append(asked)
+        if self.error is not None:
+            raise self.error
+        return self.changes
+
+    def add(self, name: str, job: Any, cron: str, **options: Any) -> Change:
+        """Takes a definition."""
+        return self._changed("add", name, job.task, job.payload, cron, options)[0]
+
+    def apply(self, rows: Any, source: str, **options: Any) -> list[Change]:
+        """Takes a file."""
+        return self._changed("apply", [row[0] for row in rows], source, options)
+
+    def pause(self, names: Any, note: str | None, tenant: str) -> list[Change]:
+        """Pauses."""
+        return self._changed("pause", names, note, tenant)
+
+    def resume(self, names: Any, tenant: str) -> list[Change]:
+        """Resumes."""
+        return self._changed("resume", names, tenant)
+
+    def remove(self, names: Any, tenant: str) -> list[Change]:
+        """Removes."""
+        return self._changed("remove", names, tenant)
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Node:
+    """A node that every command reaches."""
+    made = Node()
+
+    @contextmanager
+    def connected(_url: str | None, _timeout_s: float = 0) -> Iterator[Node]:
+        yield made
+
+    for module in (
+        schedule_acts, schedule_add, schedule_apply, schedule_lint, schedule_list, schedule_show, schedule_ticks,
+    ):  # fmt: skip
+        monkeypatch.setattr(module, "connected", connected)
+        if hasattr(module, "now_ms"):
+            monkeypatch.setattr(module, "now_ms", lambda: NOW_MS)
+    return made
+
+
+class Cli:
+    """The program."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Runs a subcommand of schedules; gives status, stdout and stderr."""
+        status = app.run(["schedules", *words])
+        return status, *self._capsys.readouterr()
+
+    def json(self, *words: str) -> Any:
+        """Runs a subcommand that succeeds; gives what it prints."""
+        status, out, _ = self(*words, "--json")
+        assert status == 0
+        return json.loads(out)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The program."""
+    return Cli(capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["show"], "missing argument 'NAME'"),
+        (["pause"], "missing argument 'NAME'"),
+        (["list", "--state", "idle"], "invalid value for '--state': 'idle' is no state; there are active, paused"),
+        (["list", "--after", "x"], "invalid value: --after 'x' names no tenant; write such as default/x"),
+        (["ticks", "a", "--reason", "x"], "invalid value for '--reason': 'x' is no reason; there are on_time"),
+        (["ticks", "a", "--fate", "x"], "invalid value for '--fate': 'x' is no fate; there are fired"),
+        (["ticks", "a", "--until", "noon"], "invalid value for '--until': 'noon' is no ISO 8601 time"),
+        (["add", "a", "--task", "t"], "missing option '--cron'"),
+        (["add", "a", "--cron", "61 * * * *", "--task", "t"], "invalid value: cron expression '61 * * * *'"),
+        (["add", "a", "--cron", "@daily", "--task", "a b"], "invalid value: task name 'a b' is not valid"),
+        (["add", "a", "--cron", "@daily", "--task", "t", "--tz", "Mars"], "invalid value: cron expression '@daily'"),
+        (["add", "a", "--cron", "@daily", "--task", "t", "--args", "{}"], "invalid value: --args is no JSON array"),
+        (["add", "a", "--cron", "@daily", "--task", "t", "--kwargs", "x"], "invalid value: --kwargs is no JSON ("),
+        (["add", "a", "--cron", "@daily", "--task", "t", "--jitter", "x"], "invalid value for '--jitter': 'x' is no"),
+        (["run", "a", "--wait", "soon"], "got unexpected extra argument"),
+        (["lint", "--url"], "option '--url' requires an argument"),
+    ],
+)
+def test_wrong_usage_is_status_2(node: Node, cli: Cli, words: list[str], told: str) -> None:
+    """What was typed wrongly must be told before a node is asked."""
+    status, out, err = cli(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"mainspring: {told}")
+    assert node.asked == []
+
+
+def test_schedules_are_listed_in_their_own_zone(node: Node, cli: Cli) -> None:
+    """Each time must be the zone's, with how far it is away; programs get instants."""
+    fired = {"fired_ms": NOW_MS - 3_600_000, "fired_job": 7, "runs": 2, "runs_max": 5}
+    node.rows["schedules"] = [
+        row("schedules", schedule=1, tenant="acme", name="b", state="paused", expression="TZ=Asia/Tokyo 0 0 * * *",
+            zone="UTC", next_ms=NOW_MS + 90_000, source="code", **fired),
+        row("schedules", schedule=2, tenant="default", name="c", state="ended", expression="@daily", zone="UTC",
+            next_ms=None, runs=0, source="client"),
+    ]  # fmt: skip
+    status, out, err = cli()
+    assert (status, err) == (0, "")
+    _, _, first, second = out.splitlines()
+    assert first.split("  ")[0] == "acme/b"
+    assert "Asia/Tokyo" in first
+    assert "2026-03-28 21:01:30   1 min 30 s" in first
+    assert "2 of 5   2026-03-28 20:00:00 job 7" in first
+    assert second.split()[:5] == ["c", "@daily", "UTC", "-", "-"]
+    assert cli.json("list")[0]["next_at"] == "2026-03-28T12:01:30.000Z"
+    assert cli.json("list", "--state", "paused", "--task", "t", "--queue", "q", "--tenant", "x", "--source", "code")
+    filters = {"state": "paused", "task": "t", "queue": "q", "tenant": "x", "source": "code", "limit": 100}
+    assert node.asked[-1] == ("schedules", filters)
+
+
+def test_pages_of_schedules_follow_each_other(node: Node, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long list must be read page by page, and the next page be named."""
+    monkeypatch.setattr(schedule_list, "PAGE_MAX", 2)
+    usual = {"schedule": 1, "state": "active", "expression": "@daily", "zone": "UTC", "runs": 0, "source": "client"}
+    node.rows["schedules"] = [row("schedules", tenant="t", name=name, **usual) for name in "abcdefg"]
+    assert [found["name"] for found in cli.json("list", "--limit", "5")] == list("abcde")
+    assert len(node.asked) == 3
+    _, _, err = cli("list", "--limit", "5", "--state", "active")
+    assert err == "next page: mainspring schedules list --state active --limit 5 --after t/e\n"
+    assert [found["name"] for found in cli.json("list", "--after", "t/e")] == ["f", "g"]
+    node.rows["schedules"] = []
+    assert cli()[1].startswith("no schedules: `mainspring schedules add` makes one")
+
+
+def test_a_schedule_is_shown_with_its_next_times(node: Node, cli: Cli) -> None:
+    """What the clocks do to a time must stand beside it; the arguments as `submit` takes them."""
+    node.rows["schedule"] = [a_schedule()]
+    node.rows["ticks"] = [
+        row("ticks", from_ms=NOW_MS - 7_200_000, to_ms=NOW_MS - 3_600_000, count=2, fate="skipped", reason="paused"),
+    ]
+    status, out, _ = cli("show", "nightly")
+    assert status == 0
+    assert 'arguments  "eu" n=1\n' in out
+    assert "catch up   latest, window 1h, grace 1m\n" in out
+    assert "2026-03-29 04:00:00 +03:00         13 h   shifted from 03:30\n" in out
+    assert (
+        "2026-03-28 12:00:00 … 2026-03-28 13:00:00       2   skipped     -             -   the schedule was paused"
+        in (out.replace("skipped   -  ", "skipped     -  "))
+    )
+    found = cli.json("show", "nightly")
+    assert [one["local"] for one in found["next"][:2]] == ["2026-03-29 04:00:00 +03:00", "2026-03-30 03:30:00 +03:00"]
+    assert (len(found["next"]), found["next"][0]["note"]) == (10, "shifted from 03:30")
+    assert found["ticks"][0]["meaning"] == "the schedule was paused"
+    assert found["changed_at"] == "2026-03-28T12:00:00.000Z"
+
+
+def test_a_schedule_without_next_times_says_why(node: Node, cli: Cli) -> None:
+    """Of a name that was given before, the one that is there must be shown; else the one that was removed last."""
+    node.rows["schedule"] = [
+        a_schedule(state="removed", removed_ms=NOW_MS) | {"changed_ms": NOW_MS + 5},
+        a_schedule() | {"expression": "@reboot"},
+    ]
+    assert "no next time: it runs when the host of the node was started\n" in cli("show", "nightly")[1]
+    node.rows["schedule"].pop()
+    assert "no next time: it is removed\n" in cli("show", "nightly")[1]
+
+
+@pytest.mark.parametrize("words", [["show", "nope"], ["ticks", "nope"]])
+def test_a_schedule_that_does_not_exist_is_status_1(node: Node, cli: Cli, words: list[str]) -> None:
+    """A misspelled name must be answered with the mend."""
+    status, out, err = cli(*words)
+    assert (status, out) == (1, "")
+    assert err.startswith("mainspring: no schedule of tenant 'default' is named 'nope'; `mainspring schedules` lists")
+
+
+def test_ticks_have_their_reasons(node: Node, cli: Cli) -> None:
+    """The meaning of each reason must stand beside it; the filters go to the node."""
+    node.rows["schedule"] = [a_schedule()]
+    node.rows["ticks"] = [
+        row(
+            "ticks",
+            schedule=1,
+            from_ms=NOW_MS + at,
+            to_ms=NOW_MS + at,
+            count=1,
+            fate="fired",
+            reason="on_time",
+            job_id=9,
+        )
+        for at in (0, 1000)
+    ]
+    words = (
+        "ticks",
+        "nightly",
+        "--reason",
+        "on_time",
+        "--fate",
+        "fired",
+        "--until",
+        "2026-04-01T00:00Z",
+        "--limit",
+        "7",
+    )
+    found = cli.json(*words)
+    assert [one["from_ms"] for one in found] == [NOW_MS + 1000, NOW_MS]
+    assert (found[0]["job"], found[0]["meaning"]) == ("9", "the job was made at its time, or within the grace")
+    assert node.asked[-1][1] == {
+        "name": "nightly", "tenant": "default", "reason": "on_time", "fate": "fired", "until_ms": 1_775_001_600_000,
+        "limit": 7,
+    }  # fmt: skip
+    node.rows["ticks"] = []
+    assert cli("ticks", "nightly")[1] == "none of its times has come yet\n"
+
+
+def test_a_schedule_is_added(node: Node, cli: Cli) -> None:
+    """Each option must arrive as the library takes it; the next time must be told."""
+    node.changes = [Change("default", "a", "changed", 3, (("zone", "UTC", "Europe/Riga"),))]
+    words = (
+        "add", "a", "--cron", "30 3 * * *", "--task", "x.y", "--args", "[1]", "--kwargs", '{"b": 2}', "--tz",
+        "Europe/Riga", "--jitter", "1m", "--paused", "--limit", "3", "--overlap", "allow", "--retries", "2",
+        "--start", "2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    status, out, _ = cli(*words)
+    assert status == 0
+    assert out == ("a: changed (zone: 'UTC' -> 'Europe/Riga')\nnext time: 2026-03-29 04:00:00 +03:00, in 13 h\n")
+    assert node.asked == [
+        ("add", "a", "x.y", '[[1],{"b":2}]', "30 3 * * *", {
+            "tz": "Europe/Riga", "jitter": 60, "paused": True, "limit": 3, "overlap": "allow", "retries": 2,
+            "start": datetime(2026, 1, 1, tzinfo=UTC),
+        }),
+    ]  # fmt: skip
+    assert cli.json(*words)["fields"] == [{"field": "zone", "before": "UTC", "after": "Europe/Riga"}]
+    node.error = ScheduleRefused("tenant 'x' is not known here", "invalid_schedule")
+    assert cli(*words) == (1, "", "mainspring: tenant 'x' is not known here\n")
+
+
+def test_what_is_done_by_name_tells_each(node: Node, cli: Cli) -> None:
+    """Those that were found must be shown also where another was not; that one makes the status 1."""
+    node.changes = [Change("default", "a", "paused", 1), Change("default", "b", "unchanged", 2)]
+    status, out, err = cli("pause", "a", "b", "--note", "quiet")
+    assert (status, err) == (0, "")
+    assert [line.split() for line in out.splitlines()[2:]] == [["a", "paused"], ["b", "unchanged"]]
+    assert cli.json("resume", "a", "--tenant", "acme")[1]["change"] == "unchanged"
+    node.error = ScheduleNotFound("no schedule of tenant 'default' is named 'c'; correct it", node.changes[:1])
+    status, out, err = cli("remove", "a", "c")
+    assert (status, err) == (1, "mainspring: no schedule of tenant 'default' is named 'c'; correct it\n")
+    assert out.splitlines()[-1].split() == ["a", "paused"]
+    assert node.asked == [
+        ("pause", ["a", "b"], "quiet", "default"), ("resume", ["a"], "acme"), ("remove", ["a", "c"], "default"),
+    ]  # fmt: skip
+
+
+def test_a_file_is_applied_and_its_difference_shown(node: Node, cli: Cli, tmp_path: Path) -> None:
+    """A dry run must say that it was one; a refusal names the file."""
+    path = tmp_path / "shop.toml"
+    path.write_text(GOOD)
+    node.changes = [
+        Change("default", "a", "changed", 1, (("expression", "@hourly", "@daily"),)),
+        Change("default", "old", "removed", 2),
+        Change("default", "c", "unchanged", 3),
+    ]
+    status, out, _ = cli("apply", str(path), "--dry-run")
+    assert status == 0
+    assert out == (
+        "schedule a changed expression: @hourly -> @daily\nschedule old removed\n"
+        "shop.toml: 1 changed, 1 removed, 1 unchanged (dry run: nothing is changed)\n"
+    )
+    found = cli.json("apply", str(path))
+    assert (found["source"], found["dry_run"], len(found["changes"])) == ("file:shop.toml", False, 3)
+    ask = ("apply", ["a"], "file:shop.toml")
+    assert [asked[:3] for asked in node.asked] == [ask, ask]
+    assert [asked[3]["dry_run"] for asked in node.asked] == [True, False]
+    assert all(asked[3]["whole"] and asked[3]["revision"] == found["revision"] for asked in node.asked)
+    node.error = ScheduleRefused("too many", "too_many_schedules")
+    assert cli("apply", str(path)) == (1, "", f"mainspring: {path}: too many\n")
+    path.write_text("[schedules.a]\ncron = 5")
+    status, _, err = cli("apply", str(path))
+    assert (status, len(node.asked)) == (1, 3)
+    assert f"{path}:2: schedules.a.cron = 5: give a cron expression in quotes" in err
+
+
+def test_files_are_checked(node: Node, cli: Cli, tmp_path: Path) -> None:
+    """Faults are status 1, warnings only if one is strict; each with file and line."""
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text(GOOD)
+    bad.write_text('[schedules.a]\ncron = "* * * *"\ntask = "a.b"\njiter = 5')
+    node.rows["tasks"] = [row("tasks", name="a.b", queue="default")]
+    assert cli("lint", str(good)) == (0, "", "1 schedules, 0 faults, 0 warnings\n")
+    assert cli("lint", str(good), "--strict")[0] == 0
+    status, out, err = cli("lint", str(good), str(bad))
+    assert (status, err) == (1, "1 schedules, 2 faults, 0 warnings\n")
+    assert [line.partition(": ")[0] for line in out.splitlines()] == [f"{bad}:2", f"{bad}:4"]
+    node.rows["tasks"] = []
+    assert cli("lint", str(good))[0] == 0
+    status, out, err = cli("lint", str(good), "--strict")
+    assert (status, err) == (1, "1 schedules, 0 faults, 1 warnings\n")
+    assert out.startswith(f"{good}:1: warning: a: no executor has announced the task a.b; ")
+    (found,) = cli.json("lint", str(good))
+    assert (found["line"], found["schedule"], found["level"], found["kind"]) == (1, "a", "warning", "task")
+
+
+def test_a_name_in_two_files_is_told(node: Node, cli: Cli, tmp_path: Path) -> None:
+    """Two files that define one schedule would take it from each other."""
+    paths = [tmp_path / "one.toml", tmp_path / "two.toml"]
+    for path in paths:
+        path.write_text(GOOD)
+    node.rows["tasks"] = [row("tasks", name="a.b", queue="default")]
+    status, out, _ = cli("lint", *map(str, paths), str(paths[0]))
+    assert status == 0
+    assert out == (
+        f"{paths[1]}:1: warning: a: is in {paths[0]} as well: the file that is applied last has it; rename one\n"
+    )
+
+
+def test_without_a_node_files_are_checked_all_the_same(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check in a pipeline has no node; one that names a node wants it asked."""
+    monkeypatch.setenv(URL_VARIABLE, NOBODY)
+
+    @contextmanager
+    def connected(_url: str | None, _timeout_s: float = 0) -> Iterator[Node]:
+        raise Unreachable("no node answers")
+        yield Node()
+
+    monkeypatch.setattr(schedule_lint, "connected", connected)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schedules.toml").write_text(GOOD)
+    assert cli("lint") == (0, "", "1 schedules, 0 faults, 0 warnings; no node was asked about tasks\n")
+    assert cli("lint", "--url", NOBODY) == (1, "", "mainspring: no node answers\n")
+
+
+@pytest.mark.parametrize(
+    ("away_ms", "told"), [(0, "now"), (999, "now"), (-999, "now"), (90_000, "in 1 min 30 s"), (-3_600_000, "1 h ago")]
+)
+def test_how_far_an_instant_is_away(away_ms: int, told: str) -> None:
+    """The past must not read like the future."""
+    assert schedule_formats.ahead(NOW_MS + away_ms, NOW_MS) == told
+
+
+def test_instants_in_a_zone() -> None:
+    """A zone that this machine does not know is UTC, and what is beyond all calendars is a number."""
+    assert schedule_formats.zone_time(NOW_MS, "Europe/Riga", offset=True) == "2026-03-28 14:00:00 +02:00"
+    assert schedule_formats.zone_time(NOW_MS, "Mars/Base") == "2026-03-28 12:00:00"
+    assert schedule_formats.zone_time(None, "UTC") == "-"
+    assert schedule_formats.zone_time(10**17, "UTC") == "100000000000000000 ms"
+    assert schedule_formats.zone_of("CRON_TZ=Asia/Tokyo @daily", "UTC") == "Asia/Tokyo"
+    assert schedule_formats.zone_of("@daily", "UTC") == "UTC"
