@@ -50,8 +50,8 @@ SCHEDULE_STATE_COLUMNS = (
     "definition",
 )
 """A schedule as it stands. paused: 1 or 0. runs: ticks that made a job. buffered_ms: the instant whose job waits for
-the one before to end, None if none does. skip_*: the last tick row, if it was skipped and a like one can extend it, else
-None. definition: a row of broker.wire.rows.SCHEDULE_COLUMNS.
+the one before to end, None if none does. skip_*: the last tick row, if it was skipped, ends at the cursor and can
+be extended by a like one, else None. definition: a row of broker.wire.rows.SCHEDULE_COLUMNS.
 """
 
 

@@ -188,7 +188,7 @@ class Faults(Node):
     def _jump_wall(self) -> bool:
         """Sets the coordinator's clock by up to hours, as one does who had set it wrong before."""
         node, span_ms = self.coordinator, self.world.options.jump_ms
-        by_ms = (self.draws.below(2 * span_ms + 1) - span_ms) >> (4 * self.draws.below(3))
+        by_ms = (self.draws.below(2 * span_ms + 1) - span_ms) >> (5 * self.draws.below(4))
         self.world.history.wall_peaks.append((self.world.now_ns, node.now.wall_ms))
         node.clock.step(by_ms)
         self.world.count("wall_set_forward" if by_ms > 0 else "wall_set_back")
@@ -196,13 +196,15 @@ class Faults(Node):
 
     def _reboot_host(self) -> bool:
         """Starts the coordinator's host anew: it has another boot id."""
-        self.coordinator.boots[self.coordinator.host] += 1
-        return self._crash_coordinator()
+        struck = self._crash_coordinator()
+        self.coordinator.boots[self.coordinator.host] += struck
+        return struck
 
     def _fail_over(self) -> bool:
         """Lets the coordinator come up on the other host, which may not have been started anew."""
-        self.coordinator.host = 1 - self.coordinator.host
-        return self._crash_coordinator()
+        struck = self._crash_coordinator()
+        self.coordinator.host ^= struck
+        return struck
 
     def _deploy(self) -> bool:
         """Brings another version of the code to one executor; the others have it when they start again."""

@@ -148,7 +148,7 @@ class MemorySchedules:
             if job is not None:
                 one = one._replace(runs=one.runs + 1, fired_ms=from_ms, fired_job=job)
                 self.tick_jobs[job] = number
-            if reason != BUFFERED and not REASONS[reason].fired:
+            if reason != BUFFERED and not REASONS[reason].fired and to_ms == cursor_ms:
                 one = one._replace(skip=(from_ms, count, reason))
             self.records[number] = one
 

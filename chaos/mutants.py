@@ -5,11 +5,10 @@ They are put in at run time, so nothing of them is in the machines. Rule: every 
 (docs/promises.md).
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..actors import turn
 from ..actors.coordinator import (
@@ -33,26 +32,11 @@ from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
 from . import coordinator_node
+from .mutant import Function, Mutant
 from .network import MS, Weather
 from .options import WEATHERS, drawn
+from .schedule_mutants import SCHEDULE_MUTANTS
 from .simulate import Report, run
-
-Function = Callable[..., Any]
-Make = Callable[[Function], Function]
-"""Given the true function, returns the broken one."""
-
-
-class Mutant(NamedTuple):
-    """One planted bug."""
-
-    text: str
-    owner: Any
-    """The module or class whose function it replaces."""
-    function: str
-    make: Make
-    focus: Mapping[str, Any] = MappingProxyType({})
-    """Options under which it shows soon; in the worlds that seeds draw it shows late."""
-
 
 @contextmanager
 def planted(name: str) -> Generator[None]:
@@ -370,6 +354,7 @@ MUTANTS: dict[str, Mutant] = {
     "hello_forgets_what_runs": Mutant("a hello does not name what it holds", conversation, "_hello", _held_forgotten),
     "cancels_are_not_logged": Mutant("a cancel changes memory alone", cancelling, "cancel", _cancel_loses),
     "leases_outlive_their_finish": Mutant("a finished job stays leased", image.Image, "apply_finish", _leases_stay),
+    **SCHEDULE_MUTANTS,
 }
 """Name -> planted bug."""
 

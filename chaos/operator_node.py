@@ -67,7 +67,7 @@ class OperatorNode(Node):
         elif what == "wind down":
             self._wind_down()
         elif what == "begin":
-            self.define([self._new(self._name()) for _ in range(4)])
+            self.define([self._new(self._name()) for _ in range(2 * self.world.options.schedules)])
             self._later(1 + self.draws.below(1_500 * MS), "act")
         elif self.left:
             self.left -= 1

@@ -21,7 +21,7 @@ from .options import Options, drawn
 from .small_limits import small_limits
 from .world import SECOND, Violation, World
 
-REST_WITHIN_S = 400
+REST_WITHIN_S = 800
 CATCH_UP_WITHIN_S = 100
 _BEHIND_MS = 1_500
 _LOOK_EVERY_NS = SECOND // 2

@@ -25,6 +25,7 @@ class Ticks:
         self.jobs: list[making.NewJob] = []
         self.started: dict[int, int] = {}  # number -> jobs that this turn makes
         self.buffered: set[int] = set()
+        self.released: set[int] = set()  # what waited in these waits no more
         self.queued: dict[str, int] = {}
 
     def account(self, schedule: Schedule) -> int:
@@ -72,7 +73,8 @@ class Ticks:
         if overlap != "allow" and self.is_busy(schedule):
             if overlap == "skip":
                 return reasons.OVERLAP
-            if schedule.buffered_ms is not None or schedule.number in self.buffered:
+            waits = schedule.buffered_ms is not None and schedule.number not in self.released
+            if waits or schedule.number in self.buffered:
                 return reasons.BUFFER_FULL
             self.buffered.add(schedule.number)
             return reasons.BUFFERED
@@ -107,6 +109,7 @@ class Ticks:
         instant_ms = schedule.buffered_ms
         if instant_ms is None or schedule.live or schedule.paused:
             return
+        self.released.add(schedule.number)
         if not self.has_room(schedule.definition):
             self._same(schedule, instant_ms, reasons.QUEUE_FULL)
             return
@@ -167,6 +170,7 @@ class Ticks:
         self.rows = []
         self.started.clear()
         self.buffered.clear()
+        self.released.clear()
         self.queued.clear()
         return ids
 
@@ -178,8 +182,8 @@ def _joined(rows: list[list[Any]], by_number: dict[int, Schedule]) -> list[list[
     for row in rows:
         number, from_ms, to_ms, count, reason = row[:5]
         last = joined.get(number)
-        skip = by_number[number].skip if last is None else (last[1], last[3], last[4]) if last[5] is None else None
-        if skip is not None and skip[2] == reason and reason != reasons.BUFFERED and row[5] is None:
+        skip = by_number[number].skip if last is None else (last[1], last[3], last[4]) if _grows(last) else None
+        if skip is not None and skip[2] == reason and reason != reasons.BUFFERED and _grows(row):
             row[1], row[3] = skip[0], skip[1] + count
             if last is not None:
                 last[:] = row
@@ -188,3 +192,8 @@ def _joined(rows: list[list[Any]], by_number: dict[int, Schedule]) -> list[list[
         found.append(row)
         assert row[1] <= from_ms <= to_ms, "a joined range begins earlier"
     return found
+
+
+def _grows(row: list[Any]) -> bool:
+    """Says whether a row is of skipped instants at the cursor; one that has waited may lie behind it."""
+    return row[5] is None and row[2] == row[6]

@@ -48,7 +48,8 @@ def day_rule(day_of_month: Field, month: Field, day_of_week: Field, year: Field 
     either = not day_of_month.starred and not day_of_week.starred
     all_days = day_of_month.values == _ALL_DAYS
     all_weekdays = day_of_week.values == _ALL_WEEKDAYS
-    years = () if year is None or len(year.values) == YEAR_LAST - YEAR_FIRST + 1 else year.values
+    is_any_year = year is None or (year.starred and len(year.values) == YEAR_LAST - YEAR_FIRST + 1)
+    years = () if year is None or is_any_year else year.values
     if (all_days and all_weekdays) or (either and (all_days or all_weekdays)):
         return DayRule(EVERY_DAY, month.values, years, month.values == _ALL_MONTHS and not years)
     days, month_special = ((), ()) if all_days else (day_of_month.values, day_of_month.special)

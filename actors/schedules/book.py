@@ -92,6 +92,8 @@ class Book:
                 schedule.source, schedule.revision, schedule.definition = source, revision, definition
             schedule.cursor_ms, schedule.next_ms, schedule.skip = cursor_ms, next_ms, None
             self.touched.add(number)
+            if schedule.buffered_ms is not None:
+                self.freed.add(number)  # it may have gone on
 
     def apply_unschedule(self, op: Op) -> None:
         """Schedules end for good; their live jobs go on."""
@@ -111,7 +113,7 @@ class Book:
 
     def apply_tick(self, op: Op) -> None:
         """Instants are accounted for."""
-        for number, from_ms, _to_ms, count, reason, job, cursor_ms, next_ms in op[1]:
+        for number, from_ms, to_ms, count, reason, job, cursor_ms, next_ms in op[1]:
             schedule = self.by_number[number]
             assert cursor_ms >= schedule.cursor_ms, f"the cursor of {schedule} goes back"
             schedule.cursor_ms, schedule.next_ms = cursor_ms, next_ms
@@ -124,7 +126,9 @@ class Book:
             if job is not None:
                 schedule.runs += 1
                 self._begin(job, number)
-            schedule.skip = None if fired or reason == reasons.BUFFERED else (from_ms, count, reason)
+            # One that lies behind the cursor has waited: the instants to come do not follow on from it.
+            grows = not fired and reason != reasons.BUFFERED and to_ms == cursor_ms
+            schedule.skip = (from_ms, count, reason) if grows else None
             self.touched.add(number)
         self.ticks += len(op[1])
 

@@ -100,7 +100,7 @@ class OneTickAnInstant(ScheduleWalk):
             self.fail(f"{record}: {row} takes the place of {known}")
         if (row.from_ms, row.count, row.cursor_ms) != (row.to_ms, 1, record.cursor_ms):
             self.fail(f"{record}: {row} moves the cursor from {record.cursor_ms}, or is a range")
-        self.last.pop(record.number, None)
+        self.last[record.number] = row.from_ms if row.job is None and row.to_ms == row.cursor_ms else -1
 
     def _covers(self, record: Record, row: Row, rows: dict[int, Row]) -> None:
         """The instants after the cursor, one after the other, are those of the row."""

@@ -21,9 +21,16 @@ _LEFT_OUT = (reasons.MISSED, reasons.SUPERSEDED, reasons.TOO_OLD)
 class TicksFollowPolicy(ScheduleWalk):
     """Each row of TICK against the definition and the wall clock."""
 
+    def __init__(self, *values: object) -> None:
+        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+        self.calls: dict[tuple[int, str], int] = {}
+        """(token of a call, name) -> until when its key is held."""
+        self.stamp_ms = 0
+
     def ticked(self, record: Record, row: Row, decided: Decided) -> None:
         """Looks at one row."""
         wall_ms, reason = decided.now.wall_ms, row.reason
+        self.stamp_ms = decided.entry.stamp_ms
         text = self._state_fault(record, row, decided)
         if text is None and not record.off_calendar(row):
             text = self._time_fault(record, row, decided)
@@ -116,10 +123,11 @@ class TicksFollowPolicy(ScheduleWalk):
         due_ms, key = self.made[row.job][3:5]
         if row.reason == reasons.MANUAL:
             operator = self.world.faults.operator
-            tokens = set() if operator is None else operator.tokens
-            if key is None or int(key.split(":")[1], 16) not in tokens:
+            tokens: set[int] = set() if operator is None else operator.tokens
+            token = None if key is None else int(key.split(":")[1], 16)
+            if token not in tokens:
                 return f"its key is {key}"
-            return None
+            return self._again_fault(record, token, row.job)
         if key is not None:
             return f"its job has a key {key}"
         if row.reason in (reasons.ON_TIME, reasons.CAUGHT_UP):
@@ -129,6 +137,14 @@ class TicksFollowPolicy(ScheduleWalk):
         elif row.reason == reasons.AFTER_OTHER and (due_ms or wall_ms) < row.from_ms:
             return f"its job is due at {due_ms}"
         return None
+
+
+    def _again_fault(self, record: Record, token: int, job: int) -> str | None:
+        """Returns a text if the same call has made a job of this name, and holds its key still."""
+        call = (token, record.definition.name)
+        until_ms = self.calls.get(call, 0)
+        self.calls[call] = self.made[job][9]
+        return f"call {token:x} has made a job before, and holds its key until {until_ms}" if until_ms > self.stamp_ms else None
 
 
 def _next_missed(record: Record, row: Row, missed_ms: int) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...actors.limits import CRASHES_MAX
 from ...broker.tasks.job import Job
 from . import tasks
+from .beat import Beat
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Expected:
     """State -> jobs."""
     outcomes: dict[str, int]
     """Outcome -> attempts; `returned` is missing, for how often a job waits in vain at an executor is nobody's plan."""
+    beat: Beat | None = None
+    """The schedule that has ticked meanwhile."""
+    crontab_schedules: int | None = None
+    """How many schedules crontabs have given, all paused."""
 
     @property
     def jobs(self) -> int:

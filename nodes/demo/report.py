@@ -57,6 +57,7 @@ def print_next_steps(console: Console, node: DemoNode, queue: str) -> None:
         ("what went wrong", f"mainspring jobs --queue {queue} --state dead"),
         ("one job, with all its attempts", "mainspring job ID"),
         ("one more job", "mainspring submit demo.remind tea --delay 3s --wait"),
+        ("the schedules", "mainspring schedules"),
         ("the executors at work", "mainspring executors"),
         ("kill one and see it come back", f"kill -9 $({executor})"),
         ("any question", f'{query} "SELECT * FROM v_jobs LIMIT 5"'),  # noqa: S608  (it is printed, not run)

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ...broker.tasks.exceptions import MainspringError
 from ..storage.shard.shard_file import shard_file_name
-from . import load
+from . import beat, crontabs, load
 from .live import View, view_on
 from .node import INTERRUPTED_WAIT_S, DemoNode, NodeFailed
 from .picture import Recorder
@@ -91,6 +91,10 @@ def _driven(node: DemoNode, url: str, tree: Tree, console: Console, recorder: Re
     expected = load.expected(tree)
     with Client(url) as client, tempfile.TemporaryDirectory(prefix="mainspring-demo-") as marks:
         queue = next_queue(client)
+        taken = crontabs.take(client, node.data_dir)
+        for line in taken.lines:
+            _say(console, line)
+        expected = replace(expected, beat=beat.begin(client, queue), crontab_schedules=taken.schedules)
         specials = load.submit_specials(client, queue, Path(marks))
         load.submit_rest(client, queue, tree)
         view = view_on(console)

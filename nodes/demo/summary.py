@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..storage.shard.offline import open_offline
+from . import crontabs
+from .beat import Beat
 from .load import Expected
 
 SETTLE_S: Final = 5.0
@@ -112,7 +114,7 @@ def summarize(file: Path, queue: str, expected: Expected, settle_s: float = SETT
     assert _QUEUE.fullmatch(queue), f"{queue!r} is no queue of the demonstration"
     connection = open_offline(file)
     try:
-        _settle(connection, queue, settle_s)
+        _settle(connection, queue, expected.beat, settle_s)
         return Summary(
             file,
             (
@@ -120,6 +122,7 @@ def summarize(file: Path, queue: str, expected: Expected, settle_s: float = SETT
                 _counted(connection, "jobs by state", JOBS.format(queue=queue), expected.states),
                 _tree(connection, TREE.format(queue=queue), expected),
                 _early(connection, EARLY.format(queue=queue)),
+                *_schedules(connection, expected),
                 _times(connection, TIMES.format(queue=queue)),
                 _rates(connection, RATES.format(queue=queue)),
             ),
@@ -128,10 +131,13 @@ def summarize(file: Path, queue: str, expected: Expected, settle_s: float = SETT
         connection.close()
 
 
-def _settle(connection: sqlite3.Connection, queue: str, settle_s: float) -> None:
-    """Waits until the rows of all jobs' ends are in the file: they follow the acknowledgement by a moment."""
+def _settle(connection: sqlite3.Connection, queue: str, beat: Beat | None, settle_s: float) -> None:
+    """Waits for the last ticks, and until the rows of all jobs' ends are in the file: they follow by a moment."""
     until_s = time.monotonic() + settle_s
-    while _rows(connection, LIVE.format(queue=queue))[0][0] and time.monotonic() < until_s:
+    while time.monotonic() < until_s:
+        is_ticking = beat is not None and _rows(connection, beat.sql)[0][1] < beat.instants
+        if not is_ticking and not _rows(connection, LIVE.format(queue=queue))[0][0]:
+            return
         time.sleep(_SETTLE_LOOK_S)
 
 
@@ -162,6 +168,27 @@ def _tree(connection: sqlite3.Connection, sql: str, expected: Expected) -> Secti
 def _early(connection: sqlite3.Connection, sql: str) -> Section:
     rows = (_check("attempts begun before they were due", 0, _rows(connection, sql)[0][0]),)
     return Section("never early", ("expected", "found"), rows, sql)
+
+
+def _schedules(connection: sqlite3.Connection, expected: Expected) -> list[Section]:
+    """Holds ticks against the instants that there were, and counts what crontabs have given."""
+    sections: list[Section] = []
+    if expected.beat is not None:
+        beat = expected.beat
+        once, succeeded, ticks, latest_ms = _rows(connection, beat.sql)[0]
+        rows = (
+            _check("instants with exactly one tick", beat.instants, once),
+            _check("instants whose job has succeeded", beat.instants, succeeded),
+            _check("instants that ticks stand for", beat.instants, ticks),
+            Row(("latest start, milliseconds after it", "any", latest_ms)),
+        )
+        sections.append(Section("a schedule of every second", ("expected", "found"), rows, beat.sql))
+    if expected.crontab_schedules is not None:
+        row = _check(
+            "schedules from crontabs, paused", expected.crontab_schedules, _rows(connection, crontabs.SQL)[0][0]
+        )
+        sections.append(Section("taken over", ("expected", "found"), (row,), crontabs.SQL))
+    return sections
 
 
 def _times(connection: sqlite3.Connection, sql: str) -> Section:

@@ -58,6 +58,11 @@ async def remind(text: str) -> str:
     return text
 
 
+@task(name="demo.tick", retries=0)
+async def tick() -> None:
+    """Stands for what is done on a calendar; a schedule makes its jobs."""
+
+
 @task(name="demo.wait", retries=0)
 async def wait(seconds: float) -> float:
     """Stands for work that mostly waits, such as a web request: many run at once on one event loop."""

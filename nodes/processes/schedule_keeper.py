@@ -24,7 +24,8 @@ from .death import die_with_parent
 from .plan import SchedulesPlan
 from .status import report_ready
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
+"""How long the node may take: a file may hold very many schedules."""
 
 
 class _Stopped(BaseException):

@@ -170,7 +170,7 @@ class CommandRun:
         how = describe_exit(status) if status >= 0 else f"was {describe_exit(status)}"
         what = f"the command {self._command.name} {how}"
         if self._reason is not None:
-            late = " and did not within its grace" if self._killed else ""
+            late = " and did not within its grace" if self._killed and status == -signal.SIGKILL else ""
             what += f": it was told to end{late}, because {_REASON_TEXTS[self._reason]}"
         lines = self._output.last_lines()
         return f"{what}; its output ends:\n{lines}" if lines else f"{what}; it has written nothing"

@@ -140,9 +140,9 @@ def _of_crowds(schedules: Sequence[Planned], now_ms: int) -> Iterator[Remark]:
     if len(schedules) < CROWD_MIN:
         return
     for crowd in load(schedules, now_ms, CROWD_HOURS).collisions[:1]:
-        if crowd.count >= CROWD_MIN:
+        if crowd.schedules >= CROWD_MIN:
             names = ", ".join(crowd.names[:NAMES_SHOWN_MAX])
             when = in_zone(crowd.instant_ms, "UTC")
             assert when.utcoffset() == timedelta(0), "told in UTC"
-            text = f"{crowd.count} schedules fire at {when:%Y-%m-%d %H:%M:%S} UTC ({names}, …)"
+            text = f"{crowd.schedules} schedules fire at {when:%Y-%m-%d %H:%M:%S} UTC ({names}, …)"
             yield Remark("", "crowd", f"{text}; a jitter spreads them")

@@ -45,9 +45,11 @@ def faults_of(
     found: list[tuple[KeyPath, Fault]] = []
     for path, detail in zip(paths, details, strict=True):
         # A list is counted without its refused items, and then called too short: no fault of its own.
-        inner = any(len(other) > len(path) and other[: len(path)] == path for other in paths)
-        if not (detail["type"] == "too_short" and inner):
-            found.append((path, fault_at(place, path, _given(detail), _text(root, path, detail))))
+        if detail["type"] == "too_short" and any(
+            len(other) > len(path) and other[: len(path)] == path for other in paths
+        ):
+            continue
+        found.append((path, fault_at(place, path, _given(detail), _text(root, path, detail))))
     return found
 
 

@@ -193,3 +193,20 @@ def test_a_killed_executor_leaves_nothing_behind(node: LiveNode, client: mainspr
         assert handle.wait(BOUND_S) == "cancelled"
         assert [outcome for outcome, _ in _attempts(node, handle.id)][-1] == "cancelled"
     wait_until(lambda: not any(map(is_alive, after)), "every process of the second attempts to end")
+
+
+def test_a_stopping_node_ends_its_commands(tmp_path: Path) -> None:
+    """What still runs when the node has waited long enough is ended, and the job goes back to run again later."""
+    (tmp_path / "node.toml").write_text(f"[node]\ndrain_timeout_s = 0.2\n{NODE}")
+    (tmp_path / "commands.toml").write_text(COMMANDS)
+    live = LiveNode(tmp_path, "", arguments=["node.toml"])
+    live.start()
+    with mainspring.Client(live.url, timeout=BOUND_S) as client:
+        handle = _submit(client, "orphan")
+        processes = _processes(tmp_path / "orphan")
+    assert live.stop() == 0
+    assert not any(map(is_alive, processes))
+    (path,) = live.data_dir.glob("tasks_*.db")
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
+        rows = shard.execute("SELECT outcome FROM v_executions WHERE job_id = ?", (handle.id,)).fetchall()
+    assert rows == [("returned",)]

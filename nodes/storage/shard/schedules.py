@@ -138,7 +138,7 @@ class Schedules:
                 record.runs += 1
                 record.fired_ms, record.fired_job = from_ms, job
                 self.tick_jobs[job] = number
-            skipped = not REASONS[reason].fired and reason != BUFFERED
+            skipped = not REASONS[reason].fired and reason != BUFFERED and to_ms == cursor_ms
             record.skip = (from_ms, count, reason) if skipped else _NO_SKIP
 
     def _audit(self, op: Op, stamp_ms: int) -> None:

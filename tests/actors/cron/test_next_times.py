@@ -57,6 +57,7 @@ def test_no_further_times_are_an_empty_list() -> None:
     """What is valid and never comes again is no error."""
     assert next_times("0 0 31 2 *", after=NOW, count=5) == []
     assert next_times("0 0 0 1 1 * 2020", after=NOW) == []
+    assert next_times("0 0 0 1 1 * 1970-2099", after=datetime(2099, 6, 1, tzinfo=UTC)) == []
     assert next_times("@reboot", after=NOW) == []
     assert next_times("30 2 * 3 0#2", "America/New_York", after=NOW, count=3, gap="skip") == []
     assert next_times("* * * * *", after=datetime.max.replace(tzinfo=UTC)) == []

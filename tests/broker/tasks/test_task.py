@@ -70,6 +70,8 @@ def test_the_runner_follows_the_kind_of_function() -> None:
         task(runner="process")(coroutine)
     with pytest.raises(InvalidTask, match="runner 'fibre' is unknown; give one of process, asyncio"):
         task(runner="fibre")  # type: ignore[arg-type]  (wrong on purpose)
+    with pytest.raises(InvalidTask, match="commands are declared in a node's file"):
+        task(runner="command")  # type: ignore[arg-type]  (a function is none)
 
 
 def test_what_is_no_handler_is_refused() -> None:

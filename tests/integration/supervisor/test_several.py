@@ -53,6 +53,31 @@ def test_they_are_ready_together_and_stop_together(up: "subprocess.Popen[str]", 
     assert log.count("coordinator: exited with status 0") == 2
 
 
+@pytest.fixture
+def scheduled(files: list[Path]) -> None:
+    """Each node has a file of schedules."""
+    for file in files:
+        schedules = file.with_suffix(".schedules.toml")
+        schedules.write_text("[schedules]\n")
+        file.write_text(f'{file.read_text()}[schedules]\nfile = "{schedules.name}"\n')
+
+
+def test_a_hangup_reaches_the_schedules_of_each(scheduled: None, up: "subprocess.Popen[str]") -> None:
+    """Every node must apply its file again, and none may end."""
+    assert len(ready_lines(up)) == 2
+    assert up.stderr is not None
+    up.send_signal(signal.SIGHUP)
+    applied: list[str] = []
+    while len(applied) < 4:
+        line = up.stderr.readline()
+        assert line, "the nodes have ended"
+        applied += re.findall(r"\b[ab]\.schedules\.toml is applied", line)
+    assert sorted(applied) == [f"{name}.schedules.toml is applied" for name in ("a", "a", "b", "b")]
+    up.send_signal(signal.SIGINT)
+    up.communicate(timeout=PATIENCE_S)
+    assert up.returncode == 0
+
+
 def test_one_that_ends_stops_the_other(up: "subprocess.Popen[str]", files: list[Path]) -> None:
     """The status must be 1, and the node that ended must be named."""
     ready_lines(up)
