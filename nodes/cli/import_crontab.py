@@ -123,7 +123,9 @@ def _show(found: Import, written: list[Path]) -> None:
         sys.stdout.write(f"\nwrote {' and '.join(map(str, written))}\n")
         sys.stdout.write("name them in the node's file: `commands` of an [[executor]], and `file` of [schedules]\n")
         if found.paused:
-            sys.stdout.write("the schedules are paused: resume them once the lines are out of the crontabs\n")
+            sys.stdout.write(
+                "the schedules are paused: take the lines out of the crontabs, then run `mainspring schedules resume`\n"
+            )
     if found.refused:
         lines = "1 line is" if found.refused == 1 else f"{found.refused} lines are"
         sys.stderr.write(f"{lines} left out; the reasons stand above\n")

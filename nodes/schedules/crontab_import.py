@@ -244,6 +244,8 @@ def _remarks(entry: Entry, cron: str, zone: str) -> list[str]:
     times = calendar(cron, zone)
     if not times.is_reboot and times.next_ms(0) is None:
         told.append("no date has these times, so it never runs")
+    if re.search(r"(?<![&|>])&\s*$", entry.command):
+        told.append("it leaves a process in the background, which is ended with the command: take the & away")
     if "anacron" in entry.command:
         told.append("it leaves the work to anacron where that is installed, and anacron goes on as before")
     return told

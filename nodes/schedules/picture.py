@@ -22,6 +22,8 @@ MARGIN: Final = 16
 STEPS: Final = ("#dbeafe", "#93c5fd", "#3b82f6", "#1d4ed8", "#172554")
 """Few jobs in a cell to many."""
 INK, DIM, MARK, GROUND = "#1f2937", "#6b7280", "#dc2626", "#f3f4f6"
+NEAR_AN_END: Final = 0.2
+"""Nearer to an end than this share of the width, a mark's text goes to one side."""
 _TICKS_MAX: Final = 12
 _TICK_HOURS: Final = (1, 2, 3, 4, 6, 12, 24, 48, 72, 96, 168)
 
@@ -55,7 +57,8 @@ def drawn(load: Load, transitions: Sequence[Transition], zone: str) -> str:
         top = strips_top + number * (ROW + GAP)
         parts.append(_text(LEFT - 8, top + ROW - 4, _shortened(one.name), anchor="end", hint=one.name))
         parts.append(_strip(top, cells, most))
-    parts += [_mark(load, transition, bottom) for transition in transitions]
+    for instant_ms, together in groupby(transitions, key=lambda transition: transition.instant_ms):
+        parts.append(_mark(load, instant_ms, list(together), bottom))
     parts.append(_text(MARGIN, height - 12, _remark(load, len(rows)), color=DIM))
     return "".join(parts) + "</svg>\n"
 
@@ -110,14 +113,16 @@ def _ticks(load: Load, zone: str, bottom: float) -> list[str]:
     return parts
 
 
-def _mark(load: Load, transition: Transition, bottom: float) -> str:
-    place = (transition.instant_ms - load.start_ms) / (len(load.minutes) * MINUTE_MS)
+def _mark(load: Load, instant_ms: int, together: Sequence[Transition], bottom: float) -> str:
+    place = (instant_ms - load.start_ms) / (len(load.minutes) * MINUTE_MS)
     if not 0 <= place <= 1:
         return ""
     x = LEFT + place * WIDE
+    anchor = "start" if place < NEAR_AN_END else "end" if place > 1 - NEAR_AN_END else "middle"
+    text = told(together[0]) + (f", and {len(together) - 1} more" if len(together) > 1 else "")
     return (
         f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{bottom}" stroke="{MARK}" stroke-width="2"'
-        f' stroke-dasharray="4 3"/>\n' + _text(x, TOP - 10, told(transition), anchor="middle", color=MARK)
+        f' stroke-dasharray="4 3"/>\n' + _text(x, TOP - 10, text, anchor=anchor, color=MARK)
     )
 
 

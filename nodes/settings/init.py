@@ -1,5 +1,4 @@
-"""Decides what `mainspring init DIR` writes: a commented settings file, and beside it a module of tasks and a file of
-schedules.
+"""Decides what `mainspring init DIR` writes: a commented settings file, a module of tasks, a file of schedules.
 
 It must not know what the samples say: they are the files of config/, which come with the package.
 The rule that nothing of a user's is ever overwritten is the command's promise.

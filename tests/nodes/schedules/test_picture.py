@@ -42,6 +42,10 @@ def test_clock_changes_are_marked() -> None:
     found = transitions(schedules, NOON, NOON + 24 * HOUR_MS)
     picture = drawn(load(schedules, NOON, 24), found, "Europe/Riga")
     assert "Europe/Riga: clocks go back 1 h" in texts(picture)
+    schedules.append(planned(definition("0 * * * *", "Europe/Berlin", name="b")))
+    found = transitions(schedules, NOON, NOON + 24 * HOUR_MS)
+    marks = [text for text in texts(drawn(load(schedules, NOON, 24), found, "UTC")) if "clocks" in text]
+    assert marks == ["Europe/Berlin: clocks go back 1 h, and 1 more"]
     assert told(Transition(0, "Australia/Lord_Howe", 37800, 39600)) == "Australia/Lord_Howe: clocks go forward 30 min"
 
 
