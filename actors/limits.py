@@ -77,6 +77,12 @@ TICKS_A_TURN = 1_000
 TICKS_A_SCHEDULE = 64
 """Instants of one schedule that one turn accounts for one by one."""
 
+TICK_CHARS_A_TURN = 16 * 1024 * 1024
+"""Arguments of jobs that the ticks of one turn make, about; so an entry stays far below what a log can hold."""
+
+SETTLED_TICKS = 10_000
+"""Tick rows that one change of schedules writes, about, before it gives up what is still to be caught up."""
+
 VERIFIED_A_TURN = 500
 """Schedules whose next instant one turn computes again after a start."""
 

@@ -6,7 +6,8 @@ empty bucket fails, however clean its runs were; a generator with a blind spot f
 
 from collections.abc import Mapping
 
-from .options import FAULTS
+from ..actors.schedules.reasons import CUT_SHORT, REASONS
+from .options import FAULTS, SCHEDULE_FAULTS
 
 SEEDS_MIN = 150
 """Fewer seeds than this need not meet everything."""
@@ -33,10 +34,20 @@ _CLIENT = (
     "cancel_code_cancelled cancel_code_finished cancel_code_not_found submit_done submit_draining "
     "submit_overloaded submit_queue_full submit_timeout submit_unknown_task query_done status_done"
 )
+_SCHEDULES = (
+    "change_added change_changed change_not_found change_paused change_ran change_removed change_resumed "
+    "change_skipped change_unchanged op_audit op_boot op_pause op_schedule op_tick op_ticks_end op_unschedule "
+    "reboots_found refused_invalid_schedule runs_asked_again wall_set_back wall_set_forward"
+)
 _NETWORK = "frames_cut frames_doubled frames_late frames_lost frames_to_nobody"
 
-_GROUPS = (_LOG, _ATTEMPTS, _COORDINATOR, _EXECUTOR, _CLIENT, _NETWORK)
-WANTED = (*sorted(name for group in _GROUPS for name in group.split()), *(f"fault_{fault}" for fault in FAULTS))
+_GROUPS = (_LOG, _ATTEMPTS, _COORDINATOR, _EXECUTOR, _CLIENT, _SCHEDULES, _NETWORK)
+WANTED = (
+    *sorted(name for group in _GROUPS for name in group.split()),
+    # No world is large enough for a change to be cut short.
+    *(f"ticks_{reason.name}" for number, reason in REASONS.items() if number != CUT_SHORT),
+    *(f"fault_{fault}" for fault in (*FAULTS, *SCHEDULE_FAULTS)),
+)
 """Every bucket that must not stay empty."""
 
 assert len(set(WANTED)) == len(WANTED), "a bucket stands twice in the list"

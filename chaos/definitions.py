@@ -16,6 +16,8 @@ EXPRESSIONS: tuple[tuple[str, int], ...] = (
     ("* * * * * *", 1),
     ("*/2 * * * * *", 2),
     ("*/2 * * * * *", 2),
+    ("*/2 * * * * *", 2),
+    ("*/3 * * * * *", 3),
     ("*/5 * * * * *", 5),
     ("@every 3s", 3),
     ("@every 7s", 7),
@@ -29,6 +31,7 @@ EXPRESSIONS: tuple[tuple[str, int], ...] = (
     ("0 59 1 * * *", 3_600),
     ("30 0,30 2 * * *", 3_600),
     ("@hourly", 3_600),
+    ("@reboot", 3_600),
     ("@reboot", 3_600),
     ("CRON_TZ=Asia/Kathmandu 20 * * * * *", 60),
 )
@@ -83,7 +86,7 @@ def drawn_definition(draws: Draws, name: str, wall_ms: int) -> Definition:
         grace_ms=pick(0, 200, 1_500, 6_000),
         overlap=overlap,
         runs_max=pick(None, None, None, None, 1 + draws.below(6)),
-        paused=pick(None, None, None, None, None, None, False, True),
+        paused=(None, False, True)[max(draws.below(16) - 13, 0)],
         note=None,
     )
 

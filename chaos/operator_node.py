@@ -95,10 +95,9 @@ class OperatorNode(Node):
                 self.define([self._new(name) if old is None else edited(draws, old, self.now.wall_ms)])
             case 7 | 8:
                 self._define_file()
-            case 9 | 10 | 11:
-                note = f"pause {draws.below(9)}" if draws.below(2) else None
-                self.act("pause", [name, self._name()][: 1 + draws.below(2)], note)
-            case 12 | 13 | 14:
+            case 9 | 10:
+                self.act("pause", [name], f"pause {draws.below(9)}" if draws.below(2) else None)
+            case 11 | 12 | 13 | 14:
                 self.act("resume", [name, self._name()])
             case 15 | 16 | 17:
                 self._run(name)

@@ -179,6 +179,7 @@ def _scheduled(options: Options, draws: Draws) -> Options:
         jump_ms=pick(5_000, 60_000, 3_600_000, 10_800_000),
         tick_rows_max=pick(15, 100_000),
         wind_down=pick("pause", "remove"),
+        backlog_jobs_max=pick(6, 15, options.backlog_jobs_max, options.backlog_jobs_max),
     )
 
 

@@ -15,8 +15,14 @@ _BUSY: dict[str, Any] = {"schedules": 6, "schedule_acts": 25, "faulty_ms": 20_00
 _HOSTS = _BUSY | {"schedules": 12, "faults": ("reboot_host", "fail_over", "crash_coordinator")}
 
 
-def _cursor_stays(_true: Function) -> Function:
+def _cursor_stays(true: Function) -> Function:
+    seen: set[tuple[str, int, int]] = set()
+
     def broken(self: Any, one: Any, from_ms: int, to_ms: int, instants: int, reason: int) -> bool:
+        instant = (one.definition.name, one.number, from_ms)
+        if instant in seen:
+            return true(self, one, from_ms, to_ms, instants, reason)
+        seen.add(instant)
         self._row(one, from_ms, to_ms, instants, reason, cursor_ms=one.cursor_ms, next_ms=one.next_ms)
         return True
 
@@ -182,7 +188,11 @@ SCHEDULE_MUTANTS: dict[str, Mutant] = {
         "a new coordinator forgets the instant that waits", book.Book, "__init__", _waiting_forgotten, _BUSY
     ),
     "waiting_is_not_looked_at": Mutant(
-        "an instant that waits at a start waits for ever", book.Book, "__init__", _waiting_stands_still, _BUSY
+        "an instant that waits at a start waits for ever",
+        book.Book,
+        "__init__",
+        _waiting_stands_still,
+        _BUSY | {"faults": ("drain_coordinator",), "fault_every_ms": 1_000},
     ),
     "jitter_is_drawn_anew": Mutant(
         "an instant fires at another time each time it is asked", schedule.Schedule, "fires_ms", _jitter_anew, _BUSY

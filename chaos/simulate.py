@@ -107,6 +107,8 @@ def limits_of(options: Options) -> dict[str, int]:
         "STUCK_MS": 900,
         "TICKS_A_TURN": 12,
         "TICKS_A_SCHEDULE": 5,
+        "TICK_CHARS_A_TURN": 400,
+        "SETTLED_TICKS": 20,
         "VERIFIED_A_TURN": 2,
         "PRUNE_TICKS": 10,
     }

@@ -67,6 +67,10 @@ class CallerAsk:
         return Completed(self.request, None if self.failure else value, self.failure)
 
 
+_PARTS_A_WAIT = 10
+"""Parts of one message that are answered well within the time after which a message is sent again."""
+
+
 class Ask:
     """One message of a question, or the parts of one that is too long."""
 
@@ -78,7 +82,8 @@ class Ask:
         self.parts = parts
         self.copies = 0  # how often it was sent
         self.due_ns = 0
-        self.wait_ns = settings.resend_ns
+        # A long list takes its time to be read: to send it again meanwhile would only make that longer.
+        self.wait_ns = settings.resend_ns * (1 + len(parts) // _PARTS_A_WAIT)
 
 
 _ANSWERS: dict[type[Any], type[Any]] = {
@@ -131,7 +136,7 @@ class Asks:
                 out.sends.extend([Send(peers[ask.message.shard], part) for part in ask.parts])
                 ask.copies += 1
                 ask.due_ns = now_ns + ask.wait_ns
-                ask.wait_ns = min(2 * ask.wait_ns, self.settings.resend_max_ns)
+                ask.wait_ns = max(ask.wait_ns, min(2 * ask.wait_ns, self.settings.resend_max_ns))
             soonest = ask.due_ns if soonest is None else min(soonest, ask.due_ns)
         self.due_ns = soonest
 

@@ -70,6 +70,8 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
         return "incarnation and link are positive integers"
     if len(message.tasks) > TASKS_MAX:
         return f"an executor announces at most {TASKS_MAX} tasks"
+    if len(message.schedules) > TASKS_MAX:
+        return f"the code of an executor declares at most {TASKS_MAX} schedules"
     for row in message.tasks:
         fault = task_fault(row) or policy_fault(row[3])
         if fault is not None:

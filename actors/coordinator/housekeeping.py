@@ -52,7 +52,7 @@ class Housekeeping:
         if now_ns >= self.minute_ns:
             self.minute_ns = now_ns + MINUTE_NS
             _minute(state)
-            if state.image.book.ticks:
+            if state.image.book.next_number > 1:  # a record that was removed, and audit rows, go with the ticks
                 self._prune_ticks(state)
         if now_ns >= self.second_ns:  # second: what the minute has written moves no floor by itself
             self.second_ns = now_ns + SECOND_NS

@@ -6,17 +6,16 @@ for twice by one call is one run, for its job holds the call's token as its key.
 
 from typing import Any
 
-from ...broker.wire.limits import NAME_CHARS_MAX, NOTE_CHARS_MAX
+from ...broker.wire.limits import BATCH_JOBS_MAX, NAME_CHARS_MAX, NOTE_CHARS_MAX
 from ...broker.wire.messages import ScheduleAct
 from ...broker.wire.rows import SCHEDULE_ACTIONS
 from ..effects import Peer
 from ..entries import PAUSE
-from ..limits import SCHEDULES_MAX
 from ..schedules import reasons
 from ..schedules.changes import Change, change_of
 from ..schedules.schedule import Schedule
 from ..store import ReadKeys
-from . import audit, parts, scheduling, submitting
+from . import audit, making, parts, scheduling, submitting
 from .state import ShardState
 from .ticks import Ticks
 
@@ -25,8 +24,7 @@ def take(state: ShardState, peer: Peer, message: ScheduleAct) -> None:
     """Does what is asked, says that it was done before, or refuses it."""
     if parts.repeated(state, peer, message.request):
         return
-    code = "draining" if state.draining else "disk_full" if state.disk_full else None
-    fault = _fault(message)
+    code, fault = state.standstill, _fault(message)
     if code is not None or fault is not None:
         state.refuse(peer, message.request, code or "invalid_schedule", fault or "")
         return
@@ -51,8 +49,10 @@ def _fault(message: ScheduleAct) -> str | None:
         return f"by has {len(message.by)} characters; it takes 1 to {NAME_CHARS_MAX}"
     if len(message.note or "") > NOTE_CHARS_MAX:
         return f"the note has {len(message.note or '')} characters; it takes at most {NOTE_CHARS_MAX}"
-    if not 0 < len(message.names) <= SCHEDULES_MAX or len(set(message.names)) < len(message.names):
-        return f"names holds 1 to {SCHEDULES_MAX} names, each once"
+    if not 0 < len(message.names) <= BATCH_JOBS_MAX or len(set(message.names)) < len(message.names):
+        return f"names holds 1 to {BATCH_JOBS_MAX} names, each once"
+    if max(map(len, (message.tenant, *message.names))) > NAME_CHARS_MAX:
+        return f"a name or the tenant is too long; each has at most {NAME_CHARS_MAX} characters"
     return None
 
 
@@ -73,6 +73,9 @@ def _answer(
             changes.append(Change(message.tenant, name, "not_found", 0, [], None))
         else:
             found.append(schedule)
+    if message.action == "run" and (full := _full_queue(state, message, found, stored)) is not None:
+        state.refuse(peer, message.request, "queue_full", f"queue {full!r} takes no more jobs")
+        return
     match message.action:
         case "pause" | "resume":
             changes.extend(_pause(state, found, message.action == "pause", message.note))
@@ -95,11 +98,25 @@ def _pause(state: ShardState, schedules: list[Schedule], paused: bool, note: str
         op = [PAUSE, [schedule.number for schedule in asked], int(paused), note if paused else None]
         state.log(op)
         state.image.book.apply_pause(op)
-    word = "paused" if paused else "resumed"
+    word, changed = "paused" if paused else "resumed", {schedule.number for schedule in asked}
     return [
-        change_of(schedule.definition, word if schedule in asked else "unchanged", schedule.number)
+        change_of(schedule.definition, word if schedule.number in changed else "unchanged", schedule.number)
         for schedule in schedules
     ]
+
+
+def _full_queue(
+    state: ShardState, message: ScheduleAct, schedules: list[Schedule], stored: dict[tuple[str, str], tuple[int, int]]
+) -> str | None:
+    """Returns a queue that does not take the jobs of a run, or None; what was run by this call before, counts no more."""
+    queued: dict[str, int] = {}
+    for schedule in schedules:
+        definition = schedule.definition
+        if submitting.holder(state, stored, (message.tenant, _run_key(message, definition.name))) is None:
+            if not making.has_room(state, definition, queued.get(definition.queue, 0)):
+                return definition.queue
+            queued[definition.queue] = queued.get(definition.queue, 0) + 1
+    return None
 
 
 def _run(

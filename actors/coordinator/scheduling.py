@@ -22,6 +22,9 @@ from . import audit, parts
 from .state import ShardState
 from .ticks import Ticks
 
+LIST_CHARS_MAX = 64 * 1024 * 1024
+"""Arguments of jobs in one list, which becomes one entry of the log."""
+
 CODE = "code"
 """The source of what `@task(cron=...)` declares."""
 
@@ -44,10 +47,11 @@ class Plan(NamedTuple):
 
 def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     """Takes a list of definitions, or a part of one, or refuses it."""
-    if parts.repeated(state, peer, message.request):
+    if parts.repeated(state, peer, message.request, is_asked=message.part == message.parts):
         return
-    code = "draining" if state.draining else "disk_full" if state.disk_full else None
-    fault = _message_fault(message)
+    if parts.held(state, peer, message):
+        return
+    code, fault = state.standstill, _message_fault(message)
     if code is not None or fault is not None:
         state.refuse(peer, message.request, code or "invalid_schedule", fault or "")
         return
@@ -59,8 +63,9 @@ def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     found = parts.gathered(state, peer, message, checked)
     if found is None:
         return  # more of it is to come
-    if (twice := _twice(found)) is not None:
-        state.refuse(peer, message.request, "invalid_schedule", f"schedule {twice!r}: it is defined twice in one list")
+    fault = _list_fault(found)
+    if fault is not None:
+        state.refuse(peer, message.request, "invalid_schedule", fault)
         return
     plan = _plan(state, message.source, found, _of_source(state, message.source) if message.is_whole else ())
     if len(state.image.book) + len(plan.added) - len(plan.removed) > SCHEDULES_MAX:
@@ -78,16 +83,19 @@ def learn(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
     if not message.schedules and not any(schedule.source == CODE for schedule in state.image.book.by_number.values()):
         return
     tasks = {row[0] for row in message.tasks}
-    found = _definitions(state, [row for row in message.schedules if _is_here(state, row)])
-    if isinstance(found, str):
-        state.refuse(peer, 0, "invalid_schedule", found)
+    found = _definitions(state, (row for row in message.schedules if _is_here(state, row)))
+    fault = found if isinstance(found, str) else _list_fault(found)
+    if isinstance(found, str) or fault is not None:
+        state.refuse(peer, 0, "invalid_schedule", fault or "")
         return
     book = state.image.book
     mine = [new for new in found if (old := book.find(new.definition)) is None or old.source == CODE]
     known = [schedule for schedule in _of_source(state, CODE) if schedule.definition.task in tasks]
     plan = _plan(state, CODE, mine, known)
-    if len(book) + len(plan.added) > SCHEDULES_MAX or state.disk_full or state.draining:
+    code = "too_many_schedules" if len(book) + len(plan.added) > SCHEDULES_MAX else state.standstill
+    if code is not None:
         state.count("schedules_not_learnt")
+        state.refuse(peer, 0, code, "what the executor's code declares as schedules is not taken until it comes again")
         return
     changes = _changes(state, plan, CODE)
     _write(state, plan, CODE, "")
@@ -133,14 +141,18 @@ def _definitions(state: ShardState, rows: Iterable[Any]) -> list[Wanted] | str:
     return found
 
 
-def _twice(found: list[Wanted]) -> str | None:
-    """Returns a name that a list has twice, or None."""
+def _list_fault(found: list[Wanted]) -> str | None:
+    """Returns what is wrong with a list as a whole, or None."""
     names: set[tuple[str, str]] = set()
+    chars = 0
     for definition, _ in found:
         name = (definition.tenant, definition.name)
         if name in names:
-            return definition.name
+            return f"schedule {definition.name!r}: it is defined twice in one list"
         names.add(name)
+        chars += len(definition.payload)
+    if chars > LIST_CHARS_MAX:
+        return f"the arguments in the list have {chars} characters; at most {LIST_CHARS_MAX} are taken at once"
     return None
 
 

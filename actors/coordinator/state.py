@@ -10,11 +10,12 @@ from typing import Any
 
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.ids import SEQUENCE_BITS
-from ...broker.wire.messages import Message, Refused
+from ...broker.wire.messages import Message, Refused, ScheduleChanged
 from ..draws import Draws
 from ..effects import Effects, Peer, Send
 from ..entries import Op
 from ..jobs.job import Job
+from ..limits import UNAPPLIED_BYTES_MAX
 from ..machine import Now
 from .image import Image
 from .link import Links
@@ -57,7 +58,7 @@ class ShardState:
         self.keys_until_ms = max(now.wall_ms, image.stamp_ms) + settings.key_ttl_ms  # the last of them is over then
         self.pruned_index = 0
         self.schedule_parts: dict[tuple[Peer, int], dict[int, list[Any]]] = {}  # lists of which a part is missing
-        self.schedule_answers: dict[tuple[Peer, int], Message] = {}  # the last ones, for requests that come again
+        self.schedule_answers: dict[tuple[Peer, int], ScheduleChanged] = {}  # the last ones, for requests that come again
         self.refused: dict[tuple[int, int], tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
 
@@ -65,6 +66,15 @@ class ShardState:
     def index(self) -> int:
         """The index that this turn's entry will have: the fence of leases decided now."""
         return self.image.index + 1
+
+    @property
+    def standstill(self) -> str | None:
+        """The code with which changes of schedules are refused now, and no instant is accounted for; None if none."""
+        if self.draining:
+            return "draining"
+        if self.disk_full:
+            return "disk_full"
+        return "overloaded" if self.image.unapplied_bytes > UNAPPLIED_BYTES_MAX else None
 
     def begin(self, now: Now) -> None:
         """Starts an event. The stamp never goes back, whatever the wall clock does."""

@@ -8,9 +8,9 @@ docs/promises.md, P4. What time alone decides stands in actors/schedules/due.py.
 from typing import Any
 
 from ..entries import TICK
-from ..limits import LEAD_MS, TICKS_A_SCHEDULE
+from ..limits import LEAD_MS, SETTLED_TICKS, TICK_CHARS_A_TURN, TICKS_A_SCHEDULE, TICKS_A_TURN
 from ..schedules import reasons
-from ..schedules.due import fates
+from ..schedules.due import fates, passed
 from ..schedules.schedule import Definition, Schedule
 from . import making
 from .state import ShardState
@@ -27,6 +27,13 @@ class Ticks:
         self.buffered: set[int] = set()
         self.released: set[int] = set()  # what waited in these waits no more
         self.queued: dict[str, int] = {}
+        self.chars = 0  # of the jobs' arguments
+        self.settled = 0  # rows that were written because something changes
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether one turn has decided as much as it should."""
+        return len(self.rows) >= TICKS_A_TURN or self.chars >= TICK_CHARS_A_TURN
 
     def account(self, schedule: Schedule) -> int:
         """Decides what becomes of the instants of a schedule that are due; returns how many fates that were.
@@ -37,13 +44,14 @@ class Ticks:
         if self._is_full(schedule):
             return 0
         found = fates(schedule, self.state.now.wall_ms, LEAD_MS, TICKS_A_SCHEDULE)
+        chars_max = self.chars + TICK_CHARS_A_TURN
         for at, (from_ms, to_ms, count, reason) in enumerate(found):
             if reasons.REASONS[reason].fired:
                 is_last = self._fire(schedule, from_ms, reason)
             else:
                 is_last = self._pass(schedule, from_ms, to_ms, count, reason)
-            if is_last:
-                return at + 1  # its last run, or its last instant
+            if is_last or self.chars >= chars_max:
+                return at + 1  # its last run or instant, or what is left is for the next turn
         return len(found)
 
     def _fire(self, schedule: Schedule, instant_ms: int, reason: int) -> bool:
@@ -88,20 +96,28 @@ class Ticks:
         """Accounts for every instant up to now, before something about the schedule changes.
 
         Those that the jitter would move beyond now get their jobs, too: no instant that has come is lost by an edit.
+        Only where one change would write very many, the rest of a schedule's backlog is passed over.
 
         Raises:
             ValueError: its calendar cannot be made.
         """
         wall_ms = self.state.now.wall_ms
+        is_first = True
         while schedule.next_ms is not None and schedule.next_ms <= wall_ms:
-            if self.account(schedule) == 0:
+            if not is_first and (self.settled >= SETTLED_TICKS or self.chars >= TICK_CHARS_A_TURN):
+                for fate in passed(schedule, wall_ms, reasons.CUT_SHORT):
+                    self._pass(schedule, *fate)
+            elif self.account(schedule) == 0:
                 self._fire(schedule, schedule.next_ms, reasons.ON_TIME)
+            is_first = False
+            self.settled += len(self.rows)
             self.write()
 
     def _start(self, schedule: Schedule, scheduled_ms: int, fires_ms: int, key: str | None = None) -> None:
         definition = schedule.definition
         self.started[schedule.number] = self.started.get(schedule.number, 0) + 1
         self.queued[definition.queue] = self.queued.get(definition.queue, 0) + 1
+        self.chars += len(definition.payload)
         self.jobs.append(making.NewJob(definition, scheduled_ms, fires_ms, key))
 
     def release(self, schedule: Schedule) -> None:
@@ -122,13 +138,16 @@ class Ticks:
             self._same(schedule, schedule.buffered_ms, reasons.REMOVED)
 
     def start_now(self, schedule: Schedule, reason: int, key: str | None = None) -> None:
-        """Starts a job that no instant of the calendar asks for."""
+        """Starts a job that no instant of the calendar asks for; a full queue takes none, and that is noted."""
         image, wall_ms = self.state.image, self.state.now.wall_ms
         instant_ms = max(image.stamp_ms, image.book.manual_ms + 1)
         if instant_ms % 1_000 == 0:
             instant_ms += 1  # the calendar's instants stand on whole seconds
         # The stamp goes along: it is durable, so no run after a restart takes the instant of one before.
         image.book.manual_ms = image.stamp_ms = instant_ms
+        if not self.has_room(schedule.definition):
+            self._same(schedule, instant_ms, reasons.QUEUE_FULL)
+            return
         self._start(schedule, wall_ms, wall_ms, key)
         self._same(schedule, instant_ms, reason)
 

@@ -34,7 +34,7 @@ def fates(schedule: Schedule, wall_ms: int, lead_ms: int, most: int) -> list[Fat
     calendar = definition.calendar()
     cursor_ms = schedule.cursor_ms
     if schedule.paused:
-        return _range(calendar, cursor_ms, calendar.latest_ms(cursor_ms, wall_ms), reasons.PAUSED)
+        return passed(schedule, wall_ms, reasons.PAUSED)
     # A share of the jitter more: who fires late by its own hash was not missed.
     late_ms = wall_ms - definition.grace_ms - definition.jitter_ms - 1
     missed_ms = calendar.latest_ms(cursor_ms, late_ms) if late_ms > cursor_ms else None
@@ -49,6 +49,16 @@ def fates(schedule: Schedule, wall_ms: int, lead_ms: int, most: int) -> list[Fat
         found.append(Fate(instant_ms, instant_ms, 1, reasons.ON_TIME))
         instant_ms = calendar.next_ms(instant_ms)
     return found
+
+
+def passed(schedule: Schedule, wall_ms: int, reason: int) -> list[Fate]:
+    """Returns the one fate of all instants that have come; none, if none has.
+
+    Raises:
+        ValueError: its calendar cannot be made.
+    """
+    calendar = schedule.definition.calendar()
+    return _range(calendar, schedule.cursor_ms, calendar.latest_ms(schedule.cursor_ms, wall_ms), reason)
 
 
 def _missed(

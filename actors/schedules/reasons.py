@@ -16,7 +16,7 @@ class Reason(NamedTuple):
 
 
 ON_TIME, CAUGHT_UP, MANUAL, REBOOT, AFTER_OTHER = 1, 2, 3, 4, 5
-MISSED, SUPERSEDED, TOO_OLD, OVERLAP, BUFFERED, BUFFER_FULL, PAUSED, QUEUE_FULL, REMOVED = (
+MISSED, SUPERSEDED, TOO_OLD, OVERLAP, BUFFERED, BUFFER_FULL, PAUSED, QUEUE_FULL, REMOVED, CUT_SHORT = (
     10,
     11,
     12,
@@ -26,6 +26,7 @@ MISSED, SUPERSEDED, TOO_OLD, OVERLAP, BUFFERED, BUFFER_FULL, PAUSED, QUEUE_FULL,
     16,
     17,
     18,
+    19,
 )
 
 REASONS: Final[dict[int, Reason]] = {
@@ -43,6 +44,7 @@ REASONS: Final[dict[int, Reason]] = {
     PAUSED: Reason("paused", False, "the schedule was paused"),
     QUEUE_FULL: Reason("queue_full", False, "the queue's backlog was at its limit"),
     REMOVED: Reason("removed", False, "the schedule was removed while the instant waited"),
+    CUT_SHORT: Reason("cut_short", False, "the schedule was changed while thousands of instants were to be caught up"),
 }
 
 assert len({reason.name for reason in REASONS.values()}) == len(REASONS)

@@ -1,7 +1,8 @@
 """What the coordinator holds of schedules is what the log says, and a new coordinator begins with just that.
 
 Why: the cursor, the run that waits and the jobs that live decide what becomes of the next instant; a restart that
-forgets one of them doubles a job or loses one. Rows, with what is not applied laid over them, must say the same.
+forgets one of them doubles a job or loses one. Rows, with what is not applied laid over them, must say the same; and
+an instant that waits must wait for something.
 """
 
 from typing import TYPE_CHECKING
@@ -59,6 +60,10 @@ class SchedulesSurviveRestarts(ScheduleWalk):
         member = node.member
         assert member is not None
         book = member.machine.state.image.book
+        for schedule in book.by_number.values():
+            if schedule.buffered_ms is not None and not (schedule.live or schedule.paused):
+                if schedule.number not in book.freed:
+                    self.fail(f"{schedule} lets {schedule.buffered_ms} wait, no job lives, and nobody looks", node)
         rows = node.store.rows.clone()
         for index, entry in member.unapplied:
             rows.apply(index, entry)

@@ -44,7 +44,8 @@ class TicksFollowPolicy(ScheduleWalk):
         """Returns why pauses, living jobs or bounds forbid this; None if they do not."""
         reason, overlap = row.reason, record.definition.overlap
         busy, waits = bool(record.live), record.buffered_ms is not None
-        if (reason == reasons.PAUSED) != record.paused and reason not in (reasons.MANUAL, reasons.REMOVED):
+        asked = reason == reasons.MANUAL or row.from_ms % 1_000 != 0  # people may run what is paused
+        if (reason == reasons.PAUSED) != record.paused and reason != reasons.REMOVED and not asked:
             return f"paused is {record.paused}"
         if row.job is not None and busy and overlap != "allow" and reason != reasons.REBOOT:
             return f"jobs {sorted(record.live)} live"
@@ -74,8 +75,10 @@ class TicksFollowPolicy(ScheduleWalk):
         missed_ms = wall_ms - definition.grace_ms - definition.jitter_ms - 1
         first_ms = record.calendar.next_ms(record.cursor_ms)
         assert first_ms is not None
-        if reason == reasons.PAUSED:
+        if reason in (reasons.PAUSED, reasons.CUT_SHORT):
             return "it lies ahead" if row.to_ms > wall_ms else None
+        if reason == reasons.CUT_SHORT:
+            return None if self._is_edited(row, decided) else "nothing about it changes"
         if reason in _LEFT_OUT:
             return self._left_out_fault(record, row, missed_ms, oldest_ms, wall_ms + lead_ms)
         assert reason in (*_GATED, reasons.ON_TIME, reasons.CAUGHT_UP), row

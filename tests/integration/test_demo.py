@@ -1,6 +1,7 @@
 """`mainspring demo` as people run it: on real processes, twice in a row, kept, interrupted, and refused."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,8 @@ def test_a_kept_node_runs_on_and_a_second_run_counts_its_own_jobs(
     assert (second.returncode, errors) == (0, "")
     assert f"{FILES} files" in text.splitlines()[0]
     assert "queue = 'demo-2'" in text
+    assert re.search(r"instants with exactly one tick +7 +7 +✓", text)
+    assert "crontabs" in text
     assert "every count is what it must be" in text.splitlines()[-1]
     assert ElementTree.parse(folder / "demo.svg").getroot().tag.endswith("svg")
     # The file is as good without the node; a tree that has another file than the run had is found out.

@@ -1,4 +1,4 @@
-"""The tour of README.md and the examples of docs/schedules.md, run as they stand; support/tour.py says how."""
+"""The tour of README.md and the examples of docs/schedules.md, run as they stand; tour.py says how."""
 
 import shutil
 from collections.abc import Iterator

@@ -96,7 +96,7 @@ def test_the_schedule_is_defined_ahead_of_its_first_instant(monkeypatch: pytest.
         schedules = Schedules()
 
     monkeypatch.setattr(beat.time, "time", lambda: 1_000.999)
-    found = beat.begin(Stub(), "demo-7")  # type: ignore[arg-type]
+    found = beat.begin(Stub(), "demo-7")  # type: ignore[arg-type]  (the part of a client that is used)
     calendar = made[0].calendar()
     assert calendar.next_ms(0) == found.first_ms == 1_003_000
     assert calendar.count(0, 2_000_000) == found.instants == beat.INSTANTS

@@ -4,9 +4,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from mainspring.broker.wire.rows import SCHEDULE_COLUMNS
+from mainspring.nodes.demo import crontabs
 from mainspring.nodes.demo.crontabs import SOURCE, Crontabs, take
-from mainspring.nodes.schedules.crontab_files import owner_of_node
+from mainspring.nodes.schedules.crontab_files import UnreadableCrontab, owner_of_node
 
 PAUSED = SCHEDULE_COLUMNS.index("paused")
 
@@ -61,3 +64,18 @@ def test_crontabs_of_others_are_not_taken(tmp_path: Path) -> None:
     assert rows == []
     assert "no line that can be taken over" in found.lines[0]
     assert "somebody-else" in found.lines[1]
+
+
+def test_a_user_without_a_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's lines can be taken over then, and the demonstration goes on."""
+
+    def nobody(name: str | None) -> None:
+        raise UnreadableCrontab("this machine has no user with the number 12345")
+
+    monkeypatch.setattr(crontabs, "owner_of_node", nobody)
+    (tmp_path / "crontab").write_text("0 4 * * * somebody-else /bin/other\n")
+
+    found, rows = taken(tmp_path, [tmp_path / "crontab"])
+
+    assert rows == []
+    assert "12345" in found.lines[1]
