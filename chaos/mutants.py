@@ -38,6 +38,7 @@ from .options import WEATHERS, drawn
 from .schedule_mutants import SCHEDULE_MUTANTS
 from .simulate import Report, run
 
+
 @contextmanager
 def planted(name: str) -> Generator[None]:
     """Breaks what a mutant breaks, for a while."""

@@ -42,7 +42,6 @@ class OperatorNode(Node):
         self.number = 0
         self.open: dict[int, Request] = {}
         self.defined: dict[str, Definition] = {}
-        self.tokens: set[int] = set()
         self.runs: list[ScheduleAct] = []
         self.winding_down = False
 
@@ -54,7 +53,8 @@ class OperatorNode(Node):
     def start(self) -> None:
         """Starts, and soon defines the first schedules."""
         self.world.network.join(self)
-        self._later(300 * MS, "begin")
+        if self.left:
+            self._later(300 * MS, "begin")
 
     def _later(self, after_ns: int, what: str, *values: object) -> None:
         self.world.push(self.world.now_ns + after_ns, self, (LOCAL, what, *values))
@@ -133,7 +133,6 @@ class OperatorNode(Node):
     def act(self, action: str, names: list[str], note: str | None = None) -> None:
         """Does something with schedules by name."""
         number, token = self._next(), self.draws.below(1 << 63)
-        self.tokens.add(token)
         message = ScheduleAct(0, number, "operator", action, "default", list(dict.fromkeys(names)), note, token)
         if action == "run":
             self.runs.append(message)
@@ -143,11 +142,14 @@ class OperatorNode(Node):
         if not self.runs or self.draws.below(3):
             self.act("run", [name, self._name()][: 1 + self.draws.below(2)])
             return
-        # The same call, by somebody who has forgotten that it was answered.
-        old = self.runs[-1]
+        self.ask_again(self.runs[-1])
+
+    def ask_again(self, old: ScheduleAct) -> None:
+        """Makes the same call, as somebody does who has forgotten that it was answered."""
         number = self._next()
         self.world.count("runs_asked_again")
-        self._ask(number, [ScheduleAct(0, number, old.by, "run", old.tenant, list(old.names), old.note, old.token)])
+        again = ScheduleAct(0, number, old.by, old.action, old.tenant, list(old.names), old.note, old.token)
+        self._ask(number, [again])
 
     def _nonsense(self) -> None:
         """Asks for what is refused, or only whether it could be done: nothing of it may ever be there."""
@@ -197,10 +199,10 @@ class OperatorNode(Node):
         if request is None:
             return
         if isinstance(message, Refused):
-            if message.code in ("draining", "disk_full"):
+            if message.code in ("draining", "disk_full", "overloaded"):
                 return  # he asks again
             self.world.count(f"schedules_{message.code}")
-            if not request.is_invalid:
+            if not request.is_invalid and message.code != "queue_full":
                 self.world.fail("answers_fit", f"the operator was told {message} to {request}", self)
         elif isinstance(message, ScheduleChanged):
             if request.is_invalid:

@@ -93,9 +93,11 @@ class Options:
     starts_ms: int = START_WALL_MS
     """What a right wall clock shows at the start."""
     schedules: int = 0
-    """Names of schedules that operators use; without any, nobody defines schedules, code neither."""
+    """Names of schedules that the operator uses; without any there is no operator."""
     schedule_acts: int = 0
-    """Requests about schedules that the operator makes, after the first that defines them."""
+    """Requests about schedules that the operator makes after the first, which defines them; without any, nobody
+    defines schedules, code neither.
+    """
     jump_ms: int = 60_000
     """How far the coordinator's wall clock jumps at the most."""
     tick_rows_max: int = 100_000

@@ -7,8 +7,19 @@ absence.
 
 from typing import TYPE_CHECKING, Any
 
-from ..actors.client.events import AwaitJobs, CancelJobs, Completed, Partial, RunQuery, StatusJobs, SubmitJobs
+from ..actors.client.events import (
+    ActOnSchedules,
+    AwaitJobs,
+    CancelJobs,
+    Completed,
+    Partial,
+    RunQuery,
+    SetSchedules,
+    StatusJobs,
+    SubmitJobs,
+)
 from ..actors.draws import Draws
+from .definitions import drawn_definition
 from .history import Asked, payload_for
 from .node import LOCAL, Item
 
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 SUBMIT, CANCEL, CANCEL_DUE, STATUS, QUERY = "submit", "cancel", "cancel when due", "status", "query"
+SCHEDULE = "schedule"
 PLANS = (
     "succeed",
     "succeed",
@@ -94,6 +106,8 @@ class Workload:
         elif what == QUERY:
             names = ("queues", "executors", "tasks", "jobs", "stat", "nonsense")
             self._ask(RunQuery(self._next(), 0, names[draws.below(len(names))], {}, self._deadline()), QUERY)
+        elif what == SCHEDULE:
+            self._schedule()
 
     # Requests.
 
@@ -108,6 +122,20 @@ class Workload:
         for what, one_in in ((CANCEL, 3), (STATUS, 6), (QUERY, 12)):
             if draws.below(one_in) == 0:
                 self._later(what, draws.below(3_000 * MS))
+        if self.options.schedules and draws.below(6) == 0:
+            self._later(SCHEDULE, draws.below(3_000 * MS))
+
+    def _schedule(self) -> None:
+        """Defines one of the operator's schedules, or does something with it."""
+        draws, node = self.draws, self.node
+        name = f"s{draws.below(1 + self.options.schedules // 2)}"
+        number, deadline_ns = self._next(), self._deadline()
+        if draws.below(2):
+            row = list(drawn_definition(draws, name, node.now.wall_ms))
+            self._ask(SetSchedules(number, [row], node.name, "client", "", False, False, deadline_ns), SCHEDULE)
+        else:
+            action = ("pause", "resume", "resume", "run", "run", "remove")[draws.below(6)]
+            self._ask(ActOnSchedules(number, action, "default", [name], None, node.name, deadline_ns), SCHEDULE)
 
     def _job(self) -> tuple[list[Any], Asked]:
         draws, node = self.draws, self.node
@@ -202,6 +230,9 @@ class Workload:
                 self._ended(act.value)
             else:
                 self._await(value)
+        elif what == SCHEDULE and act.failure is None:
+            for row in act.value:
+                world.count(f"change_{row[2]}")
         elif what == STATUS and act.failure is None:
             world.invariants.told(self.node, act.value)
 

@@ -25,7 +25,7 @@ from ..effects import Effects, Peer, Send
 from .awaits import is_state
 from .events import Completed, Failure, Row
 from .settings import ClientSettings
-from .submits import NOBODYS_FAULT
+from .submits import PASSING
 
 Asked = Cancel | Await | Query | ScheduleSet | ScheduleAct
 Answer = Cancelled | Ended | Listing | ScheduleChanged
@@ -169,7 +169,7 @@ class Asks:
         caller = ask.caller
         if caller.is_partial:
             failure = failure._replace(text=f"{failure.text}; other shards may have done their part", definite=False)
-        elif caller.changes and ask.copies > 1 and failure.code in NOBODYS_FAULT:
+        elif caller.changes and ask.copies > 1 and failure.code in PASSING:
             failure = failure._replace(text=f"{failure.text}; another copy may have been taken", definite=False)
         caller.failure = failure
         return self._less(caller)

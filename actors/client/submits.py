@@ -22,6 +22,9 @@ SEQUENCE_SPAN_MAX = 64
 NOBODYS_FAULT = frozenset({"overloaded", "draining", "disk_full"})
 """Refusals that no single job of a message has caused; after any other, those that shared it are sent one by one."""
 
+PASSING = NOBODYS_FAULT | {"queue_full"}
+"""Refusals that may be over when another copy of the message arrives."""
+
 SESSION_END = 1 << 63
 
 NOBODY = 0
@@ -181,7 +184,7 @@ class Submits:
             return
         self._land(sequence)
         failure = refusal(code, text)
-        if flight.is_repeated and code in NOBODYS_FAULT:
+        if flight.is_repeated and code in PASSING:
             # Another copy may reach a coordinator that has started again and takes it.
             failure = failure._replace(text=f"{failure.text}; another copy may have been taken", definite=False)
         if not failure.definite or not self.opened:

@@ -19,7 +19,7 @@ _LISTS_MAX = 8
 _ANSWERS_MAX = 256
 _ANSWERS_ROWS_MAX = 100_000
 """Rows of all answers that are kept, the newest apart."""
-_CHANGES_BYTES_MAX = 2 * BATCH_BYTES_MAX
+CHANGES_BYTES_MAX = 2 * BATCH_BYTES_MAX
 """What the rows of one answer may take, with room for numbers and the like, so that it fits a frame. The last rows of a
 longer one, those that say that nothing is different, are left out.
 """
@@ -90,7 +90,7 @@ def _rows(changes: list[Change]) -> list[list[Any]]:
     for change in changes:
         texts = [change.tenant, change.name, *(text for field in change.fields for text in field if text is not None)]
         size += sum(len(text) if text.isascii() else 4 * len(text) for text in texts) + 8 * len(texts)
-        if size > _CHANGES_BYTES_MAX:
+        if size > CHANGES_BYTES_MAX:
             break
         rows.append(list(change))
     return rows

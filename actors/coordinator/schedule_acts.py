@@ -108,7 +108,7 @@ def _pause(state: ShardState, schedules: list[Schedule], paused: bool, note: str
 def _full_queue(
     state: ShardState, message: ScheduleAct, schedules: list[Schedule], stored: dict[tuple[str, str], tuple[int, int]]
 ) -> str | None:
-    """Returns a queue that does not take the jobs of a run, or None; what was run by this call before, counts no more."""
+    """Returns a queue that does not take the jobs of a run, or None; what this call has run is not counted."""
     queued: dict[str, int] = {}
     for schedule in schedules:
         definition = schedule.definition

@@ -14,26 +14,16 @@ from ...broker.wire.routing import shard_for
 from ...broker.wire.schedule_rows import schedule_fault
 from ..effects import Peer
 from ..entries import SCHEDULE, UNSCHEDULE
-from ..jobs.retry import policy_fault
 from ..limits import SCHEDULES_MAX
 from ..schedules.changes import Change, change_of, fields_of
 from ..schedules.schedule import TIMING, Definition, Schedule
 from . import audit, parts
+from .definitions import Wanted, definitions, list_fault
 from .state import ShardState
 from .ticks import Ticks
 
-LIST_CHARS_MAX = 64 * 1024 * 1024
-"""Arguments of jobs in one list, which becomes one entry of the log."""
-
 CODE = "code"
 """The source of what `@task(cron=...)` declares."""
-
-
-class Wanted(NamedTuple):
-    """A definition that can be taken, and its next instant when it was looked at."""
-
-    definition: Definition
-    next_ms: int | None
 
 
 class Plan(NamedTuple):
@@ -55,7 +45,7 @@ def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     if code is not None or fault is not None:
         state.refuse(peer, message.request, code or "invalid_schedule", fault or "")
         return
-    checked = _definitions(state, message.schedules)
+    checked = definitions(state, message.schedules)
     if isinstance(checked, str):
         parts.drop(state, peer, message.request)
         state.refuse(peer, message.request, "invalid_schedule", checked)
@@ -63,7 +53,7 @@ def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     found = parts.gathered(state, peer, message, checked)
     if found is None:
         return  # more of it is to come
-    fault = _list_fault(found)
+    fault = list_fault(found)
     if fault is not None:
         state.refuse(peer, message.request, "invalid_schedule", fault)
         return
@@ -83,8 +73,8 @@ def learn(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
     if not message.schedules and not any(schedule.source == CODE for schedule in state.image.book.by_number.values()):
         return
     tasks = {row[0] for row in message.tasks}
-    found = _definitions(state, (row for row in message.schedules if _is_here(state, row)))
-    fault = found if isinstance(found, str) else _list_fault(found)
+    found = definitions(state, (row for row in message.schedules if _is_here(state, row)))
+    fault = found if isinstance(found, str) else list_fault(found)
     if isinstance(found, str) or fault is not None:
         state.refuse(peer, 0, "invalid_schedule", fault or "")
         return
@@ -121,49 +111,6 @@ def _message_fault(message: ScheduleSet) -> str | None:
     if len(message.revision) > NAME_CHARS_MAX:
         return f"revision has {len(message.revision)} characters; it takes at most {NAME_CHARS_MAX}"
     return parts.fault(message)
-
-
-def _definitions(state: ShardState, rows: Iterable[Any]) -> list[Wanted] | str:
-    """Returns the definitions, or what is wrong with the first that cannot be taken."""
-    found: list[Wanted] = []
-    for row in rows:
-        fault = schedule_fault(row, state.settings.payload_bytes_max)
-        if fault is not None:
-            return fault
-        definition = Definition._make(row)
-        fault = _fault(state, definition)
-        if fault is not None:
-            return f"schedule {definition.name!r}: {fault}"
-        try:
-            found.append(Wanted(definition, definition.calendar().next_ms(state.now.wall_ms)))
-        except ValueError as error:
-            return f"schedule {definition.name!r}: {error}"
-    return found
-
-
-def _list_fault(found: list[Wanted]) -> str | None:
-    """Returns what is wrong with a list as a whole, or None."""
-    names: set[tuple[str, str]] = set()
-    chars = 0
-    for definition, _ in found:
-        name = (definition.tenant, definition.name)
-        if name in names:
-            return f"schedule {definition.name!r}: it is defined twice in one list"
-        names.add(name)
-        chars += len(definition.payload)
-    if chars > LIST_CHARS_MAX:
-        return f"the arguments in the list have {chars} characters; at most {LIST_CHARS_MAX} are taken at once"
-    return None
-
-
-def _fault(state: ShardState, definition: Definition) -> str | None:
-    settings = state.settings
-    if definition.tenant not in settings.tenants:
-        return f"tenant {definition.tenant!r} is not known here; add it to `tenants` in the node's settings"
-    shard = shard_for(definition.tenant, definition.queue, settings.shards)
-    if shard != state.shard:
-        return f"its queue {definition.queue!r} belongs to shard {shard}; send it there"
-    return None if definition.retry is None else policy_fault(definition.retry)
 
 
 def _plan(state: ShardState, source: str, found: list[Wanted], known: Iterable[Schedule]) -> Plan:

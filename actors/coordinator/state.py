@@ -58,7 +58,7 @@ class ShardState:
         self.keys_until_ms = max(now.wall_ms, image.stamp_ms) + settings.key_ttl_ms  # the last of them is over then
         self.pruned_index = 0
         self.schedule_parts: dict[tuple[Peer, int], dict[int, list[Any]]] = {}  # lists of which a part is missing
-        self.schedule_answers: dict[tuple[Peer, int], ScheduleChanged] = {}  # the last ones, for requests that come again
+        self.schedule_answers: dict[tuple[Peer, int], ScheduleChanged] = {}  # the last ones: a request may come again
         self.refused: dict[tuple[int, int], tuple[str, str]] = {}
         self.counts: dict[str, int] = {}
 

@@ -108,7 +108,10 @@ class Ticks:
                 for fate in passed(schedule, wall_ms, reasons.CUT_SHORT):
                     self._pass(schedule, *fate)
             elif self.account(schedule) == 0:
-                self._fire(schedule, schedule.next_ms, reasons.ON_TIME)
+                next_ms = schedule.definition.calendar().next_ms(schedule.cursor_ms)
+                if next_ms is None or next_ms > wall_ms:
+                    break  # the zones have changed, and its next instant was not computed again yet
+                self._fire(schedule, next_ms, reasons.ON_TIME)
             is_first = False
             self.settled += len(self.rows)
             self.write()

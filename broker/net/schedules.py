@@ -114,8 +114,16 @@ class Schedules:
         return _newest(self._client.query("schedule", name=name, tenant=tenant), name, tenant)
 
     def ticks(self, name: str, **filters: Any) -> Records:
-        """Returns what became of a schedule's instants, the newest first; see `Client.query`."""
-        return self._client.query("ticks", **_of(name, filters))
+        """Returns what became of a schedule's instants, the newest first; see `Client.query`.
+
+        Raises:
+            ScheduleNotFound: The name is unknown.
+        """
+        chosen = _of(name, filters)
+        records = self._client.query("ticks", **chosen)
+        if not records:
+            self.show(name, chosen["tenant"])  # raises, if it is the name that is unknown
+        return records
 
     def _changes(self, make: Make) -> Changes:
         return changes_from(value_of(self._ask(make)))
@@ -166,7 +174,11 @@ class AsyncSchedules:
 
     async def ticks(self, name: str, **filters: Any) -> Records:
         """Returns what became of a schedule's instants; see Schedules.ticks."""
-        return await self._client.query("ticks", **_of(name, filters))
+        chosen = _of(name, filters)
+        records = await self._client.query("ticks", **chosen)
+        if not records:
+            await self.show(name, chosen["tenant"])  # raises, if it is the name that is unknown
+        return records
 
     async def _changes(self, make: Make) -> Changes:
         return changes_from(value_of(await self._ask(make)))

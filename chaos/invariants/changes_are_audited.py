@@ -46,7 +46,7 @@ class ChangesAreAudited(ScheduleWalk):
         """Somebody has removed it."""
         self._want(record, "removed")
 
-    def paused(self, record: Record, paused: bool, decided: Decided) -> None:  # noqa: ARG002, FBT001 - the hook's own
+    def paused(self, record: Record, paused: bool, decided: Decided) -> None:  # noqa: ARG002 - the hook's own
         """Somebody has paused it, or lets it go on."""
         self._want(record, "paused" if paused else "resumed")
 

@@ -7,10 +7,8 @@ the timing begins at the edit, and what had come before was accounted for under 
 
 from ...actors.schedules import reasons
 from ...actors.schedules.schedule import TIMING, Definition
-from ...broker.wire.rows import SCHEDULE_COLUMNS
 from ..history import Decided
 from ..memory_store import MemoryRows
-from .base import Invariant
 from .schedule_walk import Record, Row, ScheduleWalk
 
 _COUNTED_MAX = 3_000
@@ -82,7 +80,7 @@ class OneTickAnInstant(ScheduleWalk):
     def ticked(self, record: Record, row: Row, decided: Decided) -> None:
         """Holds a row against the calendar, and its job against the entry."""
         fired = reasons.REASONS[row.reason].fired
-        if fired != (row.job is not None) or (fired and row.count != 1):
+        if fired != (row.job is not None) or (fired and row.instants != 1):
             self.fail(f"{record}: {row} fires, or not, and has no one job")
         rows = self.rows[record.number]
         if record.off_calendar(row):
@@ -98,22 +96,21 @@ class OneTickAnInstant(ScheduleWalk):
         known = rows.get(row.from_ms)
         if known is not None and known.reason != reasons.BUFFERED:
             self.fail(f"{record}: {row} takes the place of {known}")
-        if (row.from_ms, row.count, row.cursor_ms) != (row.to_ms, 1, record.cursor_ms):
+        if (row.from_ms, row.instants, row.cursor_ms) != (row.to_ms, 1, record.cursor_ms):
             self.fail(f"{record}: {row} moves the cursor from {record.cursor_ms}, or is a range")
         self.last[record.number] = row.from_ms if row.job is None and row.to_ms == row.cursor_ms else -1
 
     def _covers(self, record: Record, row: Row, rows: dict[int, Row]) -> None:
         """The instants after the cursor, one after the other, are those of the row."""
-        cursor_ms, count = record.cursor_ms, row.count
+        cursor_ms, count = record.cursor_ms, row.instants
         if row.from_ms in rows:  # it extends the last row
             old = rows[row.from_ms]
             if self.last.get(record.number) != row.from_ms or old.reason != row.reason or old.job is not None:
                 self.fail(f"{record}: {row} takes the place of {old}")
-            count -= old.count
+            count -= old.instants
         elif row.from_ms != record.calendar.next_ms(cursor_ms):
-            self.fail(
-                f"{record}: after {cursor_ms} comes {record.calendar.next_ms(cursor_ms)}, and {row.from_ms} is written down"
-            )
+            next_ms = record.calendar.next_ms(cursor_ms)
+            self.fail(f"{record}: after {cursor_ms} comes {next_ms}, and {row.from_ms} is written down")
         if record.is_full:
             self.fail(f"{record} has had its {record.runs} runs, and goes on to {row}")
         if row.to_ms != row.cursor_ms:
@@ -163,9 +160,5 @@ class OneTickAnInstant(ScheduleWalk):
         rows: MemoryRows = self.world.faults.coordinator.store.rows
         for (number, from_ms), tick in rows.schedules.ticks.items():
             row = self.rows[number].get(from_ms)
-            if row is None or (row.to_ms, row.count, row.reason, row.job) != tuple(tick[2:6]):
+            if row is None or (row.to_ms, row.instants, row.reason, row.job) != tuple(tick[2:6]):
                 self.fail(f"the store has {tick}, the log {row}")
-
-
-assert SCHEDULE_COLUMNS == Definition._fields
-assert issubclass(OneTickAnInstant, Invariant)

@@ -27,7 +27,7 @@ class Row(NamedTuple):
     number: int
     from_ms: int
     to_ms: int
-    count: int
+    instants: int
     reason: int
     job: int | None
     cursor_ms: int
@@ -110,7 +110,8 @@ class ScheduleWalk(Invariant):
         for op in decided.entry.ops:
             match op[0]:
                 case 4 if op[1] == 0:  # SUBMIT
-                    self.made.update(enumerate(op[5], op[4]))
+                    first, rows = op[4:6]
+                    self.made.update((first + at, row) for at, row in enumerate(rows))
                 case 6:  # FINISH
                     self._jobs_end(row[0] for row in op[2] if row[3] in TERMINAL)
                 case 7 | 9:  # CANCEL, EXPIRE
@@ -176,7 +177,7 @@ class ScheduleWalk(Invariant):
     def removed(self, record: Record, decided: Decided) -> None:
         """A schedule ends."""
 
-    def paused(self, record: Record, paused: bool, decided: Decided) -> None:  # noqa: FBT001 - as the op has it
+    def paused(self, record: Record, paused: bool, decided: Decided) -> None:
         """A schedule pauses or goes on."""
 
     def ticked(self, record: Record, row: Row, decided: Decided) -> None:

@@ -95,9 +95,7 @@ class TicksFollowPolicy(ScheduleWalk):
             return "a later one was missed, too"
         return None
 
-    def _left_out_fault(
-        self, record: Record, row: Row, missed_ms: int, oldest_ms: int, until_ms: int
-    ) -> str | None:
+    def _left_out_fault(self, record: Record, row: Row, missed_ms: int, oldest_ms: int, until_ms: int) -> str | None:
         definition = record.definition
         if row.to_ms > missed_ms:
             return "it is within the grace"
@@ -117,7 +115,11 @@ class TicksFollowPolicy(ScheduleWalk):
         """Says whether something about the schedule changes in this entry: what has come is settled before."""
         if row.to_ms > decided.now.wall_ms:
             return False
-        edits = (*_ops(decided, UNSCHEDULE, 1), *_ops(decided, PAUSE, 1), *(one[0] for one in _ops(decided, SCHEDULE, 3)))
+        edits = (
+            *_ops(decided, UNSCHEDULE, 1),
+            *_ops(decided, PAUSE, 1),
+            *(one[0] for one in _ops(decided, SCHEDULE, 3)),
+        )
         return row.number in edits
 
     def _job_fault(self, record: Record, row: Row, wall_ms: int) -> str | None:
@@ -125,12 +127,9 @@ class TicksFollowPolicy(ScheduleWalk):
         assert row.job is not None
         due_ms, key = self.made[row.job][3:5]
         if row.reason == reasons.MANUAL:
-            operator = self.world.faults.operator
-            tokens: set[int] = set() if operator is None else operator.tokens
-            token = None if key is None else int(key.split(":")[1], 16)
-            if token not in tokens:
+            if key is None or not key.startswith("run:"):
                 return f"its key is {key}"
-            return self._again_fault(record, token, row.job)
+            return self._again_fault(record, int(key.split(":")[1], 16), row.job)
         if key is not None:
             return f"its job has a key {key}"
         if row.reason in (reasons.ON_TIME, reasons.CAUGHT_UP):
@@ -141,13 +140,16 @@ class TicksFollowPolicy(ScheduleWalk):
             return f"its job is due at {due_ms}"
         return None
 
-
     def _again_fault(self, record: Record, token: int, job: int) -> str | None:
         """Returns a text if the same call has made a job of this name, and holds its key still."""
         call = (token, record.definition.name)
         until_ms = self.calls.get(call, 0)
         self.calls[call] = self.made[job][9]
-        return f"call {token:x} has made a job before, and holds its key until {until_ms}" if until_ms > self.stamp_ms else None
+        return (
+            f"call {token:x} has made a job before, and holds its key until {until_ms}"
+            if until_ms > self.stamp_ms
+            else None
+        )
 
 
 def _next_missed(record: Record, row: Row, missed_ms: int) -> bool:

@@ -117,7 +117,9 @@ def _call(app: "typer.Typer", words: Sequence[str], shown_as: str) -> int:
         return INTERRUPTED
     except click_error as error:
         text = error.format_message().strip().rstrip(".")
-        return fail(f"{text[:1].lower()}{text[1:]}: `{shown_as} --help` shows the usage", USAGE)
+        context = getattr(error, "ctx", None)
+        usage = shown_as if context is None else context.command_path
+        return fail(f"{text[:1].lower()}{text[1:]}: `{usage} --help` shows the usage", USAGE)
     return result if isinstance(result, int) else DONE
 
 

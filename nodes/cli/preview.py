@@ -182,7 +182,8 @@ def _of_file(path: Path, url: str | None, after_ms: int, hours: int) -> tuple[li
     now = _now_on_node(url)
     if now is None:
         return schedules, None
-    kept = [one for one in now if one.source != declared.source]
+    taken = {one.name for one in schedules}
+    kept = [one for one in now if one.source != declared.source and one.name not in taken]
     return schedules, Change(load(now, after_ms, hours), load([*kept, *schedules], after_ms, hours))
 
 

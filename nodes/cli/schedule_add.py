@@ -65,7 +65,8 @@ def command(
     overlap: Annotated[str | None, _option("WORD", "While a job lives: skip, allow, buffer_one.")] = None,
     limit: Annotated[int | None, _option("N", "Ends after so many jobs.")] = None,
     paused: Annotated[
-        bool | None, typer.Option("--paused/--active", help="Pause it, or let it go on; as it is.", show_default=False)
+        bool | None,
+        typer.Option("--paused/--active", help="Pause it, or let it go on; else as it is.", show_default=False),
     ] = None,
     note: Annotated[str | None, _option("TEXT", "For those who read the schedule.")] = None,
     queue: Annotated[str | None, _option("NAME", "Of its jobs, if not the task's own.")] = None,

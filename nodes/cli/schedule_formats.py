@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from ...broker.wire.ids import format_id
 from .connection import names_of
 from .formats import MS_MAX, duration, shown_ids
 
@@ -92,5 +93,13 @@ def zone_of(expression: str, zone: str) -> str:
 
 
 def for_programs(row: dict[str, Any]) -> dict[str, Any]:
-    """Returns a row of a listing for programs: behind each instant `…_ms` its `…_at`, behind a job's id `job`."""
-    return shown_ids(row, "job_id")
+    """Returns a row of a listing for programs: ids and instants twice, as `v_schedules` and `v_ticks` have them."""
+    told = shown_ids(row, "job_id")
+    if "job_id" in row:
+        told["job"] = None if row["job_id"] is None else format_id(row["job_id"])
+    if "fired_job" in row:
+        told["fired_job_id"] = row["fired_job"]
+        told["fired_job"] = None if row["fired_job"] is None else format_id(row["fired_job"])
+    if "paused" in row:
+        told["paused"] = bool(row["paused"])
+    return told

@@ -73,7 +73,9 @@ def command(
         sys.stdout.writelines(f"{cell(_line(one))}\n" for one in found)
         schedules = sum(len(declared.rows) for declared in loaded)
         asked = "" if tasks is not None else "; no node was asked about tasks"
-        sys.stderr.write(f"{schedules} schedules, {faults} faults, {warnings} warnings{asked}\n")
+        counts = ((schedules, "schedule"), (faults, "fault"), (warnings, "warning"))
+        told = ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+        sys.stderr.write(f"{told}{asked}\n")
     return 1 if faults or (strict and warnings) else 0
 
 

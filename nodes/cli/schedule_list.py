@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ...actors.cron.calendar import calendar
 from ...broker.wire.ids import format_id
 from .connection import Url, connected
 from .output import Column, Json, show_list
@@ -124,7 +125,7 @@ def read_schedules(
 
 def _table_row(row: dict[str, Any], present_ms: int) -> dict[str, Any]:
     zone = zone_of(row["expression"], row["zone"])
-    next_ms = row["next_ms"] if row["state"] in ("active", "paused") else None
+    next_ms = _next_ms(row, present_ms)
     last = zone_time(row["fired_ms"], zone)
     return {
         **row,
@@ -135,3 +136,15 @@ def _table_row(row: dict[str, Any], present_ms: int) -> dict[str, Any]:
         "last": last if row["fired_job"] is None else f"{last} job {format_id(row['fired_job'])}",
         "runs": row["runs"] if row["runs_max"] is None else f"{row['runs']} of {row['runs_max']}",
     }
+
+
+def _next_ms(row: dict[str, Any], present_ms: int) -> int | None:
+    """Returns the next time; what a paused schedule's row names may have passed, for it is looked at once an hour."""
+    stored_ms = row["next_ms"] if row["state"] in ("active", "paused") else None
+    if stored_ms is None or row["state"] == "active" or stored_ms > present_ms:
+        return stored_ms
+    try:
+        one = calendar(*(row[key] for key in ("expression", "zone", "fold", "gap", "start_ms", "end_ms")))
+    except ValueError:
+        return stored_ms  # a zone that this machine does not know
+    return one.next_ms(present_ms)

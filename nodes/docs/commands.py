@@ -78,7 +78,7 @@ def _shown(param: Any) -> str:
         shown = metavar or param.name.upper()
         shown = f"{shown}..." if param.nargs == -1 else shown
         return f"`{shown}`" if param.required else f"`[{shown}]`"
-    names = ", ".join(f"`{name}`" for name in param.opts)
+    names = ", ".join(f"`{name}`" for name in [*param.opts, *param.secondary_opts])
     assert param.is_flag or metavar, f"{names} has no metavar"
     return names if param.is_flag else f"{names} `{metavar}`"
 
@@ -88,4 +88,4 @@ def _default(param: Any) -> str:
         return "required"
     if param.default is None or param.default is False or callable(param.default):
         return ""
-    return f"`{param.default}`"
+    return f"`{param.opts[0] if param.default is True else param.default}`"

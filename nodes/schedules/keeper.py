@@ -115,7 +115,10 @@ class ScheduleKeeper:
         try:
             changes = self._apply(declared)
         except MainspringError as error:
-            self.has_answer = self.has_answer or isinstance(error, RequestRefused)
+            is_refused = isinstance(error, RequestRefused)
+            self.has_answer = self.has_answer or is_refused
+            if not is_refused:
+                self._applied = ""  # the node may have taken it, and only its answer was lost
             wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(self._failures, 20))
             self._failures += 1
             self._retry_s = self._now_s() + wait_s

@@ -71,12 +71,9 @@ def read_schedules(where: str, text: str) -> Declared:
     Raises:
         SettingsError: It cannot be used.
     """
-    if not text.strip():
-        # A file that is just being written looks like this, too, and would remove every schedule.
-        told = "is empty: write [schedules] if there is to be none"
-        raise SettingsError([Fault(where, None, None, "", None, told)])
     place: Place = (where, key_lines(text))
-    part = valid_part(place, parse(where, text, FILE), SchedulesFile)
+    tables = parse(where, text, FILE)
+    part = valid_part(place, tables, SchedulesFile)
     faults = [fault for _, fault in part.faults]
     rows: list[list[Any]] = []
     for key, given, row in _rows(part.settings):
@@ -84,6 +81,10 @@ def read_schedules(where: str, text: str) -> Declared:
             rows.append(row)
         elif not part.touches([key, ("defaults", key[-1])]):
             faults.append(fault_at(place, key, given, row))
+    if not faults and "schedules" not in tables:
+        # A file that is just being written looks like this, too, and would remove every schedule.
+        told = "names no schedule: write [schedules] if there is to be none"
+        faults.append(Fault(where, None, None, "", None, told))
     if faults:
         raise SettingsError(sorted(faults, key=lambda fault: fault.line or 0))
     lines = {str(key[1]): line for key, line in place[1].items() if len(key) == 2 and key[0] == "schedules"}

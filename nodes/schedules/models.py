@@ -91,8 +91,8 @@ class Options(Section):
     )
     paused: bool = Field(
         default=False,
-        description="Pauses it, or lets it go on. Left out, it stays as somebody has set it with `mainspring"
-        " schedules pause`.",
+        description="Pauses it, or lets it go on, when it is new or this has changed. Otherwise it stays as somebody"
+        " has set it with `mainspring schedules pause`.",
         json_schema_extra={"default": "as it is; a new one runs"},
     )
     note: Note = Field(

@@ -3,7 +3,7 @@
 import pytest
 
 from mainspring.chaos import coverage
-from mainspring.chaos.options import FAULTS, calm, drawn
+from mainspring.chaos.options import FAULTS, SCHEDULE_FAULTS, calm, drawn
 from mainspring.chaos.simulate import limits_of, run
 
 SEEDS = range(24)
@@ -30,7 +30,7 @@ def test_options_follow_from_the_seed() -> None:
     """The same seed draws the same world, and seeds between them draw every fault and every weather."""
     worlds = [drawn(seed) for seed in range(100)]
     assert worlds == [drawn(seed) for seed in range(100)]
-    assert {fault for world in worlds for fault in world.faults} == set(FAULTS)
+    assert {fault for world in worlds for fault in world.faults} == {*FAULTS, *SCHEDULE_FAULTS}
     assert {world.weather_name for world in worlds} == {"calm", "slow", "lossy", "wild", "stormy"}
 
 

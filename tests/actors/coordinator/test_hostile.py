@@ -8,6 +8,7 @@ import pytest
 from builders import a_hello, a_job, a_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from schedule_bench import a_schedule
 from shard_bench import CLIENT, SHARD, ShardBench, only, runs_of
 
 from mainspring.actors.coordinator.shard import ShardMachine
@@ -24,10 +25,19 @@ from mainspring.broker.wire.messages import (
     Query,
     Renew,
     Run,
+    ScheduleAct,
+    ScheduleSet,
     Submit,
     Submitted,
 )  # fmt: skip
-from mainspring.broker.wire.rows import HELD_COLUMNS, JOB_COLUMNS, RESULT_COLUMNS, TASK_COLUMNS
+from mainspring.broker.wire.rows import (
+    HELD_COLUMNS,
+    JOB_COLUMNS,
+    RESULT_COLUMNS,
+    SCHEDULE_ACTIONS,
+    SCHEDULE_COLUMNS,
+    TASK_COLUMNS,
+)  # fmt: skip
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 EXECUTOR = b"executor-1/7"
@@ -53,11 +63,27 @@ anything = st.recursive(
 )
 _SOUND: dict[str, list[Any]] = {
     "jobs": a_job(), "results": [FIRST, 1, 1, 3, "succeeded", 1, 2, None, None, None], "tasks": a_task(),
-    "held": [SHARD, FIRST, 1, 1, 3], "windows": ["process", 2],
+    "held": [SHARD, FIRST, 1, 1, 3], "windows": ["process", 2], "schedules": a_schedule("* * * * * *"),
 }  # fmt: skip
-assert [len(_SOUND[name]) for name in ("jobs", "results", "tasks", "held")] == [
-    len(JOB_COLUMNS), len(RESULT_COLUMNS), len(TASK_COLUMNS), len(HELD_COLUMNS),
+assert [len(_SOUND[name]) for name in ("jobs", "results", "tasks", "held", "schedules")] == [
+    len(JOB_COLUMNS), len(RESULT_COLUMNS), len(TASK_COLUMNS), len(HELD_COLUMNS), len(SCHEDULE_COLUMNS),
 ]  # fmt: skip
+_WORDS = {
+    "action": st.sampled_from(SCHEDULE_ACTIONS), "tenant": st.just("default"), "parts": st.just(1), "part": st.just(1),
+    "names": st.lists(st.sampled_from(["nightly", "other"]), min_size=1, max_size=2, unique=True),
+    "by": st.just("ann"), "source": st.sampled_from(["client", "code"]), "cluster": st.none(), "node": st.just("n"),
+    "schedules": st.lists(
+        st.builds(
+            a_schedule, st.sampled_from(["* * * * * *", "*/7 * * * * *", "@every 2s"]),
+            name=st.sampled_from(["nightly", "other"]), overlap=st.sampled_from(["skip", "allow", "buffer_one"]),
+            catch_up=st.sampled_from(["skip", "latest", "all"]), jitter_ms=st.sampled_from([0, 1, 86_400_000]),
+            grace_ms=st.sampled_from([0, 1_000, 253_402_300_799_999]), runs_max=st.sampled_from([None, 1, INTEGER_MAX]),
+            window_ms=st.sampled_from([0, 253_402_300_799_999]), paused=st.sampled_from([None, True, False]),
+            start_ms=st.sampled_from([None, 0, 253_402_300_799_999]), note=st.sampled_from([None, "\0"]),
+        ), max_size=2,
+    ),
+}  # fmt: skip
+"""What a message must say to be looked at any further; now and then it says something else."""
 
 
 def rows_like(name: str) -> st.SearchStrategy[list[Any]]:
@@ -80,15 +106,27 @@ def messages_of(kind: type[Message]) -> st.SearchStrategy[Message]:
     for field in fields(kind):
         hint = hints[field.name]
         values[field.name] = by_hint[hint] if hint in by_hint else st.lists(rows_like(field.name), max_size=3)
+        if field.name in _WORDS:
+            values[field.name] = _WORDS[field.name] | _WORDS[field.name] | _WORDS[field.name] | values[field.name]
     if "shard" in values:
         values["shard"] = st.just(SHARD)
     return st.builds(kind, **values)
 
 
-KINDS = [Submit, Finished, Renew, Await, Cancel, Query, ClientHello, ExecutorHello, Credit, Goodbye, Run, Submitted]
-talk = st.lists(
-    st.tuples(st.sampled_from(PEERS), st.one_of(*map(messages_of, KINDS)), st.integers(0, 2_000)), max_size=12
-)
+KINDS = [
+    Submit, Finished, Renew, Await, Cancel, Query, ClientHello, ExecutorHello, Credit, Goodbye, Run, Submitted,
+    ScheduleSet, ScheduleAct,
+]  # fmt: skip
+KINDS_OF_SCHEDULES = [ScheduleSet, ScheduleSet, ScheduleAct, ScheduleAct, ExecutorHello, Goodbye]
+
+
+def talk_of(kinds: list[Any]) -> st.SearchStrategy[list[tuple[bytes, Message, int]]]:
+    """Messages of these kinds, who sends them, and the pause after each."""
+    said = st.tuples(st.sampled_from(PEERS), st.one_of(*map(messages_of, kinds)), st.integers(0, 2_000))
+    return st.lists(said, max_size=12)
+
+
+talk = talk_of(KINDS) | talk_of(KINDS_OF_SCHEDULES)
 
 
 def busy(bench: ShardBench) -> None:

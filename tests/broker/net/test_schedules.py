@@ -60,7 +60,7 @@ def test_names_that_nobody_knows(client: Client) -> None:
         client.schedules.pause(["x", "known", "y"])
     assert words(caught.value.changes) == [("known", "paused")]
     assert isinstance(caught.value, LookupError)
-    for ask in (client.schedules.run, client.schedules.show, client.schedules.remove):
+    for ask in (client.schedules.run, client.schedules.show, client.schedules.ticks, client.schedules.remove):
         with pytest.raises(mainspring.ScheduleNotFound):
             ask("x")
 
@@ -180,6 +180,8 @@ def test_the_same_api_awaited(tmp_path: Path) -> None:
             assert words(await schedules.apply([row], "file:x", dry_run=True)) == [("daily", "added")]
             with pytest.raises(mainspring.ScheduleNotFound):
                 await schedules.run("daily")
+            with pytest.raises(mainspring.ScheduleNotFound):
+                await schedules.ticks("daily")
 
     with serve_shard(tmp_path) as served:
         asyncio.run(main(served))

@@ -175,12 +175,13 @@ def test_what_a_file_changes(
 ) -> None:
     """The node's load with the file must count the file's schedules in place of those that it replaces."""
     (tmp_path / "s.toml").write_text(FILE)
-    node = PlayedNode([stored("a", 1), stored("often", 2, source="file:s.toml"), stored("x", 3, source="file:y.toml")])
+    node = PlayedNode([stored("a", 1), stored("gone", 2, source="file:s.toml"), stored("x", 3, source="file:y.toml")])
     plays(monkeypatch, node)
     lines = shown(capsys, "s.toml", "--after", "2026-03-01T01:00:00Z", "--hours", "2")
     assert "  the node now: 12 jobs, at most 3 in a minute; with this file: 13 jobs, at most 4 (+1)" in lines
+    plays(monkeypatch, PlayedNode([*node.shards[0], stored("often", 4, source="client")]))  # the file takes it over
     found = json.loads(shown(capsys, "s.toml", "--after", "2026-03-01T01:00:00Z", "--hours", "2", "--json")[0])
-    assert (found["change"]["before"]["jobs"], found["change"]["after"]["peak"]) == (12, 4)
+    assert (found["change"]["before"]["jobs"], found["change"]["after"]["jobs"]) == (16, 13)
 
 
 def test_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -65,15 +65,15 @@ def test_files_are_checked(node: Node, cli: Cli, tmp_path: Path) -> None:
     good.write_text(GOOD)
     bad.write_text('[schedules.a]\ncron = "* * * *"\ntask = "a.b"\njiter = 5')
     node.rows["tasks"] = [row("tasks", name="a.b", queue="default")]
-    assert cli("lint", str(good)) == (0, "", "1 schedules, 0 faults, 0 warnings\n")
+    assert cli("lint", str(good)) == (0, "", "1 schedule, 0 faults, 0 warnings\n")
     assert cli("lint", str(good), "--strict")[0] == 0
     status, out, err = cli("lint", str(good), str(bad))
-    assert (status, err) == (1, "1 schedules, 2 faults, 0 warnings\n")
+    assert (status, err) == (1, "1 schedule, 2 faults, 0 warnings\n")
     assert [line.partition(": ")[0] for line in out.splitlines()] == [f"{bad}:2", f"{bad}:4"]
     node.rows["tasks"] = []
     assert cli("lint", str(good))[0] == 0
     status, out, err = cli("lint", str(good), "--strict")
-    assert (status, err) == (1, "1 schedules, 0 faults, 1 warnings\n")
+    assert (status, err) == (1, "1 schedule, 0 faults, 1 warning\n")
     assert out.startswith(f"{good}:1: warning: a: no executor has announced the task a.b; ")
     (found,) = cli.json("lint", str(good))
     assert (found["line"], found["schedule"], found["level"], found["kind"]) == (1, "a", "warning", "task")
@@ -106,5 +106,5 @@ def test_without_a_node_files_are_checked_all_the_same(
     monkeypatch.setattr(schedule_lint, "connected", connected)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "schedules.toml").write_text(GOOD)
-    assert cli("lint") == (0, "", "1 schedules, 0 faults, 0 warnings; no node was asked about tasks\n")
+    assert cli("lint") == (0, "", "1 schedule, 0 faults, 0 warnings; no node was asked about tasks\n")
     assert cli("lint", "--url", NOBODY) == (1, "", "mainspring: no node answers\n")

@@ -63,7 +63,15 @@ def test_wrong_usage_is_status_2(node: Node, cli: Cli, words: list[str], told: s
     status, out, err = cli(*words)
     assert (status, out) == (2, "")
     assert err.startswith(f"mainspring: {told}")
+    assert err.endswith(" --help` shows the usage\n")
     assert node.asked == []
+
+
+def test_wrong_usage_names_the_command_that_was_meant(cli: Cli) -> None:
+    """The usage of a group would not show the option that is missing."""
+    _, _, err = cli("add", "a", "--task", "t")
+    assert err == "mainspring: missing option '--cron': `mainspring schedules add --help` shows the usage\n"
+    assert cli("list", "--limit", "0")[2].endswith(": `mainspring schedules list --help` shows the usage\n")
 
 
 def test_schedules_are_listed_in_their_own_zone(node: Node, cli: Cli) -> None:
@@ -83,10 +91,24 @@ def test_schedules_are_listed_in_their_own_zone(node: Node, cli: Cli) -> None:
     assert "2026-03-28 21:01:30   1 min 30 s" in first
     assert "2 of 5   2026-03-28 20:00:00 job 7" in first
     assert second.split()[:5] == ["c", "@daily", "UTC", "-", "-"]
-    assert cli.json("list")[0]["next_at"] == "2026-03-28T12:01:30.000Z"
+    told = cli.json("list")
+    assert told[0]["next_at"] == "2026-03-28T12:01:30.000Z"
+    assert [(one["fired_job_id"], one["fired_job"]) for one in told] == [(7, "7"), (None, None)]
     assert cli.json("list", "--state", "paused", "--task", "t", "--queue", "q", "--tenant", "x", "--source", "code")
     filters = {"state": "paused", "task": "t", "queue": "q", "tenant": "x", "source": "code", "limit": 100}
     assert node.asked[-1] == ("schedules", filters)
+
+
+def test_a_paused_schedule_has_its_next_time_ahead(node: Node, cli: Cli) -> None:
+    """Its row may name a time that has passed: it is brought up to date once an hour."""
+    usual = {
+        "tenant": "default", "name": "a", "state": "paused", "expression": "0 * * * *", "runs": 0, "source": "code",
+        "fold": "first", "gap": "shift", "next_ms": NOW_MS - 600_000,
+    }  # fmt: skip
+    node.rows["schedules"] = [row("schedules", schedule=1, zone="UTC", **usual)]
+    assert "2026-03-28 13:00:00   1 h" in cli()[1]
+    node.rows["schedules"] = [row("schedules", schedule=1, zone="Mars/Base", **usual)]
+    assert "10 min" in cli()[1]
 
 
 def test_pages_of_schedules_follow_each_other(node: Node, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +142,7 @@ def test_a_schedule_is_shown_with_its_next_times(node: Node, cli: Cli) -> None:
     assert [one["local"] for one in found["next"][:2]] == ["2026-03-29 04:00:00 +03:00", "2026-03-30 03:30:00 +03:00"]
     assert (len(found["next"]), found["next"][0]["note"]) == (10, "shifted from 03:30")
     assert found["ticks"][0]["meaning"] == "the schedule was paused"
+    assert (found["ticks"][0]["job_id"], found["ticks"][0]["job"], found["paused"]) == (None, None, False)
     assert found["changed_at"] == "2026-03-28T12:00:00.000Z"
 
 

@@ -186,6 +186,21 @@ def test_what_is_not_applied_yet_is_replaced_by_what_comes_later(bench: Bench) -
     assert bench.node.taken == [["a"]]
 
 
+def test_a_file_that_is_put_back_is_applied_although_nobody_answered(bench: Bench) -> None:
+    """An apply without an answer may have been taken, so the content before it is news again."""
+    bench.look()
+    bench.node.failures = [Unreachable("nobody answers") for _ in range(8)]
+    for content in (ONE, TWO):
+        bench.write(content)
+        bench.look()
+        bench.look()
+    while bench.node.failures:
+        bench.node.failures.pop()
+        bench.look()
+    bench.look()
+    assert bench.node.taken == [["a", "b"], ["a", "b"]]
+
+
 def test_a_refusal_is_told_and_is_an_answer(bench: Bench) -> None:
     """A tenant that the node does not know must not keep it from coming up."""
     bench.node.failures = [RequestRefused("tenant 'x' is not known here", "unknown_tenant")]
