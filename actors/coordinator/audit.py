@@ -3,13 +3,36 @@
 Decides what an audit row says. It stands in the entry of the change itself, so neither is there without the other.
 """
 
+from collections.abc import Iterable
+
 from ..entries import AUDIT
-from ..schedules.changes import Change
+from ..schedules.changes import Change, shown
+from ..schedules.schedule import Definition
 from .state import ShardState
 
+_WHOLE = ("expression", "zone", "task", "payload", "queue", "note")
+"""What is kept of a definition that comes or goes."""
 
-def changed(state: ShardState, who: str, source: str, changes: list[Change], note: str | None = None) -> None:
-    """Writes down what somebody changed; what stayed as it was is not mentioned."""
+
+def changed(
+    state: ShardState,
+    who: str,
+    source: str,
+    changes: list[Change],
+    note: str | None = None,
+    whole: Iterable[Definition] = (),
+) -> None:
+    """Writes down what somebody changed; what stayed as it was is not mentioned.
+
+    Args:
+        state: the shard's.
+        who: by what name the caller goes.
+        source: where the definitions come from.
+        changes: what became of each.
+        note: why, if somebody said.
+        whole: the definitions of those that were added or removed.
+    """
+    texts = {(definition.tenant, definition.name): _text(definition) for definition in whole}
     rows: list[list[str | None]] = []
     for tenant, name, change, number, fields, job in changes:
         if change in ("unchanged", "not_found", "skipped"):
@@ -19,7 +42,14 @@ def changed(state: ShardState, who: str, source: str, changes: list[Change], not
         if change == "ran":
             after = f"job: {job}"
         elif change == "added":
-            after = f"schedule: {number}\nsource: {source}"
+            after = f"schedule: {number}\nsource: {source}\n{texts.get((tenant, name), '')}"
+        elif change == "removed":
+            before = f"schedule: {number}\n{texts.get((tenant, name), '')}"
         rows.append([who, f"schedule {change}", f"{tenant}/{name}", before, after, note])
     if rows:
         state.log([AUDIT, rows])
+
+
+def _text(definition: Definition) -> str:
+    fields = ((name, shown(getattr(definition, name))) for name in _WHOLE)
+    return "\n".join(f"{name}: {value}" for name, value in fields if value is not None)

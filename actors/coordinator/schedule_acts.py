@@ -84,7 +84,7 @@ def _answer(
             scheduling.remove(state, found)
         case _:
             changes.extend(_run(state, schedule, message, stored) for schedule in found)
-    audit.changed(state, message.by, "client", changes, message.note)
+    audit.changed(state, message.by, "client", changes, message.note, [schedule.definition for schedule in found])
     parts.answer(state, peer, message.request, changes)
 
 

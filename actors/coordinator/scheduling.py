@@ -34,6 +34,10 @@ class Plan(NamedTuple):
     unchanged: list[Schedule]
     removed: list[Schedule]
 
+    def whole(self) -> list[Definition]:
+        """Returns the definitions that come or go."""
+        return [*(wanted.definition for wanted in self.added), *(schedule.definition for schedule in self.removed)]
+
 
 def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     """Takes a list of definitions, or a part of one, or refuses it."""
@@ -64,7 +68,7 @@ def take(state: ShardState, peer: Peer, message: ScheduleSet) -> None:
     changes = _changes(state, plan, message.source)
     if not message.is_dry:
         _write(state, plan, message.source, message.revision)
-        audit.changed(state, message.by, message.source, changes)
+        audit.changed(state, message.by, message.source, changes, whole=plan.whole())
     parts.answer(state, peer, message.request, changes)
 
 
@@ -89,7 +93,7 @@ def learn(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         return
     changes = _changes(state, plan, CODE)
     _write(state, plan, CODE, "")
-    audit.changed(state, f"{message.node}/{message.name}", CODE, changes)
+    audit.changed(state, f"{message.node}/{message.name}", CODE, changes, whole=plan.whole())
 
 
 def _is_here(state: ShardState, row: Any) -> bool:

@@ -31,9 +31,9 @@ def command(
     """Run a node, drive it on real files for about ten seconds, and check what it has stored.
 
     Every file of the standard library is hashed, compressed and counted by a job of its own. Some jobs are delayed, one
-    fails twice and then succeeds, one never ends and is killed at its timeout, one kills its own runner. A schedule ticks
-    every second, and the crontabs of this machine are taken over, paused, with the next time of each. The summary is read
-    from the shard file by SQL. Exit status: 0 if every count is what it must be, else 1.
+    fails twice and then succeeds, one never ends and is killed at its timeout, one kills its own runner. A schedule
+    ticks every second, and the crontabs of this machine are taken over, paused, with the next time of each. The summary
+    is read from the shard file by SQL. Exit status: 0 if every count is what it must be, else 1.
     """
     from rich.console import Console
 

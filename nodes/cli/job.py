@@ -68,7 +68,7 @@ class Asker(Protocol):
         """Returns the state by id."""
         ...
 
-    def query(self, name: str, **chosen: Any) -> list[dict[str, Any]]:
+    def query(self, name: str, /, **chosen: Any) -> list[dict[str, Any]]:
         """Returns the rows of a listing."""
         ...
 

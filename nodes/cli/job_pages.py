@@ -19,7 +19,7 @@ Row = dict[str, Any]
 class Lister(Protocol):
     """What the pages need of a client."""
 
-    def listing(self, name: str, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
+    def listing(self, name: str, /, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
         """Returns (columns, rows, more)."""
         ...
 

@@ -89,6 +89,7 @@ def command(
     from ...broker.net.exceptions import ScheduleRefused
     from ...broker.tasks.exceptions import InvalidOption, MainspringError
     from ...broker.tasks.job import job
+    from ...broker.tasks.submit import DEFAULT_TENANT
 
     options: dict[str, Any] = {
         "tz": tz, "fold": fold, "gap": gap, "start": start, "end": end, "jitter": jitter, "catch_up": catch_up,
@@ -104,6 +105,11 @@ def command(
     with connected(url) as client:
         try:
             change = client.schedules.add(name, wanted, cron, **given)
+            # Said here and now, it holds whatever the definition said before.
+            if paused is True and change.change != "added":
+                client.schedules.pause(name, None, tenant or DEFAULT_TENANT)
+            elif paused is False and change.change != "added":
+                client.schedules.resume(name, tenant or DEFAULT_TENANT)
         except InvalidOption as fault:
             raise typer.BadParameter(str(fault)) from None
         except ScheduleRefused as refusal:

@@ -153,6 +153,8 @@ def test_every_change_has_an_audit_row() -> None:
     assert all(row[0] == "ann@host" and row[2] == "default/nightly" for row in rows)
     assert rows[1][3:5] == ["expression: * * * * *", "expression: 0 4 * * *"]
     assert rows[2][5] == "why not"
+    assert "expression: * * * * *" in rows[0][4]
+    assert "expression: 0 4 * * *" in rows[4][3]
 
 
 def test_code_declares_schedules_by_its_executors_hello() -> None:
