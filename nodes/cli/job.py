@@ -72,7 +72,7 @@ class Asker(Protocol):
         """Returns the rows of a listing."""
         ...
 
-    def listing(self, name: str, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
+    def listing(self, name: str, /, **chosen: Any) -> tuple[list[str], list[list[Any]], bool]:
         """Returns (columns, rows, more)."""
         ...
 

@@ -220,6 +220,7 @@ def test_a_schedule_is_added(node: Node, cli: Cli) -> None:
             "tz": "Europe/Riga", "jitter": 60, "paused": True, "limit": 3, "overlap": "allow", "retries": 2,
             "start": datetime(2026, 1, 1, tzinfo=UTC),
         }),
+        ("pause", "a", None, "default"),  # it may have been resumed since its definition said so
     ]  # fmt: skip
     assert cli.json(*words)["fields"] == [{"field": "zone", "before": "UTC", "after": "Europe/Riga"}]
     node.error = ScheduleRefused("tenant 'x' is not known here", "invalid_schedule")
