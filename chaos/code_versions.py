@@ -14,7 +14,7 @@ _NAMES_MAX = 3
 
 def declared(options: Options, version: int) -> list[list[Any]]:
     """Returns the rows that a version of the code declares: rows of SCHEDULE_COLUMNS."""
-    if not options.schedule_acts:
+    if not options.schedules or not options.schedule_acts:
         return []
     draws = Draws(options.seed).child("code").child(version // 2)
     rows = [list(drawn_definition(draws, f"c{number}", options.starts_ms)) for number in range(_NAMES_MAX)]

@@ -326,7 +326,7 @@ MUTANTS: dict[str, Mutant] = {
         dispatching,
         "release_ahead",
         _run_cancelled_too,
-        {"lead_ms": 300, "faults": (), "clients": 3, "process_slots": 4},
+        {"lead_ms": 300, "faults": (), "clients": 3, "process_slots": 4, "submits": 80, "schedules": 0},
     ),
     "executors_do_not_fence": Mutant(
         "an executor runs on when its lease is over",

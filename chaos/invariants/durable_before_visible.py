@@ -6,11 +6,20 @@ actors/turn.py.
 
 from ...actors.effects import Send
 from ...actors.jobs.lifecycle import STATES, TERMINAL
-from ...broker.wire.messages import Cancelled, CancelRun, Ended, ExecutorWelcome, FinishedAck, Run, Submitted
+from ...broker.wire.messages import (
+    Cancelled,
+    CancelRun,
+    Ended,
+    ExecutorWelcome,
+    FinishedAck,
+    Run,
+    ScheduleChanged,
+    Submitted,
+)
 from ..coordinator_node import CoordinatorNode
 from .base import Invariant
 
-_PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome)
+_PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome, ScheduleChanged)
 _ENDED_NAMES = frozenset(STATES[state] for state in TERMINAL)
 
 
@@ -34,6 +43,10 @@ class DurableBeforeVisible(Invariant):
             for row in message.jobs:
                 if row[1] in _ENDED_NAMES and history.taken[row[0]].ended is None:
                     self.fail(f"job {row[0]} is said to have {row[1]}, which is not durable", node)
+        elif isinstance(message, ScheduleChanged):
+            for name, change, job in ((row[1], row[2], row[5]) for row in message.changes):
+                if job is not None and job not in history.taken:
+                    self.fail(f"schedule {name} is said to have {change}, and its job {job} is not durable", node)
         elif isinstance(message, Cancelled):
             for id, code in message.codes:
                 if code == "cancelled" and history.taken[id].ended is None:

@@ -8,7 +8,7 @@ import json as json_format
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -19,6 +19,10 @@ from .formats import parse_instant
 from .output import Json, show_json
 from .schedule_acts import told_change
 from .schedule_formats import ahead, now_ms, zone_time
+
+if TYPE_CHECKING:
+    from ...broker.net.changes import Change
+    from ...broker.net.schedules import Schedules
 
 MS_PER_S: Final = 1000
 
@@ -89,7 +93,6 @@ def command(
     from ...broker.net.exceptions import ScheduleRefused
     from ...broker.tasks.exceptions import InvalidOption, MainspringError
     from ...broker.tasks.job import job
-    from ...broker.tasks.submit import DEFAULT_TENANT
 
     options: dict[str, Any] = {
         "tz": tz, "fold": fold, "gap": gap, "start": start, "end": end, "jitter": jitter, "catch_up": catch_up,
@@ -105,11 +108,7 @@ def command(
     with connected(url) as client:
         try:
             change = client.schedules.add(name, wanted, cron, **given)
-            # Said here and now, it holds whatever the definition said before.
-            if paused is True and change.change != "added":
-                client.schedules.pause(name, None, tenant or DEFAULT_TENANT)
-            elif paused is False and change.change != "added":
-                client.schedules.resume(name, tenant or DEFAULT_TENANT)
+            _set_pause(client.schedules, change, paused)
         except InvalidOption as fault:
             raise typer.BadParameter(str(fault)) from None
         except ScheduleRefused as refusal:
@@ -126,6 +125,16 @@ def command(
     elif not times.is_reboot:
         sys.stderr.write("it names no time from now on\n")
     return 0
+
+
+def _set_pause(schedules: "Schedules", change: "Change", paused: bool | None) -> None:
+    """Pauses a schedule, or lets it go on: said here and now, that holds whatever its definition said before."""
+    if paused is None or change.change == "added":
+        return
+    if paused:
+        schedules.pause(change.name, None, change.tenant)
+    else:
+        schedules.resume(change.name, change.tenant)
 
 
 def _ms(instant: datetime | None) -> int | None:

@@ -158,6 +158,21 @@ def test_a_run_that_is_asked_for_twice_runs_once() -> None:
         assert len(told.attempts()) == 1
 
 
+def test_runs_while_the_clock_is_behind_keep_apart() -> None:
+    """The stamp stands still then; each run off the calendar has an instant of its own all the same."""
+    with schedule_story() as told:
+        told.define(PLAIN._replace(expression="0 0 * * * *", overlap="allow"))
+        told.coordinator.clock.step(-HOUR // 2)
+        for _ in range(4):
+            told.crash()
+            told.act("run", "job")
+            told.act("run", "job")
+        told.wait(SECOND)
+        assert [reason for _, reason, _ in told.ticks()] == ["manual"] * 8
+        told.end()
+        assert len(told.attempts()) == 8
+
+
 def test_what_waits_goes_on_when_a_definition_says_so() -> None:
     """An instant waited for a job that has ended while the schedule was paused; its file lets the schedule go on."""
     slow = PLAIN._replace(
