@@ -18,10 +18,17 @@ LIST_CHARS_MAX = 64 * 1024 * 1024
 
 
 class Wanted(NamedTuple):
-    """A definition that can be taken, and its next instant when it was looked at."""
+    """A definition that can be taken, and its next instant when it was looked at, at looked_ms by the wall."""
 
     definition: Definition
     next_ms: int | None
+    looked_ms: int
+
+    def next_at(self, wall_ms: int) -> int | None:
+        """Returns its next instant; that of a long list was looked up a while ago, and the clock may be set."""
+        if self.looked_ms <= wall_ms and (self.next_ms is None or wall_ms < self.next_ms):
+            return self.next_ms
+        return self.definition.calendar().next_ms(wall_ms)
 
 
 def definitions(state: ShardState, rows: Iterable[Any]) -> list[Wanted] | str:
@@ -36,7 +43,8 @@ def definitions(state: ShardState, rows: Iterable[Any]) -> list[Wanted] | str:
         if fault is not None:
             return f"schedule {definition.name!r}: {fault}"
         try:
-            found.append(Wanted(definition, definition.calendar().next_ms(state.now.wall_ms)))
+            wall_ms = state.now.wall_ms
+            found.append(Wanted(definition, definition.calendar().next_ms(wall_ms), wall_ms))
         except ValueError as error:
             return f"schedule {definition.name!r}: {error}"
     return found
@@ -46,7 +54,7 @@ def list_fault(found: list[Wanted]) -> str | None:
     """Returns what is wrong with a list as a whole, or None."""
     names: set[tuple[str, str]] = set()
     chars = 0
-    for definition, _ in found:
+    for definition, *_ in found:
         name = (definition.tenant, definition.name)
         if name in names:
             return f"schedule {definition.name!r}: it is defined twice in one list"

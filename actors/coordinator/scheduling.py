@@ -121,7 +121,7 @@ def _plan(state: ShardState, source: str, found: list[Wanted], known: Iterable[S
     """Compares definitions with what is there; of `known`, those that are not named any more are removed."""
     book = state.image.book
     plan = Plan([], [], [], [])
-    names = {(definition.tenant, definition.name) for definition, _ in found}
+    names = {(definition.tenant, definition.name) for definition, *_ in found}
     for wanted in found:
         definition = wanted.definition
         schedule = book.find(definition)
@@ -146,7 +146,7 @@ def _changes(state: ShardState, plan: Plan, source: str) -> list[Change]:
     return [
         *(change_of(schedule.definition, "removed", schedule.number) for schedule in plan.removed),
         *(change_of(new, "changed", old.number, _fields(old, new, source)) for old, new in plan.changed),
-        *(change_of(definition, "added", number + at) for at, (definition, _) in enumerate(plan.added)),
+        *(change_of(definition, "added", number + at) for at, (definition, *_) in enumerate(plan.added)),
         *(change_of(schedule.definition, "unchanged", schedule.number) for schedule in plan.unchanged),
     ]
 
@@ -166,10 +166,8 @@ def _write(state: ShardState, plan: Plan, source: str, revision: str) -> None:
         settled(ticks, schedule)
         cursor_ms, next_ms = _cursor(schedule, definition, wall_ms)
         rows.append([schedule.number, cursor_ms, next_ms, list(definition)])
-    for at, (definition, next_ms) in enumerate(plan.added):
-        if next_ms is not None and next_ms <= wall_ms:  # a long list was looked at a while ago
-            next_ms = definition.calendar().next_ms(wall_ms)
-        rows.append([book.next_number + at, wall_ms, next_ms, list(definition)])
+    for at, wanted in enumerate(plan.added):
+        rows.append([book.next_number + at, wall_ms, wanted.next_at(wall_ms), list(wanted.definition)])
     if rows:
         op = [SCHEDULE, source, revision, rows]
         state.log(op)
