@@ -1,5 +1,6 @@
 """What every run shares: how the root is collected, what integration tests are, how chance is seeded."""
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,10 @@ INTEGRATION = Path(__file__).parent / "integration"
 # The same examples in every run: a failure repeats, and no run depends on an earlier one.
 hypothesis.settings.register_profile("mainspring", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mainspring")
+
+# A shell starts what runs in its background with SIGINT ignored, which children would inherit; tests send them one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class RootIsNoTestPackage:
