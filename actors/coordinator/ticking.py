@@ -78,10 +78,6 @@ class Ticking:
         if state.standstill is not None:
             return  # the cursors stay, and catch-up follows when that is over
         book = state.image.book
-        if self._booted and not book.by_number:
-            book.freed.clear()
-            book.touched.clear()
-            return  # most turns of a shard without schedules are for jobs, and want to be short
         ticks = Ticks(state)
         if not self._booted:
             self._booted = True
