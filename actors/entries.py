@@ -30,9 +30,9 @@ LEASE = 5
 FINISH = 6
 """[FINISH, executor, rows]: attempts ended, rows of FINISH_COLUMNS."""
 CANCEL = 7
-"""[CANCEL, ids]: jobs that do not run end as cancelled, at the entry's stamp."""
+"""[CANCEL, ids, state]: jobs that do not run end, as cancelled or skipped, at the entry's stamp."""
 ASK = 8
-"""[ASK, ids]: running jobs are asked to stop; how they end, a FINISH will say."""
+"""[ASK, ids, state]: running jobs are asked to stop, to end as cancelled or skipped; how they end, a FINISH says."""
 EXPIRE = 9
 """[EXPIRE, ids]: jobs that did not start in time end as expired, at the entry's stamp."""
 READY = 10
@@ -69,6 +69,11 @@ beyond the newest `keep`; at most `limit` in this op. So do the records of sched
 left, and audit rows stamped before before_ms; at most `limit` of each."""
 BOOT = 21
 """[BOOT, node, boot]: the node's host runs under this boot id, which says whether it was started anew."""
+REVIVE = 22
+"""[REVIVE, rows]: finished jobs live again, rows [id, lane]: ready, in their lane on disk, with no failure or crash
+counted; attempts go on counting. They expire no more, nor have a deadline."""
+SETTLE = 23
+"""[SETTLE, rows, state]: finished jobs, rows [id, lane], get another final state: skipped or discarded."""
 
 LANE_COLUMNS = ("lane", "tenant", "queue", "priority", "task")
 EXECUTOR_COLUMNS = ("executor", "node", "name")
@@ -83,9 +88,10 @@ JOB_COLUMNS = (
     "expires_ms",
     "trace",
     "key_until_ms",
+    "deadline_ms",
 )
-"""scheduled_ms is the nominal time; due_ms is None for a job due at once; expires_ms and key_until_ms are UTC; retry
-is a policy row.
+"""scheduled_ms is the nominal time; due_ms is None for a job due at once; expires_ms, key_until_ms and deadline_ms are
+UTC; expires_ms is never after deadline_ms; retry is a policy row.
 """
 FINISH_COLUMNS = (
     "id",
@@ -101,6 +107,7 @@ FINISH_COLUMNS = (
     "due_ms",
     "failures",
     "crashes",
+    "output",
 )
 """outcome and state are the numbers of jobs.lifecycle; due_ms is when the job runs again (state retrying), None if at
 once or never.

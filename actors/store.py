@@ -21,17 +21,18 @@ LIVE_COLUMNS = (
     "timeout_ms",
     "expires_ms",
     "trace",
+    "deadline_ms",
     "state",
     "attempts",
     "failures",
     "crashes",
     "asked",
 )
-"""A live job's row. `due_ms` None: ready since it was written. `attempts` counts recorded attempts. `asked`: 1 if its
-run was asked to stop.
+"""A live job's row. `due_ms` None: ready since it was written. `attempts` counts recorded attempts. `asked`: the
+state in which it is to end if its run was asked to stop, else 0.
 """
 
-DONE_COLUMNS = ("id", "state", "result", "error", "attempts")
+DONE_COLUMNS = ("id", "state", "result", "error", "attempts", "lane")
 """A finished job's row."""
 
 SCHEDULE_STATE_COLUMNS = (
@@ -53,6 +54,11 @@ SCHEDULE_STATE_COLUMNS = (
 the one before to end, None if none does. skip_*: the last tick row, if it was skipped, ends at the cursor and can
 be extended by a like one, else None. definition: a row of broker.wire.rows.SCHEDULE_COLUMNS.
 """
+
+
+def is_done(row: list[Any]) -> bool:
+    """Says whether a row that ReadJobs has brought is a finished job's."""
+    return len(row) == len(DONE_COLUMNS)
 
 
 class ReadReady(NamedTuple):

@@ -126,10 +126,10 @@ class Child:
         ended_ms = max(self.node.now.wall_ms, started_ms)
         if outcome == "succeeded":
             history.ends(attempt, outcome)
-            done = [run_id, outcome, started_ms, ended_ms, '"done"', None, None]
+            done = [run_id, outcome, started_ms, ended_ms, '"done"', None, None, None, None, None]
         elif reason is not None:
             history.ends(attempt, "stopped")
-            done = [run_id, outcome, started_ms, ended_ms, None, "it was told to stop", reason]
+            done = [run_id, outcome, started_ms, ended_ms, None, "it was told to stop", reason, None, None, None]
         else:
             history.ends(attempt, "failed")
             done = [
@@ -139,7 +139,10 @@ class Child:
                 ended_ms,
                 None,
                 "it raised",
-                "no_retry" if outcome == "fatal" else "ValueError",
+                "ValueError",
+                None,
+                "no_retry" if outcome == "fatal" else None,
+                None,
             ]
         self._say(ChildDone(self.number, [done]))
         assert row[0] == run_id
@@ -155,7 +158,8 @@ class Child:
 
     def _not_started(self, row: list[Any]) -> None:
         now_ms = self.node.now.wall_ms
-        self._say(ChildDone(self.number, [[row[0], "cancelled", now_ms, now_ms, None, "not started", "not_started"]]))
+        done = [row[0], "cancelled", now_ms, now_ms, None, "not started", "not_started", None, None, None]
+        self._say(ChildDone(self.number, [done]))
 
     def _leave_if_idle(self) -> None:
         if self.stopping and not self.current:

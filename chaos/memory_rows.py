@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..actors import entries
 from ..actors.entries import Entry
-from ..actors.jobs.lifecycle import CANCELLED, EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
+from ..actors.jobs.lifecycle import EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
 from ..broker.wire.ids import sequence_of
 from .memory_schedules import MemorySchedules
 
@@ -29,6 +29,7 @@ class Job(NamedTuple):
     timeout_ms: int | None
     expires_ms: int | None
     trace: str | None
+    deadline_ms: int | None
     state: int
     attempts: int
     failures: int
@@ -132,11 +133,24 @@ class MemoryRows:
         existing: list[Any],
     ) -> None:
         for id, row in enumerate(rows, first_id):
-            lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace, key_until_ms = row
+            (
+                lane,
+                payload,
+                scheduled_ms,
+                due_ms,
+                key,
+                retry,
+                timeout_ms,
+                expires_ms,
+                trace,
+                key_until_ms,
+                deadline_ms,
+            ) = row
             assert lane in self.lanes, f"job {id} stands in an unknown lane {lane}"
             state = READY if due_ms is None else SCHEDULED
             self._put(
-                Job(id, lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace, state,
+                Job(id, lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace,
+                    deadline_ms, state,
                     0, 0, 0, 0, self.stamp_ms)
             )  # fmt: skip
             if key is not None:
@@ -195,15 +209,15 @@ class MemoryRows:
             self.leases.pop(id, None)
             self._done(job, state, job.attempts, None, None)
 
-    def _cancel(self, ids: list[int]) -> None:
-        self._end(ids, CANCELLED)
+    def _cancel(self, ids: list[int], state: int) -> None:
+        self._end(ids, state)
 
     def _expire(self, ids: list[int]) -> None:
         self._end(ids, EXPIRED)
 
-    def _ask(self, ids: list[int]) -> None:
+    def _ask(self, ids: list[int], state: int) -> None:
         for id in ids:
-            self._put(self.jobs[id]._replace(asked=1))
+            self._put(self.jobs[id]._replace(asked=state))
 
     def _make_ready(self, ids: list[int]) -> None:
         for id in ids:

@@ -159,7 +159,7 @@ def _known(rows: MemoryRows, id: int) -> list[Any] | None:
     if id in rows.jobs:
         return _live(rows.jobs[id])
     done = rows.finished.get(id)
-    return None if done is None else [id, done.state, done.result, done.error, done.attempts]
+    return None if done is None else [id, done.state, done.result, done.error, done.attempts, done.job.lane]
 
 
 def _name(key: Sequence[str]) -> tuple[str, str]:

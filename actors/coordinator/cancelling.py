@@ -11,8 +11,8 @@ from ...broker.wire.rows import ids_fault
 from ..effects import Peer
 from ..entries import ASK, CANCEL
 from ..jobs.job import Job
-from ..jobs.lifecycle import OUTCOME_CANCELLED, RUNNING
-from ..store import ReadJobs
+from ..jobs.lifecycle import CANCELLED, OUTCOME_CANCELLED, RUNNING
+from ..store import ReadJobs, is_done
 from . import finishing, waiting
 from .state import ShardState
 
@@ -40,7 +40,7 @@ def read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> None:
     for row in rows:
         if row[0] in state.image.jobs:
             continue
-        if len(row) == 5:  # DONE_COLUMNS
+        if is_done(row):
             finished.add(row[0])
         else:
             state.image.jobs[row[0]] = Job.from_live(row)
@@ -78,7 +78,7 @@ def _cancel(state: ShardState, peer: Peer, message: Cancel, finished: set[int] =
         state.count("cancelled_ahead", len(unsent))
         finishing.lose(state, unsent, OUTCOME_CANCELLED, "cancelled before it was due")
     if asked:
-        op = [ASK, asked]
+        op = [ASK, asked, CANCELLED]
         state.log(op)
         state.image.apply_ask(op)
         state.asked.update((id, state.image.leases[id]) for id in asked)
@@ -89,7 +89,7 @@ def _cancel(state: ShardState, peer: Peer, message: Cancel, finished: set[int] =
 
 def cancel(state: ShardState, ids: list[int]) -> None:
     """Ends jobs that do not run."""
-    op = [CANCEL, ids]
+    op = [CANCEL, ids, CANCELLED]
     state.log(op)
     state.image.apply_cancel(op, state.index)
     state.count("jobs_cancelled", len(ids))

@@ -120,6 +120,7 @@ def _send_runs(state: ShardState, link: Link, jobs: list[Job], index: int | None
                 lane.queue,
                 lane.tenant,
                 job.trace,
+                job.deadline_ms,
             ]
         )
         size += len(job.payload)

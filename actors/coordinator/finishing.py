@@ -7,7 +7,7 @@ sender is told to forget it.
 
 from typing import Any
 
-from ...broker.wire.limits import ERROR_BYTES_MAX, NAME_CHARS_MAX
+from ...broker.wire.limits import ERROR_BYTES_MAX, NAME_CHARS_MAX, OUTPUT_BYTES_MAX
 from ...broker.wire.messages import Finished, FinishedAck
 from ...broker.wire.rows import result_fault
 from ..effects import Peer
@@ -36,7 +36,9 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if fault is not None:
             state.count("results_malformed")
             continue
-        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind = result
+        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, verdict, after_ms = (
+            result
+        )
         job = leases.get(id)
         if job is None or job.attempts != attempt or job.index != index or job.epoch != epoch or id in ended:
             state.count("finishes_stale")
@@ -46,7 +48,8 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
             state.count("results_malformed")
             continue
         error, kind = _cut(error, ERROR_BYTES_MAX), _cut(kind, NAME_CHARS_MAX)
-        rows.append(row_for(state, job, number, started_ms, finished_ms, value, error, kind))
+        output = _cut(output, OUTPUT_BYTES_MAX)
+        rows.append(row_for(state, job, number, started_ms, finished_ms, value, error, kind, output, verdict, after_ms))
         ended[id] = job
     if rows:
         finish(state, link.executor, rows, list(ended.values()))
@@ -69,6 +72,9 @@ def row_for(
     result: str | None,
     error: str | None,
     kind: str | None,
+    output: str | None = None,
+    verdict: str | None = None,
+    after_ms: int | None = None,
 ) -> Row:
     """Returns the FINISH row of one ended attempt: decides the job's next state, and when it runs again."""
     failures, crashes, due_ms = job.failures, job.crashes, None
@@ -79,7 +85,7 @@ def row_for(
     elif outcome in (life.OUTCOME_FAILED, life.OUTCOME_TIMED_OUT):
         failures += 1
         policy = policy_of(state, job)
-        event = "give_up" if failures > policy.retries or kind == "no_retry" else "retry"
+        event = "give_up" if failures > policy.retries or verdict == "no_retry" else "retry"
         if event == "retry":
             due_ms = state.now.wall_ms + delay_ms(policy, failures, state.draws.fraction())
     elif outcome in (life.OUTCOME_CRASHED, life.OUTCOME_LOST):
@@ -118,6 +124,7 @@ def row_for(
         due_ms,
         failures,
         crashes,
+        output,
     ]
 
 

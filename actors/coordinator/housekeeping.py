@@ -13,7 +13,7 @@ from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END, TICKS_END
 from ..jobs.job import Job
 from ..jobs.lifecycle import RUNNING
 from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS, PRUNE_TICKS
-from ..store import ReadExpired, ReadJobs
+from ..store import ReadExpired, ReadJobs, is_done
 from . import dispatching
 from .settings import Retention
 from .state import ShardState
@@ -125,7 +125,7 @@ def expired_read(state: ShardState, rows: list[list[Any]]) -> None:
 def expiring_read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> None:
     """Goes on when the records are there."""
     for row in rows:
-        if row[0] not in state.image.jobs and len(row) != 5:
+        if row[0] not in state.image.jobs and not is_done(row):
             state.image.jobs[row[0]] = Job.from_live(row)
     _expire(state, read.context)
 

@@ -13,7 +13,7 @@ from ...broker.wire.ids import job_id
 from ..entries import Op
 from ..jobs.job import Job
 from ..jobs.lanes import Lane
-from ..jobs.lifecycle import CANCELLED, EXPIRED, READY, RETRYING, RUNNING, SCHEDULED
+from ..jobs.lifecycle import EXPIRED, READY, RETRYING, RUNNING, SCHEDULED
 from ..limits import UNAPPLIED_JOB_BYTES
 from ..schedules.book import Book
 from ..store import Restored
@@ -106,11 +106,24 @@ class Image:
         made: list[Job] = []
         jobs, lanes, queue_live = self.jobs, self.lanes, self.queue_live
         id = first_id
-        for lane_id, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace, key_until_ms in rows:
+        for (
+            lane_id,
+            payload,
+            scheduled_ms,
+            due_ms,
+            key,
+            retry,
+            timeout_ms,
+            expires_ms,
+            trace,
+            key_until_ms,
+            deadline_ms,
+        ) in rows:
             lane = lanes[lane_id]
             job = Job(id, lane_id, payload, scheduled_ms, due_ms, READY if due_ms is None else SCHEDULED)
             job.touched_index = index
             job.retry, job.timeout_ms, job.expires_ms, job.trace = retry, timeout_ms, expires_ms, trace
+            job.deadline_ms = deadline_ms
             if key is not None:
                 job.key = key
                 self.fresh_keys[lane.tenant, key] = (id, index, key_until_ms)
@@ -163,6 +176,7 @@ class Image:
             due_ms,
             failures,
             crashes,
+            _output,
         ) in op[2]:
             job = leases.pop(id)
             assert job.attempts == attempt, job
@@ -170,7 +184,8 @@ class Image:
             job.state = state
             job.failures, job.crashes = failures, crashes
             job.due_ms, job.fires_ms = due_ms, None
-            job.asked = job.ahead = job.held = False
+            job.asked = 0
+            job.ahead = job.held = False
             job.touched_index = index
             touched.append(id)
             if state >= 10:
@@ -178,8 +193,8 @@ class Image:
                 self._ended(job)
 
     def apply_cancel(self, op: Op, index: int) -> None:
-        """Jobs that do not run end as cancelled."""
-        self._end(op[1], CANCELLED, index)
+        """Jobs that do not run end as cancelled or skipped."""
+        self._end(op[1], op[2], index)
 
     def apply_expire(self, op: Op, index: int) -> None:
         """Jobs that did not start in time end as expired."""
@@ -188,7 +203,7 @@ class Image:
     def apply_ask(self, op: Op) -> None:
         """Running jobs are asked to stop."""
         for id in op[1]:
-            self.leases[id].asked = True
+            self.leases[id].asked = op[2]
 
     def apply_ready(self, op: Op, index: int) -> None:
         """Jobs stand in their lane on disk from now on."""

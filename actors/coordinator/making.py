@@ -81,7 +81,7 @@ def make(state: ShardState, jobs: list[NewJob]) -> list[int]:
         due = due_ms if due_ms > wall_ms else None
         retry, timeout_ms = definition.retry, definition.timeout_ms
         until_ms = None if key is None else take_key(state)
-        rows.append([lane, definition.payload, scheduled_ms, due, key, retry, timeout_ms, None, None, until_ms])
+        rows.append([lane, definition.payload, scheduled_ms, due, key, retry, timeout_ms, None, None, until_ms, None])
     lanes.write()
     first_id = job_id(state.shard, image.next_sequence)
     op = [SUBMIT, 0, 0, 0, first_id, rows, []]

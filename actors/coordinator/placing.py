@@ -12,7 +12,7 @@ from ..jobs.job import Job
 from ..jobs.lanes import Lane
 from ..jobs.lifecycle import READY, RETRYING, SCHEDULED
 from ..limits import DUE_READ_JOBS, HORIZON_MS, HORIZON_STEP_MS, REFILL_JOBS
-from ..store import ReadDue, ReadJobs, ReadReady
+from ..store import ReadDue, ReadJobs, ReadReady, is_done
 from .state import ShardState
 from .timers import Firing, Timers
 
@@ -100,7 +100,7 @@ def fired_read(state: ShardState, read: ReadJobs, rows: list[list[Any]]) -> None
         job = jobs.get(id)
         if job is None:
             row = by_id.get(id)
-            if row is None or len(row) == 5:
+            if row is None or is_done(row):
                 continue  # it has ended meanwhile
             job = jobs[id] = Job.from_live(row)
             if not _fired(state, firing, job):

@@ -117,7 +117,7 @@ def _job_fault(state: ShardState, row: list[Any]) -> tuple[str, str] | None:
         return fault
     if row[8] is not None and (text := policy_fault(row[8])) is not None:
         return "invalid_job", text
-    for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10])):
+    for name, after_ms in (("delay_ms", row[5]), ("expires_ms", row[10]), ("deadline_ms", row[12])):
         if after_ms is not None and state.now.wall_ms + after_ms > TIME_MS_MAX:
             return "invalid_job", f"{name}={after_ms} ends after the year 9999"
     if row[0] not in state.image.tasks:
@@ -154,7 +154,7 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
     existing: list[list[int]] = []
     given: dict[tuple[str, str], int] = {}
     for offset, job in enumerate(message.jobs):
-        _, payload, _, tenant, _, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, trace = job
+        _, payload, _, tenant, _, delay_ms, at_ms, key, retry, timeout_ms, expires_ms, trace, deadline_ms = job
         key_until_ms = None
         if key is not None:
             held = given.get((tenant, key)) or holder(state, stored, (tenant, key))
@@ -170,8 +170,14 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
         if expires_ms is not None:
             state.expiring = True
         expires_at_ms = None if expires_ms is None else wall_ms + expires_ms
+        deadline_at_ms = None
+        if deadline_ms is not None:
+            state.expiring = True
+            deadline_at_ms = wall_ms + deadline_ms
+            expires_at_ms = deadline_at_ms if expires_at_ms is None else min(expires_at_ms, deadline_at_ms)
         lane = lanes.number((tenant, job[2], job[4], job[0]))
-        rows.append([lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_at_ms, trace, key_until_ms])
+        times = (timeout_ms, expires_at_ms, trace, key_until_ms, deadline_at_ms)
+        rows.append([lane, payload, scheduled_ms, due_ms, key, retry, *times])
     lanes.write()
     op = [SUBMIT, message.session, message.sequence, message.acked_below, first_id, rows, existing]
     state.log(op)

@@ -77,6 +77,8 @@ class Ticking:
         """Accounts for the instants that are due now, and for those that waited for a job that has ended."""
         if state.standstill is not None:
             return  # the cursors stay, and catch-up follows when that is over
+        if not self._has_work(state):
+            return
         book = state.image.book
         ticks = Ticks(state)
         if not self._booted:
@@ -96,6 +98,13 @@ class Ticking:
             self._verify(state)
         if book.touched:
             self.look(state)
+
+    def _has_work(self, state: ShardState) -> bool:
+        """Says whether anything is due: what `wake_ns` asks, so that nothing that it wakes for is left lying."""
+        book = state.image.book
+        if not self._booted or book.freed or book.touched or self._late or self.unverified:
+            return True
+        return bool(self._heap) and self._heap[0][0] <= state.now.wall_ms + LEAD_MS
 
     def _account_due(self, state: ShardState, ticks: Ticks) -> None:
         """Accounts for what has just come; what should have been looked at long ago is only noted."""

@@ -11,7 +11,7 @@ from ..effects import Peer, Send
 from ..jobs.job import Job
 from ..jobs.lifecycle import READY, RETRYING, SCHEDULED, STATES
 from ..limits import AWAITED_MAX
-from ..store import LIVE_COLUMNS, ReadJobs
+from ..store import LIVE_COLUMNS, ReadJobs, is_done
 from .state import ShardState
 
 Row = list[Any]
@@ -69,8 +69,8 @@ def row_of(job: Job) -> Row:
 
 def _stored_row(state: ShardState, row: Row) -> tuple[Row, bool]:
     """Returns the Ended row of a job that only the store knows, and whether it is live."""
-    if len(row) == 5:  # DONE_COLUMNS
-        id, number, result, error, attempts = row
+    if is_done(row):
+        id, number, result, error, attempts, _ = row
         return [id, STATES[number], result, error, attempts, None], False
     number, due_ms = row[_STATE], row[_DUE_MS]
     if number in (SCHEDULED, RETRYING) and due_ms is not None and due_ms <= state.now.wall_ms:

@@ -159,7 +159,7 @@ def speak(state: ExecutorState) -> None:
                 shard.renew_ns = now_ns + shard.renew_every_ns()
                 shard.window = {}  # credit that was lost, or came out of order, is said again with each heartbeat
                 state.out.sends.append(
-                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen))
+                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen, []))
                 )
             _credit(state, link, shard)
             if shard.results:
@@ -195,6 +195,7 @@ def _hello(state: ExecutorState, link: Link) -> None:
         state.schedules,
         held,
         state.cluster,
+        settings.labels,
     )
     state.out.sends.append(Send(link.peer, hello))
 

@@ -19,7 +19,7 @@ class ChildFailed(NamedTuple):
 
 
 class ChildDone(NamedTuple):
-    """Runs ended: rows [run_id, outcome, started_ms, finished_ms, result, error, error_kind]."""
+    """Runs ended: rows [run_id, outcome, started_ms, finished_ms, result, error, error_kind, output, verdict, after_ms]."""
 
     child: int
     rows: list[list[Any]]

@@ -23,11 +23,13 @@ _PING_EVERY_NS = 1_000_000_000
 def take(state: ExecutorState, peer: bytes, message: Run) -> None:
     """Takes leased jobs (the link has checked their epoch and sequence)."""
     now_ns, wall_ms = state.now.elapsed_ns, state.now.wall_ms
-    for id, attempt, task, payload, timeout_ms, due_ms, queue, tenant, trace in message.jobs:
+    for id, attempt, task, payload, timeout_ms, due_ms, queue, tenant, trace, ends_ms in message.jobs:
         if (id, attempt) in state.held:
             continue
         kind = state.task_kind.get(task, "process")
         timeout_ms = timeout_ms or state.task_timeout_ms.get(task)
+        if ends_ms is not None:  # the job's own deadline may leave less than its timeout
+            timeout_ms = min(timeout_ms or ends_ms, max(1, ends_ms - wall_ms))
         run_id = state.next_run
         state.next_run += 1
         deadline_ms = wall_ms + timeout_ms if timeout_ms else None
@@ -66,6 +68,9 @@ def report(
     result: str | None,
     error: str | None,
     kind: str | None,
+    output: str | None = None,
+    verdict: str | None = None,
+    after_ms: int | None = None,
 ) -> None:
     """Forgets a run and queues its result for the coordinator."""
     del state.held[held.id, held.attempt]
@@ -75,6 +80,7 @@ def report(
     if held.ending == "void":
         return
     row = [held.id, held.attempt, held.epoch, held.index, outcome, started_ms, finished_ms, result, error, kind]
+    row += (output, verdict, after_ms)
     state.links[held.peer].shards[held.shard].results.append(row)
 
 
@@ -85,7 +91,7 @@ def done(state: ExecutorState, number: int, rows: list[list[Any]]) -> None:
         return
     pool, child = found
     now_ns = state.now.elapsed_ns
-    for run_id, outcome, started_ms, finished_ms, result, error, kind in rows:
+    for run_id, outcome, started_ms, finished_ms, result, error, kind, output, verdict, after_ms in rows:
         held = pool.release(child, run_id, now_ns)
         if held is None:
             continue
@@ -100,7 +106,7 @@ def done(state: ExecutorState, number: int, rows: list[list[Any]]) -> None:
         pool.ended(finished_ms - started_ms)
         if outcome == "cancelled" and held.ending not in (None, "void"):
             outcome = held.ending
-        report(state, held, outcome, started_ms, finished_ms, result, error, kind)
+        report(state, held, outcome, started_ms, finished_ms, result, error, kind, output, verdict, after_ms)
 
 
 def tend(state: ExecutorState) -> None:

@@ -46,6 +46,8 @@ class ExecutorSettings:
     incarnation: int
     replaces: list[int] = field(default_factory=list[int])
     queues: list[str] = field(default_factory=lambda: ["*"])
+    labels: list[str] = field(default_factory=list[str])
+    """Texts `name=value`: a task that asks for labels is announced only where all of them are."""
     process_slots: int = 2
     asyncio_slots: int = 100
     timeout_default_ms: int = 0

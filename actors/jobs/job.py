@@ -17,6 +17,7 @@ class Job:
         "asked",
         "attempts",
         "crashes",
+        "deadline_ms",
         "due_ms",
         "epoch",
         "error",
@@ -56,10 +57,11 @@ class Job:
         self.timeout_ms: int | None = None
         self.expires_ms: int | None = None
         self.trace: str | None = None
+        self.deadline_ms: int | None = None
         self.attempts = 0
         self.failures = 0
         self.crashes = 0
-        self.asked = False
+        self.asked = 0  # the state in which it is to end, if its run was asked to stop
         self.result: str | None = None
         self.error: str | None = None
         # Where it stands in memory.
@@ -94,6 +96,7 @@ class Job:
             timeout_ms,
             expires_ms,
             trace,
+            deadline_ms,
             state,
             attempts,
             failures,
@@ -102,7 +105,8 @@ class Job:
         ) = row
         job = cls(id, lane, payload, scheduled_ms, due_ms, state)
         job.key, job.retry, job.timeout_ms, job.expires_ms, job.trace = key, retry, timeout_ms, expires_ms, trace
-        job.attempts, job.failures, job.crashes, job.asked = attempts, failures, crashes, bool(asked)
+        job.deadline_ms = deadline_ms
+        job.attempts, job.failures, job.crashes, job.asked = attempts, failures, crashes, asked
         return job
 
     @property

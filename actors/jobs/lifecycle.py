@@ -16,8 +16,10 @@ STATES = {
     DEAD: "dead",
     CANCELLED: "cancelled",
     EXPIRED: "expired",
+    SKIPPED: "skipped",
+    DISCARDED: "discarded",
 }
-"""number -> name, of every state that a job can have in this version (skipped and discarded are reserved)."""
+"""number -> name, of every state that a job can have."""
 
 LIVE = frozenset({SCHEDULED, READY, RUNNING, RETRYING})
 TERMINAL = frozenset(STATES) - LIVE
@@ -37,26 +39,50 @@ OUTCOMES = {
 """number -> name, of how an attempt can end."""
 OUTCOME_NUMBERS = {name: number for number, name in OUTCOMES.items()}
 
-STATUS_LABELS = {SUCCEEDED: "success", DEAD: "failure", CANCELLED: "cancelled", EXPIRED: "expired"}
+STATUS_LABELS = {
+    SUCCEEDED: "success",
+    DEAD: "failure",
+    CANCELLED: "cancelled",
+    EXPIRED: "expired",
+    SKIPPED: "skipped",
+    DISCARDED: "discarded",
+}
 """Terminal state -> the value of the metrics' `status` label."""
 
 TRANSITIONS: dict[tuple[int, str], int] = {
     (SCHEDULED, "due"): READY,
     (SCHEDULED, "lease"): RUNNING,  # leased ahead of its time, released at the instant
     (SCHEDULED, "cancel"): CANCELLED,
+    (SCHEDULED, "skip"): SKIPPED,
     (SCHEDULED, "expire"): EXPIRED,
     (READY, "lease"): RUNNING,
     (READY, "cancel"): CANCELLED,
+    (READY, "skip"): SKIPPED,
     (READY, "expire"): EXPIRED,
     (RETRYING, "due"): READY,
     (RETRYING, "lease"): RUNNING,
     (RETRYING, "cancel"): CANCELLED,
+    (RETRYING, "skip"): SKIPPED,
     (RETRYING, "expire"): EXPIRED,
     (RUNNING, "succeed"): SUCCEEDED,
     (RUNNING, "retry"): RETRYING,
     (RUNNING, "return"): READY,
     (RUNNING, "give_up"): DEAD,
     (RUNNING, "stop"): CANCELLED,
+    (RUNNING, "skip"): SKIPPED,
+    # By hand: what has ended lives again, or is put aside.
+    (SUCCEEDED, "revive"): READY,
+    (DEAD, "revive"): READY,
+    (CANCELLED, "revive"): READY,
+    (EXPIRED, "revive"): READY,
+    (SKIPPED, "revive"): READY,
+    (DISCARDED, "revive"): READY,
+    (DEAD, "skip"): SKIPPED,
+    (CANCELLED, "skip"): SKIPPED,
+    (EXPIRED, "skip"): SKIPPED,
+    (DEAD, "discard"): DISCARDED,
+    (CANCELLED, "discard"): DISCARDED,
+    (EXPIRED, "discard"): DISCARDED,
 }
 """Every move there is; a pair that is not here is a fault in the program."""
 

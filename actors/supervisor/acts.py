@@ -31,10 +31,31 @@ class Kill(NamedTuple):
     name: str
 
 
-class Reload(NamedTuple):
+class ReadAgain(NamedTuple):
     """Ask a process to read its file again."""
 
     name: str
+
+
+class ReloadTold(NamedTuple):
+    """Tell whoever has asked for a reload how far it is."""
+
+    request: int
+    what: Literal["restarting", "ready", "reads again"]
+    name: str
+
+
+class ReloadEnded(NamedTuple):
+    """Tell whoever has asked for a reload what came of it; said once for each that was asked for."""
+
+    request: int
+    code: Literal["reloaded", "failed", "under_way", "stopping"]
+    name: str
+    """The executor that did not come up on new code; empty for none."""
+    text: str
+    """Fault and mend; empty if all went well."""
+    restarted: tuple[str, ...]
+    """The executors that run on new code."""
 
 
 class AllReady(NamedTuple):
@@ -56,4 +77,4 @@ class Note(NamedTuple):
     text: str
 
 
-Act = Start | Terminate | Kill | Reload | AllReady | Exit | Note
+Act = Start | Terminate | Kill | ReadAgain | ReloadTold | ReloadEnded | AllReady | Exit | Note

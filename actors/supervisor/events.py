@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from ..events import Wake
 
+BY_SIGNAL = 0
+"""The request of a reload for which nobody waits."""
+
 
 class Exited(NamedTuple):
     """A process has ended, or could not be started; everything it had to say was reported before."""
@@ -42,7 +45,10 @@ class StopAsked(NamedTuple):
 
 
 class ReloadAsked(NamedTuple):
-    """Somebody asked the node to read again what it reads from files while it runs."""
+    """Somebody asked the node to go over to the code and the schedules that the files hold now."""
+
+    request: int = BY_SIGNAL
+    """Whom to tell how it goes."""
 
 
 Event = Exited | Ready | Failed | AllDead | StopAsked | ReloadAsked | Wake

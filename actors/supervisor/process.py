@@ -43,10 +43,14 @@ class Process:
         "failed_text",
         "failures",
         "incarnation",
+        "last_error",
         "phase",
         "restart_ns",
+        "since_ns",
         "spec",
         "started_ns",
+        "starts",
+        "_phase_seen",
     )
 
     def __init__(self, spec: ProcessSpec, now_ns: int) -> None:
@@ -60,8 +64,14 @@ class Process:
         self.children_dead = False
         self.ever_ready = False
         self.failed_text = ""
+        self.last_error = ""
+        """How it ended when nobody had asked it to; empty once it was ready again."""
         self.failures = 0
         """Short lives in a row."""
+        self.starts = 0
+        self.since_ns = now_ns
+        """When the phase was entered."""
+        self._phase_seen = self.phase
         self.started_ns = 0
         self.restart_ns: int | None = None
         """When the next life begins, at the earliest; None if there is none."""
@@ -85,7 +95,21 @@ class Process:
         # Only executors have children whose end would have to be proven.
         self.children_dead = self.spec.kind is not Kind.EXECUTOR
         self.failed_text = ""
+        self.starts += 1
         return tuple(self.dead)
+
+    def note_time(self, now_ns: int) -> None:
+        """Notes since when the process is where it is; called after each event."""
+        if self.phase is not self._phase_seen:
+            self._phase_seen, self.since_ns = self.phase, now_ns
+
+    def hurry(self, now_ns: int) -> None:
+        """Has the next life of a process that does not run begin as soon as it may."""
+        assert not self.runs, self.phase
+        assert self.phase is not Phase.GONE, "a process that will not start again is hurried"
+        self.failures, self.restart_ns = 0, now_ns
+        if self.phase is Phase.WAITING:
+            self.due_ns = now_ns
 
     def end_by(self, phase: Phase, due_ns: int) -> None:
         """Notes that the process is about to end: asked to (STOPPING), or killed (KILLED)."""

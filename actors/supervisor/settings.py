@@ -31,6 +31,8 @@ class ProcessSpec(NamedTuple):
     kind: Kind
     stop_timeout_ms: int
     """From the request to stop until it is killed."""
+    start_timeout_ms: int = 35_000
+    """How long a reload waits until it is ready."""
 
 
 @dataclass(frozen=True, slots=True)

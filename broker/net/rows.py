@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     retries: int | None
     timeout: Span | None
     expires: Span | None
+    deadline: Span | None
 
 
 Submission = Job[Any] | tuple[Job[Any], Options]
@@ -71,6 +72,7 @@ def job_rows(jobs: Iterable[Submission], common: Options) -> tuple[list[Row], li
                         None,
                         own.expires_ms,
                         None,
+                        own.deadline_ms,
                     ]
                 )
             else:
@@ -106,11 +108,13 @@ def job_row(job: Job[Any], options: SubmitOptions) -> Row:
     """
     check_job(job)
     own = job.options
-    queue, priority, expires_ms = options.queue, options.priority, options.expires_ms
+    queue, priority = options.queue, options.priority
+    expires_ms, deadline_ms = options.expires_ms, options.deadline_ms
     if own is not None:
         queue = own.queue if queue is None else queue
         priority = own.priority if priority is None else priority
         expires_ms = own.expires_ms if expires_ms is None else expires_ms
+        deadline_ms = own.deadline_ms if deadline_ms is None else deadline_ms
     retry = (
         None
         if options.retries is None
@@ -118,7 +122,8 @@ def job_row(job: Job[Any], options: SubmitOptions) -> Row:
     )
     tenant = options.tenant or DEFAULT_TENANT
     due = (options.delay_ms, options.at_ms, options.key)
-    return [job.task, job.payload, queue, tenant, priority, *due, retry, options.timeout_ms, expires_ms, None]
+    ends = (options.timeout_ms, expires_ms, None, deadline_ms)
+    return [job.task, job.payload, queue, tenant, priority, *due, retry, *ends]
 
 
 @lru_cache(maxsize=256)

@@ -36,6 +36,7 @@ class TaskOptions:
         timeout_ms: The longest an attempt may run, or None for no bound.
         priority: -100 to 100, higher first.
         expires_ms: How long after its submit a job may still start, or None for ever.
+        deadline_ms: How long after its submit all its attempts are over, or None for never.
     """
 
     runner: Runner = "process"
@@ -44,6 +45,7 @@ class TaskOptions:
     timeout_ms: int | None = None
     priority: int = 0
     expires_ms: int | None = None
+    deadline_ms: int | None = None
 
     def as_row(self, name: str) -> list[Any]:
         """Returns the columns of `TASK_COLUMNS` for the task `name`."""

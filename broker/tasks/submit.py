@@ -33,6 +33,7 @@ class SubmitOptions:
         retries: Overrides the task's retries.
         timeout_ms: Overrides the task's timeout.
         expires_ms: Overrides the task's expiry.
+        deadline_ms: Overrides the task's deadline: milliseconds from acceptance until all is over.
     """
 
     delay_ms: int | None = None
@@ -44,6 +45,7 @@ class SubmitOptions:
     retries: int | None = None
     timeout_ms: int | None = None
     expires_ms: int | None = None
+    deadline_ms: int | None = None
 
 
 NO_OPTIONS: Final = SubmitOptions()
@@ -61,6 +63,7 @@ def submit_options(
     retries: int | None = None,
     timeout: Span | None = None,
     expires: Span | None = None,
+    deadline: Span | None = None,
 ) -> SubmitOptions:
     """Validates the options of a submit.
 
@@ -74,6 +77,8 @@ def submit_options(
         retries: 0 to 1000.
         timeout: Seconds (or a timedelta), above 0.
         expires: Seconds (or a timedelta) for which the job may still start, above 0.
+        deadline: Seconds (or a timedelta) after which all attempts are over, above 0: no attempt starts later, and one
+            that runs is ended.
 
     Raises:
         InvalidOption: Names the option and what it may be.
@@ -90,6 +95,7 @@ def submit_options(
         retries=None if retries is None else check_int("retries", retries, 0, RETRIES_MAX),
         timeout_ms=None if timeout is None else span_ms("timeout", timeout, least_ms=1),
         expires_ms=None if expires is None else span_ms("expires", expires, least_ms=1),
+        deadline_ms=None if deadline is None else span_ms("deadline", deadline, least_ms=1),
     )
 
 

@@ -36,6 +36,21 @@ NOTE_CHARS_MAX = 1_000
 JITTER_MS_MAX = 24 * 3600 * 1000
 """Farthest that a schedule's jitter moves an instant."""
 
+AFTER_MS_MAX = 366 * 24 * 3600 * 1000
+"""Longest wait that a handler may ask for before its next attempt."""
+
+OUTPUT_BYTES_MAX = 8 * 1024
+"""Longest stored end of what an attempt has written."""
+
+REASON_CHARS_MAX = 1_000
+"""Longest reason that somebody gives for a change."""
+
+LABELS_MAX = 32
+"""Most labels of one executor, each `name=value`."""
+
+FIGURES_MAX = 64
+"""Most figures of its own that an executor reports in a Renew."""
+
 INTEGER_MAX = (1 << 63) - 1
 """Largest integer in any field: what a database column holds."""
 

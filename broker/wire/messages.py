@@ -219,11 +219,43 @@ class ScheduleChanged(Fields):
 
 
 @dataclass(slots=True, eq=False, repr=False)
+class JobAct(Fields):
+    """Client to coordinator: do this (retry, skip, discard) with these jobs; to ask twice changes nothing more.
+
+    `by`: who asks, `reason`: why, both for the audit. `force`: also with jobs that run (skip) or have succeeded (retry).
+    """
+
+    KIND: ClassVar[int] = 15
+    shard: int
+    request: int
+    by: str
+    action: str
+    ids: list[int]
+    force: bool
+    reason: str | None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class JobActed(Fields):
+    """Coordinator to client: rows [id, code].
+
+    The code is retried (it lives again, or runs now and not later), skipped, discarded, asked (it runs, and its
+    executor is told), running, waiting, succeeded, ended (it is so already) or not_found.
+    """
+
+    KIND: ClassVar[int] = 16
+    shard: int
+    request: int
+    codes: list[Row]
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class ExecutorHello(Fields):
     """Executor to coordinator: who it is, what it can run, what it still holds.
 
     `link` counts its hellos; older Runs are void. `schedules`: what the code of its tasks declares, rows of
-    SCHEDULE_COLUMNS; other schedules that code has declared for these tasks are removed.
+    SCHEDULE_COLUMNS; other schedules that code has declared for these tasks are removed. `labels`: texts `name=value`
+    by which tasks choose their executors.
     """
 
     KIND: ClassVar[int] = 20
@@ -237,6 +269,7 @@ class ExecutorHello(Fields):
     schedules: list[Row]
     held: list[Row]
     cluster: str | None
+    labels: list[str]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -308,7 +341,8 @@ class FinishedAck(Fields):
 class Renew(Fields):
     """Executor to coordinator, a heartbeat: renews every lease of the session.
 
-    `sent_ms` is echoed; `seen` is the last Run sequence.
+    `sent_ms` is echoed; `seen` is the last Run sequence; `figures` are rows [name, value], counters and gauges of the
+    executor for the metrics, sent now and then.
     """
 
     KIND: ClassVar[int] = 26
@@ -316,6 +350,7 @@ class Renew(Fields):
     link: int
     sent_ms: int
     seen: int
+    figures: list[Row]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -370,6 +405,8 @@ Message = (
     | ScheduleSet
     | ScheduleAct
     | ScheduleChanged
+    | JobAct
+    | JobActed
     | ExecutorHello
     | ExecutorWelcome
     | Credit

@@ -7,7 +7,7 @@ everybody else imports the column names from here, and docs/protocol.md prints t
 from itertools import product
 from typing import Any, cast
 
-from .limits import BATCH_JOBS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
+from .limits import AFTER_MS_MAX, BATCH_JOBS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
 
 JOB_COLUMNS = (
     "task",
@@ -22,13 +22,14 @@ JOB_COLUMNS = (
     "timeout_ms",
     "expires_ms",
     "trace",
+    "deadline_ms",
 )
-"""A job as submitted: delay_ms (relative) or at_ms (UTC) or neither; expires_ms is relative to the submit; retry is a
-RetryPolicy row.
+"""A job as submitted: delay_ms (relative) or at_ms (UTC) or neither; expires_ms (it must have started by then) and
+deadline_ms (whatever it does is over then) are relative to the submit; retry is a RetryPolicy row.
 """
 
-RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace")
-"""A job as leased to an executor; timeout_ms None means the task's own default."""
+RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace", "deadline_ms")
+"""A job as leased to an executor; timeout_ms None means the task's own default; deadline_ms is UTC, None if it has none."""
 
 RESULT_COLUMNS = (
     "id",
@@ -41,10 +42,18 @@ RESULT_COLUMNS = (
     "result",
     "error",
     "error_kind",
+    "output",
+    "verdict",
+    "after_ms",
 )
 """How an attempt ended; outcome is a name of lifecycle.OUTCOMES; times are UTC ms of the executor, None if it never
-started.
+started. output: the end of what it wrote, None if nothing is known of it. verdict: what the handler itself says should
+follow, one of VERDICTS or None; after_ms: how long to wait before that, None for what the retry policy says.
 """
+
+VERDICTS = ("retry", "no_retry", "no_count", "snooze")
+"""What a handler may say of a failed attempt: try again (it counts), never again, try again and do not count it; or
+that nothing failed and it wants to run later (snooze: the outcome is `returned`, after_ms is set)."""
 
 TASK_COLUMNS = ("name", "runner", "queue", "retry", "timeout_ms", "priority")
 """A task as an executor announces it: runner kind, default queue, RetryPolicy row, default timeout, default
@@ -99,6 +108,7 @@ GAPS = ("shift", "skip")
 CATCH_UPS = ("skip", "latest", "all")
 OVERLAPS = ("skip", "allow", "buffer_one")
 SCHEDULE_ACTIONS = ("pause", "resume", "run", "remove")
+JOB_ACTIONS = ("retry", "skip", "discard")
 
 _OPTIONAL_INT = (int, type(None))
 _OPTIONAL_STR = (str, type(None))
@@ -117,6 +127,7 @@ _JOB_TYPES = (
     _OPTIONAL_INT,
     _OPTIONAL_INT,
     _OPTIONAL_STR,
+    _OPTIONAL_INT,
 )
 _RESULT_TYPES = (
     int,
@@ -129,9 +140,12 @@ _RESULT_TYPES = (
     _OPTIONAL_STR,
     _OPTIONAL_STR,
     _OPTIONAL_STR,
+    _OPTIONAL_STR,
+    _OPTIONAL_STR,
+    _OPTIONAL_INT,
 )
 _TASK_TYPES = (str, str, str, list, _OPTIONAL_INT, int)
-_RUN_TYPES = (int, int, str, str, _OPTIONAL_INT, int, str, str, _OPTIONAL_STR)
+_RUN_TYPES = (int, int, str, str, _OPTIONAL_INT, int, str, str, _OPTIONAL_STR, _OPTIONAL_INT)
 
 
 def shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
@@ -141,7 +155,7 @@ def shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
 
 
 _JOB_SHAPES, _RESULT_SHAPES, _RUN_SHAPES = shapes(_JOB_TYPES), shapes(_RESULT_TYPES), shapes(_RUN_TYPES)
-_PLAIN_JOB = (str, str, str, str, int, *[type(None)] * 7)
+_PLAIN_JOB = (str, str, str, str, int, *[type(None)] * 8)
 
 assert len(_JOB_TYPES) == len(JOB_COLUMNS)
 assert len(_RESULT_TYPES) == len(RESULT_COLUMNS)
@@ -179,7 +193,7 @@ def job_fault(found: Any, payload_bytes_max: int) -> tuple[str, str] | None:
 
 
 def _options_fault(row: list[Any]) -> str | None:
-    delay_ms, at_ms, key, _retry, timeout_ms, expires_ms, trace = row[5:12]
+    delay_ms, at_ms, key, _retry, timeout_ms, expires_ms, trace, deadline_ms = row[5:13]
     if delay_ms is not None and at_ms is not None:
         return "delay_ms and at_ms are both set; give one of them"
     for name, value, low in (
@@ -187,6 +201,7 @@ def _options_fault(row: list[Any]) -> str | None:
         ("at_ms", at_ms, 0),
         ("timeout_ms", timeout_ms, 1),
         ("expires_ms", expires_ms, 1),
+        ("deadline_ms", deadline_ms, 1),
     ):
         if value is not None and not low <= value <= TIME_MS_MAX:
             return f"{name}={value} is out of range; it runs from {low} to {TIME_MS_MAX}"
@@ -215,11 +230,15 @@ def result_fault(found: Any) -> str | None:
         fault = shape_fault(found, RESULT_COLUMNS, _RESULT_TYPES)
         if fault is not None:
             return fault
-    started_ms, finished_ms = row[5], row[6]
+    started_ms, finished_ms, verdict, after_ms = row[5], row[6], row[11], row[12]
     if started_ms is not None and not 0 <= started_ms <= TIME_MS_MAX:
         return f"started_ms={started_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
     if finished_ms is not None and not 0 <= finished_ms <= TIME_MS_MAX:
         return f"finished_ms={finished_ms} is out of range; it runs from 0 to {TIME_MS_MAX}"
+    if verdict is not None and verdict not in VERDICTS:
+        return f"verdict is {verdict[:40]!r}; it is one of {', '.join(VERDICTS)}"
+    if after_ms is not None and not 0 <= after_ms <= AFTER_MS_MAX:
+        return f"after_ms={after_ms} is out of range; it runs from 0 to {AFTER_MS_MAX}"
     return None
 
 

@@ -9,7 +9,18 @@ from .connection import Url, connected
 from .formats import STATE_STYLES
 from .output import Column, Json, show_list
 
-_COUNTS: Final = ("scheduled", "ready", "retrying", "running", "succeeded", "dead", "cancelled", "expired")
+_COUNTS: Final = (
+    "scheduled",
+    "ready",
+    "retrying",
+    "running",
+    "succeeded",
+    "dead",
+    "cancelled",
+    "expired",
+    "skipped",
+    "discarded",
+)
 
 
 def _shown(name: str) -> Column:

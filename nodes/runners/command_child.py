@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 
 from . import frames, sessions
 from .command import NO_ARGUMENTS, TASK_PREFIX, Command, read_setup
-from .command_run import NO_RETRY, CommandRun, start_failure
+from .command_run import NO_RETRY, REFUSED, CommandRun, start_failure
 from .frames import Frame, FrameReader, Row
 from .keeper import Keeper
 from .leave import leave
@@ -158,7 +158,7 @@ class CommandChild:
         leave(frames.EXIT_KEEPER, "runner child: its keeper was killed, so it ends with its commands")
 
     def _refuse(self, run_id: int, started_ms: int, text: str) -> None:
-        self._report([run_id, "failed", started_ms, started_ms, None, text, NO_RETRY])
+        self._report([run_id, "failed", started_ms, started_ms, None, text, REFUSED, None, NO_RETRY, None])
 
     def _report(self, row: Row) -> None:
         for frame in frames.pack_rows(frames.DONE, [row]):

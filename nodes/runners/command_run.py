@@ -30,7 +30,9 @@ READ_BYTES: Final = 64 * 1024
 READS_PER_TURN: Final = 16
 
 NO_RETRY: Final = "no_retry"
-"""The error_kind of what another attempt cannot mend."""
+"""The verdict on what another attempt cannot mend."""
+REFUSED: Final = "command_refused"
+"""The error_kind of a command that cannot be started as it is declared or asked for."""
 
 _MS: Final = 1_000_000
 _REASON_TEXTS: Final = {
@@ -150,10 +152,10 @@ class CommandRun:
         os.close(self.pidfd)
         times = (self._started_ms, max(self._started_ms, self._finished_ms))
         if self._reason is None and status in self._command.ok_exits:
-            return [self.run_id, "succeeded", *times, self._result(status), None, None]
+            return [self.run_id, "succeeded", *times, self._result(status), None, None, None, None, None]
         kind = f"exit {status}" if status >= 0 else signal_name(-status)
         outcome = "failed" if self._reason is None else REASONS[self._reason]
-        return [self.run_id, outcome, *times, None, cap(self._error(status)), self._reason or kind]
+        return [self.run_id, outcome, *times, None, cap(self._error(status)), self._reason or kind, None, None, None]
 
     def _result(self, status: int) -> str:
         output = self._output
@@ -182,7 +184,8 @@ def start_failure(command: Command, run_id: int, started_ms: int, fault: Excepti
     if mend is None:
         return failure(run_id, started_ms, fault)
     finished_ms = max(started_ms, time.time_ns() // _MS)
-    return [run_id, "failed", started_ms, finished_ms, None, cap(f"the command {command.name}: {mend}"), NO_RETRY]
+    text = cap(f"the command {command.name}: {mend}")
+    return [run_id, "failed", started_ms, finished_ms, None, text, REFUSED, None, NO_RETRY, None]
 
 
 def _mend(command: Command, fault: OSError) -> str | None:

@@ -56,7 +56,19 @@ RUN_COLUMNS: Final = (
     "tenant",
     "trace",
 )
-DONE_COLUMNS: Final = ("run_id", "outcome", "started_ms", "finished_ms", "result", "error", "error_kind")
+DONE_COLUMNS: Final = (
+    "run_id",
+    "outcome",
+    "started_ms",
+    "finished_ms",
+    "result",
+    "error",
+    "error_kind",
+    "output",
+    "verdict",
+    "after_ms",
+)
+"""From outcome on as in broker.wire.rows.RESULT_COLUMNS."""
 
 REASONS: Final = {"timeout": "timed_out", "cancelled": "cancelled", "lease_lost": "cancelled"}
 """Why a run is cancelled -> the outcome that it ends with."""

@@ -55,6 +55,7 @@ def a_hello(
     held: Iterable[Row] = (),
     replaces: Iterable[int] = (),
     cluster: str | None = None,
+    labels: Iterable[str] = (),
 ) -> ExecutorHello:
     """An executor's hello; it has the task `echo` and serves every queue."""
     announced = [a_task()] if tasks is None else list(tasks)
@@ -69,6 +70,7 @@ def a_hello(
         list(schedules),
         list(held),
         cluster,
+        list(labels),
     )
 
 

@@ -70,6 +70,7 @@ class Leased(NamedTuple):
     queue: str
     tenant: str
     trace: str | None
+    deadline_ms: int | None
     epoch: int
     index: int
     peer: bytes
@@ -306,7 +307,7 @@ class Executor:
         if seen is None:
             link = self.bench.state.links.by_peer.get(self.peer)
             seen = 0 if link is None else link.run_sequence
-        return self.bench.hear(self.peer, Renew(SHARD, self.link, 123, seen))
+        return self.bench.hear(self.peer, Renew(SHARD, self.link, 123, seen, []))
 
     def goodbye(self) -> list[Said]:
         """Leaves in good order."""

@@ -33,6 +33,7 @@ _JOB = {
     "expires_ms": None,
     "trace": None,
     "key_until_ms": None,
+    "deadline_ms": None,
 }
 _FINISH = {
     "id": 1,
@@ -48,6 +49,7 @@ _FINISH = {
     "due_ms": None,
     "failures": 0,
     "crashes": 0,
+    "output": None,
 }
 
 

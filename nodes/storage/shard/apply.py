@@ -38,7 +38,7 @@ def _insert(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
     return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-_COUNTED = (1, 2, 4, 10, 11, 12, 13)
+_COUNTED = (1, 2, 4, 10, 11, 12, 13, 14, 15)
 """The states that have a counter in `lanes`."""
 
 _READ_META = f"SELECT {', '.join(Meta._fields)} FROM meta"

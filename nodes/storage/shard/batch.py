@@ -11,23 +11,23 @@ from typing import Any, ClassVar
 
 from ....actors import entries
 from ....actors.entries import Op
-from ....actors.jobs.lifecycle import CANCELLED, EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
+from ....actors.jobs.lifecycle import EXPIRED, LIVE, READY, SCHEDULED, TERMINAL
 from ....broker.wire.ids import sequence_of
 
 JOBS_COLUMNS = (
     "id", "lane", "state", "due_ms", "scheduled_ms", "attempts", "failures", "crashes", "asked", "created_ms",
-    "key", "retry", "timeout_ms", "expires_ms", "trace", "payload",
+    "key", "retry", "timeout_ms", "expires_ms", "trace", "deadline_ms", "payload",
 )  # fmt: skip
 """The columns of `jobs` as they stand in the file."""
 
 FINISHED_COLUMNS = (
     "id", "lane", "state", "attempts", "created_ms", "scheduled_ms", "finished_ms", "key", "retry", "timeout_ms",
-    "expires_ms", "trace", "error", "payload", "result",
+    "expires_ms", "trace", "deadline_ms", "error", "payload", "result",
 )  # fmt: skip
 
 EXECUTIONS_COLUMNS = (
     "job_id", "attempt", "lane", "outcome", "executor", "scheduled_ms", "started_ms", "finished_ms", "error_kind",
-    "error",
+    "error", "output",
 )  # fmt: skip
 
 JobRow = tuple[Any, ...]
@@ -97,10 +97,24 @@ class Batch:
         _, session, sequence, acked_below, first_id, rows, existing = op
         live, tenants = self.live, self.tenants
         id = first_id
-        for lane, payload, scheduled_ms, due_ms, key, retry, timeout_ms, expires_ms, trace, key_until_ms in rows:
+        for row in rows:
+            (
+                lane,
+                payload,
+                scheduled_ms,
+                due_ms,
+                key,
+                retry,
+                timeout_ms,
+                expires_ms,
+                trace,
+                key_until_ms,
+                deadline_ms,
+            ) = row
             live[id] = (
                 id, lane, READY if due_ms is None else SCHEDULED, due_ms, scheduled_ms, 0, 0, 0, 0, stamp_ms,
-                key, None if retry is None else pack(retry), timeout_ms, expires_ms, trace, payload,
+                key, None if retry is None else pack(retry), timeout_ms, expires_ms, trace, deadline_ms,
+                payload,
             )  # fmt: skip
             if key is not None:
                 self.keys[tenants[lane], key] = (id, key_until_ms)
@@ -145,15 +159,16 @@ class Batch:
             due_ms,
             failures,
             crashes,
+            output,
         ) in rows:
             job = live.get(id)
             assert job is not None, f"job {id} ends and is not live"
-            execute((id, attempt, job[1], outcome, executor, due, started_ms, ended_ms, kind, error))
+            execute((id, attempt, job[1], outcome, executor, due, started_ms, ended_ms, kind, error, output))
             if state in TERMINAL:
                 del live[id]
                 finish((
                     id, job[1], state, attempt, job[9], job[4], stamp_ms,
-                    job[10], job[11], job[12], job[13], job[14], error, job[15], result,
+                    job[10], job[11], job[12], job[13], job[14], job[15], error, job[16], result,
                 ))  # fmt: skip
             else:
                 assert state in LIVE, f"job {id} goes to an unknown state {state}"
@@ -161,7 +176,7 @@ class Batch:
         self._end_leases([row[0] for row in rows])
 
     def _cancel(self, op: Op, stamp_ms: int) -> None:
-        self._end(op[1], CANCELLED, stamp_ms)
+        self._end(op[1], op[2], stamp_ms)
 
     def _expire(self, op: Op, stamp_ms: int) -> None:
         self._end(op[1], EXPIRED, stamp_ms)
@@ -171,7 +186,7 @@ class Batch:
             job = self.live.pop(id, None)
             assert job is not None, f"job {id} ends and is not live"
             self.finished.append(
-                (id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:15], None, job[15], None)
+                (id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:16], None, job[16], None)
             )
         self._end_leases(ids)
 
@@ -185,7 +200,7 @@ class Batch:
         for id in op[1]:
             job = self.live.get(id)
             assert job is not None, f"job {id} is asked to stop and is not live"
-            self.live[id] = (*job[:8], 1, *job[9:])
+            self.live[id] = (*job[:8], op[2], *job[9:])
 
     def _ready(self, op: Op, _: int) -> None:
         for id in op[1]:

@@ -50,8 +50,8 @@ LISTINGS: dict[str, Rules] = {
     "job": Rules(
         (
             "id", "tenant", "queue", "task", "priority", "state", "attempts", "failures", "crashes", "asked", "due_ms",
-            "scheduled_ms", "created_ms", "finished_ms", "expires_ms", "timeout_ms", "retry", "key", "trace", "payload",
-            "result", "error",
+            "scheduled_ms", "created_ms", "finished_ms", "expires_ms", "deadline_ms", "timeout_ms", "retry", "key", "trace",
+            "payload", "result", "error",
         ),
         {"id": int},
         "id",
@@ -59,7 +59,7 @@ LISTINGS: dict[str, Rules] = {
     "executions": Rules(
         (
             "job_id", "attempt", "tenant", "queue", "task", "outcome", "scheduled_ms", "started_ms", "finished_ms",
-            "node", "executor", "error_kind", "error",
+            "node", "executor", "error_kind", "error", "output",
         ),
         {"job_id": int, "after_attempt": int, "limit": int},
         "job_id",
@@ -67,6 +67,7 @@ LISTINGS: dict[str, Rules] = {
     "queues": Rules(
         (
             "tenant", "queue", "scheduled", "ready", "retrying", "running", "succeeded", "dead", "cancelled", "expired",
+            "skipped", "discarded",
         ),
         {},
     ),

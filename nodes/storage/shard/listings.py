@@ -28,17 +28,17 @@ _ANY_BELOW = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id <= ?1) OR EXISTS (SELEC
 _JOB_LIVE = f"""SELECT j.id, l.tenant, l.queue, l.task, l.priority,
     CASE WHEN j.id IN (SELECT id FROM leases) THEN {RUNNING} ELSE j.state END,
     j.attempts, j.failures, j.crashes, j.asked, j.due_ms, j.scheduled_ms, j.created_ms, NULL, j.expires_ms,
-    j.timeout_ms, j.retry, j.key, j.trace, j.payload, NULL, NULL
+    j.deadline_ms, j.timeout_ms, j.retry, j.key, j.trace, j.payload, NULL, NULL
     FROM jobs j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
 _JOB_DONE = """SELECT j.id, l.tenant, l.queue, l.task, l.priority, j.state,
     j.attempts, NULL, NULL, NULL, NULL, j.scheduled_ms, j.created_ms, j.finished_ms, j.expires_ms,
-    j.timeout_ms, j.retry, j.key, j.trace, j.payload, j.result, j.error
+    j.deadline_ms, j.timeout_ms, j.retry, j.key, j.trace, j.payload, j.result, j.error
     FROM finished j JOIN lanes l ON l.lane = j.lane WHERE j.id = ?"""
 _JOB_STATE = LISTINGS["job"].columns.index("state")
 _JOB_RETRY = LISTINGS["job"].columns.index("retry")
 
 _EXECUTIONS = """SELECT e.job_id, e.attempt, l.tenant, l.queue, l.task, e.outcome, e.scheduled_ms, e.started_ms,
-    e.finished_ms, x.node, x.name, e.error_kind, e.error FROM executions e JOIN lanes l ON l.lane = e.lane
+    e.finished_ms, x.node, x.name, e.error_kind, e.error, e.output FROM executions e JOIN lanes l ON l.lane = e.lane
     LEFT JOIN executors x ON x.executor = e.executor WHERE e.job_id = ? AND e.attempt > ? ORDER BY e.attempt LIMIT ?"""
 _EXECUTIONS_OUTCOME = LISTINGS["executions"].columns.index("outcome")
 

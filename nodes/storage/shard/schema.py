@@ -48,7 +48,9 @@ _TABLES_1 = (
         succeeded INTEGER NOT NULL DEFAULT 0,  -- finished jobs by state, less the pruned ones
         dead INTEGER NOT NULL DEFAULT 0,
         cancelled INTEGER NOT NULL DEFAULT 0,
-        expired INTEGER NOT NULL DEFAULT 0
+        expired INTEGER NOT NULL DEFAULT 0,
+        skipped INTEGER NOT NULL DEFAULT 0,
+        discarded INTEGER NOT NULL DEFAULT 0
     )""",
     """
     CREATE TABLE executors (
@@ -75,13 +77,14 @@ _TABLES_1 = (
         attempts INTEGER NOT NULL,       -- attempts recorded so far
         failures INTEGER NOT NULL,       -- those that count against the retry policy
         crashes INTEGER NOT NULL,        -- those that count against the crash budget
-        asked INTEGER NOT NULL,          -- 1 if its run was asked to stop
+        asked INTEGER NOT NULL,          -- the state in which it is to end if its run was asked to stop, else 0
         created_ms INTEGER NOT NULL,     -- stamp of the entry that took it
         key TEXT,                        -- idempotency key
         retry TEXT,                      -- retry policy, a JSON row, if not the task's
         timeout_ms INTEGER,              -- timeout, if not the task's
         expires_ms INTEGER,              -- it must have started by then
         trace TEXT,                      -- trace context of the submitter
+        deadline_ms INTEGER,             -- whatever it does is over then
         payload TEXT NOT NULL            -- arguments, JSON text as the client wrote it
     )""",
     # Every index ends in the id by itself; naming it would store it twice.
@@ -92,16 +95,18 @@ _TABLES_1 = (
     CREATE TABLE finished (
         id INTEGER PRIMARY KEY,
         lane INTEGER NOT NULL,
-        state INTEGER NOT NULL,          -- 10 succeeded, 11 dead, 12 cancelled, 13 expired
+        state INTEGER NOT NULL,          -- 10 succeeded, 11 dead, 12 cancelled, 13 expired, 14 skipped,
+                                         -- 15 discarded
         attempts INTEGER NOT NULL,
         created_ms INTEGER NOT NULL,
         scheduled_ms INTEGER NOT NULL,
         finished_ms INTEGER NOT NULL,    -- stamp of the entry that ended it; never goes back, retention goes by it
-        key TEXT,                        -- from here to trace: what is needed to run the job again as it was
+        key TEXT,                        -- from here to deadline_ms: what is needed to run the job again as it was
         retry TEXT,
         timeout_ms INTEGER,
         expires_ms INTEGER,
         trace TEXT,
+        deadline_ms INTEGER,
         error TEXT,                      -- of the attempt that ended it
         payload TEXT NOT NULL,
         result TEXT                      -- JSON text as the runner wrote it
@@ -121,6 +126,7 @@ _TABLES_1 = (
         finished_ms INTEGER,
         error_kind TEXT,
         error TEXT,
+        output TEXT,                     -- the end of what it wrote, where that is known and it did not succeed
         PRIMARY KEY (job_id, attempt)
     ) WITHOUT ROWID""",
     """

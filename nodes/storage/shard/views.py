@@ -56,6 +56,7 @@ def _jobs_arm(table: str, state: str, due_ms: str, finished_ms: str, error: str,
     {iso("j.expires_ms")} AS expires_at, j.created_ms AS created_ms, j.scheduled_ms AS scheduled_ms,
     {due_ms} AS due_ms,
     (SELECT e.started_ms {_LAST}) AS started_ms, {finished_ms} AS finished_ms, j.expires_ms AS expires_ms,
+    {iso("j.deadline_ms")} AS deadline_at, j.deadline_ms AS deadline_ms,
     j.timeout_ms AS timeout_ms, j.retry AS retry, j.trace AS trace
 FROM {table} j JOIN lanes l ON l.lane = j.lane"""
 
@@ -81,7 +82,7 @@ _EXECUTIONS = f"""SELECT e.job_id AS job_id, {shown("e.job_id")} AS job, e.attem
     l.tenant AS tenant, l.queue AS queue, l.task AS task, {iso("e.scheduled_ms")} AS scheduled_at,
     {iso("e.started_ms")} AS started_at, {iso("e.finished_ms")} AS finished_at, x.node AS node, x.name AS executor,
     {named("e.outcome", OUTCOMES)} AS outcome,
-    e.error_kind AS error_kind, e.error AS error, e.finished_ms - e.started_ms AS duration_ms,
+    e.error_kind AS error_kind, e.error AS error, e.output AS output, e.finished_ms - e.started_ms AS duration_ms,
     e.started_ms - e.scheduled_ms AS lateness_ms, e.scheduled_ms AS scheduled_ms, e.started_ms AS started_ms,
     e.finished_ms AS finished_ms
 FROM executions e JOIN lanes l ON l.lane = e.lane LEFT JOIN executors x ON x.executor = e.executor"""
@@ -93,7 +94,7 @@ _LEASES = f"""SELECT s.id AS job_id, {shown("s.id")} AS job, s.attempt AS attemp
 FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes l ON l.lane = j.lane
     LEFT JOIN executors x ON x.executor = s.executor"""
 
-_COUNTED = ("scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired")
+_COUNTED = ("scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired", "skipped", "discarded")
 
 _LANES = f"""SELECT lane, tenant, queue, priority, task, scheduled + ready + retrying AS live,
     {", ".join(_COUNTED)} FROM lanes"""

@@ -80,7 +80,7 @@ def test_a_hello_over_a_new_connection_replaces_the_old_link(bench: ShardBench) 
     executor.peer = b"another connection"
     assert executor.lost(executor.hello(held=[run])) == []
     assert len(bench.state.links) == 1
-    assert bench.hear(b"executor-1/7", Renew(SHARD, 1, 5, 0))[0].message == HelloNeeded(SHARD)
+    assert bench.hear(b"executor-1/7", Renew(SHARD, 1, 5, 0, []))[0].message == HelloNeeded(SHARD)
     executor.finish(run)
     assert bench.state_of(run.id) == ["succeeded"]
 
@@ -206,7 +206,7 @@ def test_a_life_that_is_replaced_loses_its_jobs(bench: ShardBench) -> None:
     assert sorted(run.id for run in runs_of(new.said)) == sorted(run.id for run in runs)
     assert outcomes(bench) == ["lost", "lost"]
     assert old.peer not in bench.state.links.by_peer
-    assert bench.hear(old.peer, Renew(SHARD, 1, 5, 2))[0].message == HelloNeeded(SHARD)
+    assert bench.hear(old.peer, Renew(SHARD, 1, 5, 2, []))[0].message == HelloNeeded(SHARD)
 
 
 def test_a_life_that_is_replaced_gets_nothing_more(bench: ShardBench) -> None:

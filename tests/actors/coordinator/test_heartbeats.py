@@ -52,8 +52,8 @@ def test_a_heartbeat_is_answered_at_once(bench: ShardBench) -> None:
 def test_a_heartbeat_of_another_link_needs_a_hello(bench: ShardBench, link: int) -> None:
     """As does one of a stranger."""
     executor = bench.executor()
-    assert [one.message for one in bench.hear(executor.peer, Renew(SHARD, link, 5, 0))] == [HelloNeeded(SHARD)]
-    assert [one.message for one in bench.hear(b"stranger", Renew(SHARD, 1, 5, 0))] == [HelloNeeded(SHARD)]
+    assert [one.message for one in bench.hear(executor.peer, Renew(SHARD, link, 5, 0, []))] == [HelloNeeded(SHARD)]
+    assert [one.message for one in bench.hear(b"stranger", Renew(SHARD, 1, 5, 0, []))] == [HelloNeeded(SHARD)]
 
 
 def test_a_silent_executor_loses_its_leases(bench: ShardBench) -> None:

@@ -54,7 +54,7 @@ def test_a_hello_says_who_it_is_and_what_it_can() -> None:
     bench = ExecutorBench(replaces=[5, 6], queues=["q"])
     bench.turn()
     hello = bench.hello(bench.turn(ChildReady(1, TASKS, [])))
-    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], [], None)
+    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], [], None, [])
 
 
 def test_a_hello_has_the_schedules_of_its_tasks() -> None:

@@ -64,7 +64,7 @@ class Node:
         self.member: Member[ShardMachine] = take_over(0, self.log, self.store, SETTINGS, Draws(1), START)
         self.guard = DiskGuard([self.member], self.log, directory)
         tasks = [["echo", "process", "default", RETRY, None, 0]]
-        self.hear(b"executor", ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None))
+        self.hear(b"executor", ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None, []))
         self.hear(b"executor", Credit(0, 1, [["process", 10]]))
 
     @property
@@ -159,7 +159,7 @@ def known(directory: Path, ids: set[int]) -> dict[int, bool]:
     rows = store.read(ReadJobs(sorted(ids), "test"))
     store.close()
     log.close()
-    return {row[0]: len(row) == 5 for row in rows}
+    return {row[0]: len(row) == len(DONE_COLUMNS) for row in rows}
 
 
 def test_a_full_disk_refuses_new_jobs_and_lets_finishes_through(node: Node, caplog: pytest.LogCaptureFixture) -> None:

@@ -72,7 +72,7 @@ class NodeOnDisk:
         self.held: list[Run] = []
         self.told: dict[int, list[int]] = {}
         tasks = [["echo", "process", "default", RETRY, None, 0]]
-        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None)
+        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None, [])
         self.member.inbox.append(Received(b"executor", hello))
         self.turn()
         self.member.inbox.append(Received(b"executor", Credit(0, 1, [["process", 50]])))
@@ -176,7 +176,7 @@ def _missing(cut: Cut) -> tuple[set[int], set[int]]:
     take_over(0, log, store, SETTINGS, Draws(2), START)
     rows = store.read(ReadJobs(sorted(cut.acked), "test"))
     known = {row[0] for row in rows}
-    ended = {row[0] for row in rows if len(row) == 5}
+    ended = {row[0] for row in rows if len(row) == len(DONE_COLUMNS)}
     store.close()
     log.close()
     return set(cut.acked) - known, set(cut.finished) - ended
