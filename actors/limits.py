@@ -20,6 +20,9 @@ HORIZON_MS = 600_000
 HORIZON_STEP_MS = 60_000
 """The wheel's horizon moves forward when this much of it has passed."""
 
+DOUBT_MS = 3_600_000
+"""So long after a start, or after the wall clock has leapt ahead, nothing is forgotten because of its age."""
+
 DUE_READ_JOBS = 10_000
 """Rows that one read of the due index takes."""
 
@@ -28,6 +31,9 @@ FIRE_JOBS_MAX = 2048
 
 LEAD_MS = 10
 """A job with a free slot is leased this long before it is due, so that only a hop remains at the instant."""
+
+SET_BACK_MS = 1_000
+"""A job that was leased ahead goes back when a step of the wall clock puts it off by more than this."""
 
 HOLD_AFTER_MS = 1_000
 """A lease older than this gets a row."""
@@ -55,6 +61,12 @@ UNAPPLIED_JOB_BYTES = 512
 
 AWAITED_MAX = 1_000_000
 """Jobs that the clients of a shard may await at once."""
+
+QUESTIONS_A_PEER = 256
+"""Questions of one client (listings, states of jobs that are not in memory) that wait for the store."""
+
+QUESTIONS_COST_MAX = 10_000_000
+"""What all of those may cost together: 10_000 a listing, 1 a job that is asked about."""
 
 PRUNE_JOBS = 2_000
 """Finished jobs that one PRUNE removes at the most."""
@@ -85,6 +97,9 @@ SETTLED_TICKS = 10_000
 
 VERIFIED_A_TURN = 500
 """Schedules whose next instant one turn computes again after a start."""
+
+ACTS_BACK_MAX = 64
+"""Acts on jobs by hand that wait for a PRUNE to be applied."""
 
 PRUNE_TICKS = 10_000
 """Tick rows that one TICKS_END removes at the most."""

@@ -146,6 +146,8 @@ class Restored(NamedTuple):
     """Rows [node, boot]."""
     ticks: int
     """How many rows of ticks are kept."""
+    next_audit: int
+    """The id of the next audit row."""
 
 
 class ShardStore(Protocol):

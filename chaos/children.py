@@ -19,6 +19,13 @@ MS = 1_000_000
 RUN, CANCEL, PING, STOP, KILL, END, COME, STUCK = "run", "cancel", "ping", "stop", "kill", "end", "come", "stuck"
 REASONS = {"timeout": "timed_out", "cancelled": "cancelled", "lease_lost": "cancelled"}
 HOP_NS = 60_000
+VERDICTS: dict[str, tuple[str, int | None]] = {
+    "fatal": ("no_retry", None),
+    "again": ("retry", 150),
+    "uncounted": ("no_count", 70),
+    "snooze": ("snooze", 250),
+}
+"""What a handler says of its failure, by its plan: the verdict, and how long to wait."""
 
 
 class Child:
@@ -102,6 +109,8 @@ class Child:
                 outcome = plan
             case "flaky":
                 outcome = "fail" if attempt < 3 else "succeeded"
+            case "again" | "uncounted" | "snooze":
+                outcome = plan if attempt < 4 else "succeeded"
             case "hang" | "stubborn":
                 outcome = None
             case "block":
@@ -130,20 +139,16 @@ class Child:
         elif reason is not None:
             history.ends(attempt, "stopped")
             done = [run_id, outcome, started_ms, ended_ms, None, "it was told to stop", reason, None, None, None]
+        elif outcome == "snooze":
+            attempt.verdict, attempt.after_ms = VERDICTS[outcome]
+            history.ends(attempt, "snoozed")
+            verdict = [None, *VERDICTS[outcome]]
+            done = [run_id, "returned", started_ms, ended_ms, None, None, None, *verdict]
         else:
+            attempt.verdict, attempt.after_ms = VERDICTS.get(outcome, (None, None))
             history.ends(attempt, "failed")
-            done = [
-                run_id,
-                "failed",
-                started_ms,
-                ended_ms,
-                None,
-                "it raised",
-                "ValueError",
-                None,
-                "no_retry" if outcome == "fatal" else None,
-                None,
-            ]
+            verdict = ["its last words", attempt.verdict, attempt.after_ms]
+            done = [run_id, "failed", started_ms, ended_ms, None, "it raised", "ValueError", *verdict]
         self._say(ChildDone(self.number, [done]))
         assert row[0] == run_id
         self._start_next()

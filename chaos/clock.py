@@ -46,3 +46,8 @@ class NodeClock:
     def step(self, by_ms: int) -> None:
         """Steps the wall clock, as an operator or a time server may."""
         self.wall_ms += by_ms
+
+    def suspend(self, for_ms: int) -> None:
+        """Lets the host sleep: both clocks have gone on, and nothing has run; waits of its loops do not count it."""
+        self.boot_ns += for_ms * NS_A_MS
+        self.wall_ms += for_ms

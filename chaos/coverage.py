@@ -14,7 +14,8 @@ SEEDS_MIN = 150
 
 _LOG = (
     "op_ask op_cancel op_executors op_expire op_finish op_hold op_keys_end op_lanes op_lease op_noop op_prune "
-    "op_ready op_sessions_end op_submit op_tasks entries_lost log_segments_dropped applies_locked starts_locked"
+    "op_ready op_revive op_sessions_end op_settle op_submit op_tasks "
+    "entries_lost log_segments_dropped applies_locked starts_locked"
 )
 _ATTEMPTS = (
     "attempts_cancelled attempts_crashed attempts_failed attempts_lost attempts_returned attempts_succeeded "
@@ -24,6 +25,14 @@ _COORDINATOR = (
     "cancelled_ahead leased_ahead executors_lapsed finishes_stale lanes_given_back leases_found_at_start "
     "runs_missed submits_repeated refused_draining refused_forgotten refused_invalid_query refused_overloaded "
     "refused_queue_full refused_unknown_task"
+)
+_BY_HAND = (
+    "act_code_asked act_code_discarded act_code_ended act_code_not_found act_code_retried act_code_running "
+    "act_code_skipped act_code_succeeded act_code_waiting act_done acts_ask acts_discard acts_end acts_ready "
+    "acts_revive acts_set_back acts_skip acts_withdraw ended_discarded ended_skipped"
+)
+_VERDICTS = (
+    "deadlines_over deadlines_watched truth_snoozed verdicts_no_count verdicts_no_retry verdicts_retry verdicts_snooze"
 )
 _EXECUTOR = (
     "children_died children_killed executor_drained leases_fenced loops_replaced runs_given_back runs_repeated "
@@ -41,7 +50,7 @@ _SCHEDULES = (
 )
 _NETWORK = "frames_cut frames_doubled frames_late frames_lost frames_to_nobody"
 
-_GROUPS = (_LOG, _ATTEMPTS, _COORDINATOR, _EXECUTOR, _CLIENT, _SCHEDULES, _NETWORK)
+_GROUPS = (_LOG, _ATTEMPTS, _COORDINATOR, _BY_HAND, _VERDICTS, _EXECUTOR, _CLIENT, _SCHEDULES, _NETWORK)
 WANTED = (
     *sorted(name for group in _GROUPS for name in group.split()),
     # No world is large enough for a change to be cut short.

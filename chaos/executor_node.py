@@ -9,7 +9,7 @@ from ..actors.draws import Draws
 from ..actors.events import Drain
 from ..actors.executor import acts
 from ..actors.executor.machine import ExecutorMachine
-from ..actors.executor.settings import ExecutorSettings
+from ..actors.executor.settings import ExecutorSettings, Recycle
 from ..actors.turn import step
 from . import children
 from .clock import NodeClock
@@ -64,6 +64,7 @@ class ExecutorNode(Node):
             asyncio_slots=options.asyncio_slots,
             kill_grace_ms=options.kill_grace_ms,
             drain_timeout_ms=1_500,
+            recycle=Recycle(jobs_max=8),
         )
         self.declared = declared(options, world.faults.code_version)
         self.machine = ExecutorMachine(settings, [COORDINATOR], self.now)

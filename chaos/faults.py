@@ -194,6 +194,13 @@ class Faults(Node):
         self.world.count("wall_set_forward" if by_ms > 0 else "wall_set_back")
         return True
 
+    def _suspend_host(self) -> bool:
+        """Lets the machine on which everything runs sleep, for up to hours."""
+        for_ms = self.draws.below(self.world.options.jump_ms) >> (3 * self.draws.below(4))
+        for node in self.world.all_nodes():
+            node.clock.suspend(for_ms)
+        return True
+
     def _reboot_host(self) -> bool:
         """Starts the coordinator's host anew: it has another boot id."""
         struck = self._crash_coordinator()

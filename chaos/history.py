@@ -5,12 +5,13 @@ appended and again when it is durable, and clients' requests are noted before th
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..actors import entries
-from ..actors.entries import SUBMIT, Entry
+from ..actors.entries import AUDIT, READY, REVIVE, SUBMIT, Entry
 from ..actors.machine import Now
+from ..broker.wire.ids import parse_id
 
 if TYPE_CHECKING:
     from .world import World
@@ -40,6 +41,8 @@ OPS = {
         "AUDIT",
         "TICKS_END",
         "BOOT",
+        "REVIVE",
+        "SETTLE",
     )
 }
 """Op -> the name under which it is counted."""
@@ -58,6 +61,9 @@ class Attempt:
     started_ns: int
     ended_ns: int | None = None
     outcome: str | None = None
+    verdict: str | None = None
+    """What the handler has said of its end."""
+    after_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +108,11 @@ class Taken:
     ended: int | None = None
     """The state in which it ended."""
     retried: bool = False
+    deadline_ms: int | None = None
+    ends: set[int] = field(default_factory=set[int])
+    """All states in which it ever ended."""
+    hurried: int = 0
+    """How often somebody has let it run by hand: it lives again, or is ready before its time."""
 
 
 class History:
@@ -172,7 +183,21 @@ class History:
                     tag = tag_of(row[1])
                     if not op[1]:
                         tag += f".{id}"  # the jobs of a schedule all have its payload
-                    self.taken[id] = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided)
+                    taken = Taken(id, tag, row[2], row[3], decided.entry.stamp_ms, decided)
+                    self.taken[id] = taken
+                    taken.deadline_ms = row[10]
+            elif op[0] == REVIVE:
+                for id, _ in op[1]:
+                    self.taken[id].hurried += 1
+            elif op[0] == READY:
+                for id in by_hand(decided.entry).intersection(op[1]):
+                    self.taken[id].hurried += 1
+
+
+def by_hand(entry: Entry) -> set[int]:
+    """Returns the jobs with which, by the audit, somebody has done something in an entry."""
+    rows = [row for op in entry.ops if op[0] == AUDIT for row in op[1] if row[1].startswith("job ")]
+    return {parse_id(row[2]) for row in rows}
 
 
 def payload_for(tag: str, plan: str) -> str:

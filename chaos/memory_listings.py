@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ..actors.jobs.lifecycle import OUTCOMES, RUNNING, STATES
-from ..nodes.storage.shard.listing_rules import LISTINGS, SCAN_IDS, checked, scans
+from ..actors.jobs.lifecycle import DEAD, OUTCOMES, RUNNING, STATES
+from ..nodes.storage.shard.dead_letters import last_line
+from ..nodes.storage.shard.listing_rules import FINISHED_FILTERS, LISTINGS, SCAN_IDS, checked, scans
+from ..nodes.storage.shard.views import COUNTED
 from .memory_rows import Done, Job, MemoryRows
 from .memory_schedule_listings import SCHEDULE_ANSWERS
 
@@ -35,15 +37,22 @@ def _lane(rows: MemoryRows, lane: int) -> dict[str, Any]:
 def _live(rows: MemoryRows, job: Job) -> dict[str, Any]:
     state = RUNNING if job.id in rows.leases else job.state
     return job._asdict() | _lane(rows, job.lane) | {
-        "state": STATES[state], "finished_ms": None, "result": None, "error": None,
+        "state": STATES[state], "finished_ms": None, "result": None, "error": None, "error_kind": None,
     }  # fmt: skip
 
 
 def _done(rows: MemoryRows, done: Done) -> dict[str, Any]:
     return done.job._asdict() | _lane(rows, done.job.lane) | {
         "state": STATES[done.state], "attempts": done.attempts, "finished_ms": done.finished_ms, "result": done.result,
-        "error": done.error, "due_ms": None, "failures": None, "crashes": None, "asked": None,
+        "error": done.error, "error_kind": done.error_kind, "due_ms": None, "failures": None, "crashes": None,
+        "asked": None,
     }  # fmt: skip
+
+
+def _ended_as(done: Done, chosen: dict[str, Any]) -> bool:
+    return chosen.get("error_kind", done.error_kind) == done.error_kind and chosen.get(
+        "finished_after_ms", 0
+    ) <= done.finished_ms < chosen.get("finished_before_ms", 1 << 60)
 
 
 def _jobs(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
@@ -53,7 +62,10 @@ def _jobs(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
     found: list[dict[str, Any]] = []
     for id in sorted(ids, reverse=True):
         if floor < id < below:
-            row = _live(rows, rows.jobs[id]) if id in rows.jobs else _done(rows, rows.finished[id])
+            done = rows.finished.get(id)
+            if any(key in chosen for key in FINISHED_FILTERS) and (done is None or not _ended_as(done, chosen)):
+                continue
+            row = _live(rows, rows.jobs[id]) if done is None else _done(rows, done)
             if all(row[key] == chosen[key] for key in ("state", "tenant", "queue", "task") if key in chosen):
                 found.append(row)
     limit = chosen["limit"]
@@ -62,9 +74,33 @@ def _jobs(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
 
 def _job(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
     id = chosen["id"]
+    last: dict[str, Any] = max(rows.executions.get(id, ({},)), key=lambda one: one.get("attempt", 0))
+    of_last = {"error_kind": last.get("error_kind"), "output": last.get("output")}
     if id in rows.jobs:
-        return [_live(rows, rows.jobs[id])], False
-    return ([_done(rows, rows.finished[id])] if id in rows.finished else []), False
+        return [_live(rows, rows.jobs[id]) | of_last], False
+    return ([_done(rows, rows.finished[id]) | of_last] if id in rows.finished else []), False
+
+
+def _dead_groups(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
+    groups: dict[tuple[Any, ...], list[Done]] = {}
+    for done in rows.finished.values():
+        lane = _lane(rows, done.job.lane)
+        key = (lane["tenant"], lane["queue"], lane["task"], done.error_kind)
+        if not all(chosen.get(name, lane[name]) == lane[name] for name in ("tenant", "queue", "task")):
+            continue
+        if done.state == DEAD and _ended_as(done, chosen):
+            groups.setdefault(key, []).append(done)
+    found: list[dict[str, Any]] = []
+    for (tenant, queue, task, kind), group in groups.items():
+        newest = max(group, key=lambda done: done.job.id)
+        times = [done.finished_ms for done in group]
+        error = last_line(newest.error)
+        found.append(
+            {"tenant": tenant, "queue": queue, "task": task, "error_kind": kind, "count": len(group),
+             "first_ms": min(times), "last_ms": max(times), "example_id": newest.job.id, "error": error}
+        )  # fmt: skip
+    found.sort(key=lambda row: (-row["count"], row["tenant"], row["queue"], row["task"], row["error_kind"] or ""))
+    return found[: chosen["limit"]], len(found) > chosen["limit"]
 
 
 def _executions(rows: MemoryRows, chosen: dict[str, Any]) -> Answer:
@@ -140,14 +176,30 @@ def _stat(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
     return [{"name": name, "value": value} for name, value in counts.items()], False
 
 
+def _metrics(rows: MemoryRows, _chosen: dict[str, Any]) -> Answer:
+    queues, _ = _queues(rows, {})
+    found = [
+        {
+            "name": "scheduler_queue_jobs",
+            "labels": ["tenant", queue["tenant"], "queue", queue["queue"], "state", state],
+            "value": queue[state],
+        }
+        for queue in queues
+        for state in COUNTED
+    ]
+    return found, False
+
+
 _ANSWERS: dict[str, Callable[[MemoryRows, dict[str, Any]], Answer]] = {
     "jobs": _jobs,
     "job": _job,
+    "dead_groups": _dead_groups,
     "executions": _executions,
     "queues": _queues,
     "executors": _executors,
     "tasks": _tasks,
     "stat": _stat,
+    "metrics": _metrics,
     **SCHEDULE_ANSWERS,
 }
 assert _ANSWERS.keys() == LISTINGS.keys()

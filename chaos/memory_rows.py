@@ -47,6 +47,7 @@ class Done(NamedTuple):
     finished_ms: int
     result: str | None
     error: str | None
+    error_kind: str | None
 
 
 class MemoryRows:
@@ -184,7 +185,8 @@ class MemoryRows:
             self.executions[job.id] = (*known, ended | {"executor": executor, "lane": job.lane})
             self.leases.pop(job.id, None)
             if ended["state"] in TERMINAL:
-                self._done(job, ended["state"], ended["attempt"], ended["result"], ended["error"])
+                self._done(Done(job, ended["state"], ended["attempt"], self.stamp_ms,
+                                     ended["result"], ended["error"], ended["error_kind"]))  # fmt: skip
             else:
                 assert ended["state"] in LIVE, f"job {job.id} goes to an unknown state {ended['state']}"
                 self._put(
@@ -198,16 +200,17 @@ class MemoryRows:
                     )
                 )
 
-    def _done(self, job: Job, state: int, attempts: int, result: str | None, error: str | None) -> None:
-        assert job.id not in self.finished, f"job {job.id} ends twice"
-        self.schedules.job_ended(job.id)
-        self.finished[job.id] = Done(job, state, attempts, self.stamp_ms, result, error)
+    def _done(self, done: Done) -> None:
+        id = done.job.id
+        assert id not in self.finished, f"job {id} ends twice"
+        self.schedules.job_ended(id)
+        self.finished[id] = done
 
     def _end(self, ids: list[int], state: int) -> None:
         for id in ids:
             job = self._take(id)
             self.leases.pop(id, None)
-            self._done(job, state, job.attempts, None, None)
+            self._done(Done(job, state, job.attempts, self.stamp_ms, None, None, None))
 
     def _cancel(self, ids: list[int], state: int) -> None:
         self._end(ids, state)
@@ -222,6 +225,25 @@ class MemoryRows:
     def _make_ready(self, ids: list[int]) -> None:
         for id in ids:
             self._put(self.jobs[id]._replace(state=READY, due_ms=None))
+
+    def _revive(self, rows: list[list[int]]) -> None:
+        for id, lane in rows:
+            done = self.finished.pop(id, None)
+            assert done is not None, f"job {id} is not finished"
+            assert done.job.lane == lane, f"job {id} stands in lane {done.job.lane}, not in {lane}"
+            self._put(
+                done.job._replace(
+                    state=READY, due_ms=None, attempts=done.attempts, failures=0, crashes=0, asked=0,
+                    expires_ms=None, deadline_ms=None,
+                )
+            )  # fmt: skip
+
+    def _settle(self, rows: list[list[int]], state: int) -> None:
+        for id, lane in rows:
+            done = self.finished.get(id)
+            assert done is not None, f"job {id} is not finished"
+            assert done.job.lane == lane, f"job {id} stands in lane {done.job.lane}, not in {lane}"
+            self.finished[id] = done._replace(state=state)
 
     def _hold(self, floor: int, rows: list[list[Any]]) -> None:
         self.floor = floor
@@ -267,6 +289,8 @@ class MemoryRows:
         entries.SESSIONS_END: _end_sessions,
         entries.PRUNE: _prune,
         entries.KEYS_END: _end_keys,
+        entries.REVIVE: _revive,
+        entries.SETTLE: _settle,
     }
 
 

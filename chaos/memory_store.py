@@ -92,6 +92,7 @@ class MemoryStore:
             tick_jobs=[list(pair) for pair in sorted(rows.schedules.tick_jobs.items())],
             boots=[list(pair) for pair in sorted(rows.schedules.boots.items())],
             ticks=len(rows.schedules.ticks),
+            next_audit=rows.schedules.next_audit,
         )
 
     def durable_applied(self) -> int:

@@ -1,6 +1,6 @@
 """The shape of a planted bug.
 
-Decides nothing; the bugs themselves stand in mutants.py and schedule_mutants.py.
+Decides nothing; the bugs themselves stand in mutants.py, job_mutants.py and schedule_mutants.py.
 """
 
 from collections.abc import Callable, Mapping

@@ -32,6 +32,7 @@ from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
 from . import coordinator_node
+from .job_mutants import JOB_MUTANTS
 from .mutant import Function, Mutant
 from .network import MS, Weather
 from .options import WEATHERS, drawn
@@ -207,6 +208,7 @@ def _run_cancelled_too(true: Function) -> Function:
                         lane.queue,
                         lane.tenant,
                         None,
+                        None,
                     ]
                     run = Run(state.shard, link.number, link.run_sequence, job.epoch, job.index, [row])
                     state.out.sends.append(Send(link.peer, run, job.index))
@@ -261,12 +263,12 @@ def _credit_once(true: Function) -> Function:
 
 
 def _cancel_loses(true: Function) -> Function:
-    def cancel(state: Any, ids: list[int]) -> None:
+    def end(state: Any, ids: list[int], final: int) -> None:
         before = len(state.ops)
-        true(state, ids)
+        true(state, ids, final)
         del state.ops[before:]
 
-    return cancel
+    return end
 
 
 def _leases_stay(true: Function) -> Function:
@@ -353,8 +355,9 @@ MUTANTS: dict[str, Mutant] = {
         {"weather": _ECHOES, "faults": ("cut_link",), "fault_every_ms": 400, "executors": 2, "lease_ttl_ms": 3_000},
     ),
     "hello_forgets_what_runs": Mutant("a hello does not name what it holds", conversation, "_hello", _held_forgotten),
-    "cancels_are_not_logged": Mutant("a cancel changes memory alone", cancelling, "cancel", _cancel_loses),
+    "cancels_are_not_logged": Mutant("a cancel changes memory alone", cancelling, "end", _cancel_loses),
     "leases_outlive_their_finish": Mutant("a finished job stays leased", image.Image, "apply_finish", _leases_stay),
+    **JOB_MUTANTS,
     **SCHEDULE_MUTANTS,
 }
 """Name -> planted bug."""

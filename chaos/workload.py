@@ -8,6 +8,7 @@ absence.
 from typing import TYPE_CHECKING, Any
 
 from ..actors.client.events import (
+    ActOnJobs,
     ActOnSchedules,
     AwaitJobs,
     CancelJobs,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 SUBMIT, CANCEL, CANCEL_DUE, STATUS, QUERY = "submit", "cancel", "cancel when due", "status", "query"
-SCHEDULE = "schedule"
+SCHEDULE, ACT, ACT_DUE = "schedule", "act", "act when due"
 PLANS = (
     "succeed",
     "succeed",
@@ -38,6 +39,9 @@ PLANS = (
     "succeed",
     "fail",
     "fatal",
+    "again",
+    "uncounted",
+    "snooze",
     "flaky",
     "crash",
     "hang",
@@ -100,6 +104,12 @@ class Workload:
             )
         elif what == CANCEL_DUE:
             self._ask(CancelJobs(self._next(), list(item[2]), self._deadline()), CANCEL)
+        elif what == ACT and self.acked:
+            recent = len(self.acked) if draws.below(3) == 0 else min(len(self.acked), 30)
+            ids = [self.acked[-1 - draws.below(recent)] for _ in range(1 + draws.below(6))]
+            self._act([*ids, 1 << 39] if draws.below(8) == 0 else ids)
+        elif what == ACT_DUE:
+            self._act(list(item[2]))
         elif what == STATUS and self.acked:
             ids = [self.acked[draws.below(len(self.acked))] for _ in range(1 + draws.below(5))]
             self._ask(StatusJobs(self._next(), ids, self._deadline()), STATUS)
@@ -119,11 +129,18 @@ class Workload:
         self._ask(
             SubmitJobs(self._next(), [row for row, _ in asked], self._deadline()), SUBMIT, [job for _, job in asked]
         )
-        for what, one_in in ((CANCEL, 3), (STATUS, 6), (QUERY, 12)):
+        for what, one_in in ((CANCEL, 3), (ACT, 2), (ACT, 3), (STATUS, 6), (QUERY, 12)):
             if draws.below(one_in) == 0:
                 self._later(what, draws.below(3_000 * MS))
         if self.options.schedules and draws.below(6) == 0:
             self._later(SCHEDULE, draws.below(3_000 * MS))
+
+    def _act(self, ids: list[int]) -> None:
+        """Does something with jobs by hand."""
+        draws = self.draws
+        action = ("retry", "retry", "skip", "discard")[draws.below(4)]
+        force, reason = bool(draws.below(2)), None if draws.below(2) else f"reason {draws.below(9)}"
+        self._ask(ActOnJobs(self._next(), action, ids, force, reason, self.node.name, self._deadline()), ACT)
 
     def _schedule(self) -> None:
         """Defines one of the operator's schedules, or does something with it."""
@@ -172,6 +189,7 @@ class Workload:
             moment = node.world.now_ns // (300 * MS) if draws.below(2) else 0
             key = f"key-{moment}-{draws.below(5 if moment else 12)}"
         expires_ms = 1 + draws.below(2_000) if draws.below(10) == 0 else None
+        deadline_ms = 1 + draws.below((700, 4_000)[draws.below(2)]) if draws.below(6) == 0 else None
         retry = [draws.below(3), 10 + draws.below(200), 1500, 800, draws.below(2)] if draws.below(4) == 0 else None
         priority = (0, 0, 5, -5)[draws.below(4)]
         row = [
@@ -187,6 +205,7 @@ class Workload:
             timeout_ms,
             expires_ms,
             None,
+            deadline_ms,
         ]
         asked = Asked(tag, node.name, plan, delay_ms, at_ms, key, node.world.now_ns)
         node.world.history.asked[tag] = asked
@@ -225,6 +244,9 @@ class Workload:
         elif what == CANCEL and act.failure is None:
             for _, cancelled in act.value:
                 world.count(f"cancel_code_{cancelled}")
+        elif what == ACT and act.failure is None:
+            for _, acted in act.value:
+                world.count(f"act_code_{acted}")
         elif what == "await":
             if act.failure is None:
                 self._ended(act.value)
@@ -255,8 +277,8 @@ class Workload:
             if id is not None:
                 job.id, job.acked = id, True
                 new.append(id)
-                if job.delay_ms and self.draws.below(4) == 0:
-                    self._cancel_when_due(id, job)
+                if job.delay_ms and self.options.submits and self.draws.below(3) == 0:  # a story is told by its test
+                    self._stop_when_due(id, job)
             elif act.failure is not None and act.failure.definite:
                 job.refused = act.failure.code
             else:
@@ -266,11 +288,14 @@ class Workload:
         if new and self.draws.below(3):
             self._await(list(dict.fromkeys(new)))
 
-    def _cancel_when_due(self, id: int, job: Asked) -> None:
-        """Cancels a job about when it is due, so that the cancel meets its lease on the way."""
+    def _stop_when_due(self, id: int, job: Asked) -> None:
+        """Cancels a job, or acts on it, about when it is due: so that it meets its lease on the way."""
         assert job.delay_ms is not None
         due_ns = job.at_ns + job.delay_ms * MS - self.draws.below(2 * self.options.lead_ms * MS)
-        self._later(CANCEL_DUE, max(due_ns - self.node.world.now_ns, 0), [id])
+        what = ACT_DUE if self.draws.below(2) else CANCEL_DUE
+        if what == ACT_DUE and self.draws.below(2):
+            due_ns -= self.draws.below(job.delay_ms * MS)
+        self._later(what, max(due_ns - self.node.world.now_ns, 0), [id])
 
     def _unknown(self, jobs: list[Asked]) -> None:
         for job in jobs:

@@ -10,6 +10,8 @@ import sys
 import time
 from typing import Any
 
+log = logging.getLogger("mainspring.log")
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 FIELD_CHARS_MAX = 2_000
 
@@ -31,6 +33,22 @@ def configure_log(level: str, form: str, actor: str, node: str = "") -> None:
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
     logging.captureWarnings(True)
+
+
+def change_level(level: str) -> None:
+    """Changes the least severity that this process logs, while it runs; any thread may do so.
+
+    A line tells it, so that whoever reads on knows why lines begin or cease to come: before or after the change,
+    whichever lets it through.
+    """
+    assert level in LEVELS, f"{level!r} is no level of a log line"
+    root = logging.getLogger()
+    was_open = root.isEnabledFor(logging.INFO)
+    if was_open:
+        log.info("logs from level %s on", level)
+    root.setLevel(LEVELS[level])
+    if not was_open:
+        log.info("logs from level %s on", level)
 
 
 def fields(**values: object) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import assert_never
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.ids import shard_of
 from ...broker.wire.limits import IDS_MAX
-from ...broker.wire.messages import Await, Cancel, Query
+from ...broker.wire.messages import Await, Cancel, JobAct, Query
 from ...broker.wire.routing import shard_for
 from . import schedules
-from .asks import CallerAsk
+from .asks import Asked, CallerAsk
 from .awaits import CallerAwait, not_found
 from .events import (
     CLOSED,
+    ActOnJobs,
     ActOnSchedules,
     AwaitJobs,
     CancelJobs,
@@ -85,7 +86,7 @@ def admit(state: ClientState, command: Command) -> None:
             _submit(state, command)
         case AwaitJobs():
             _await(state, command)
-        case CancelJobs() | StatusJobs():
+        case CancelJobs() | StatusJobs() | ActOnJobs():
             _ask(state, command)
         case RunQuery():
             _query(state, command)
@@ -146,20 +147,32 @@ def _await(state: ClientState, command: AwaitJobs) -> None:
             state.awaits[shard].add(caller, own)
 
 
-def _ask(state: ClientState, command: CancelJobs | StatusJobs) -> None:
-    is_cancel = type(command) is CancelJobs
-    caller = CallerAsk(command.request, changes=is_cancel)
+def _ask(state: ClientState, command: CancelJobs | StatusJobs | ActOnJobs) -> None:
+    is_status = type(command) is StatusJobs
+    caller = CallerAsk(command.request, changes=not is_status)
     for shard, ids in _split(command.ids).items():
         if shard >= state.cluster.shards:
-            caller.rows.extend([id, "not_found"] if is_cancel else not_found(id) for id in ids)
+            caller.rows.extend(not_found(id) if is_status else [id, "not_found"] for id in ids)
             continue
         for at in range(0, len(ids), IDS_MAX):
-            chunk, number = ids[at : at + IDS_MAX], state.next_number()
-            state.asks.add(caller, Cancel(shard, number, chunk) if is_cancel else Await(shard, number, chunk, True))
+            state.asks.add(caller, _message(command, shard, state.next_number(), ids[at : at + IDS_MAX]))
+    caller.is_partial = caller.changes and caller.missing > 1
     if caller.missing:
         state.add(caller)
     else:
         state.complete(Completed(command.request, caller.rows, None))
+
+
+def _message(command: CancelJobs | StatusJobs | ActOnJobs, shard: int, number: int, ids: list[int]) -> Asked:
+    match command:
+        case CancelJobs():
+            return Cancel(shard, number, ids)
+        case StatusJobs():
+            return Await(shard, number, ids, True)
+        case ActOnJobs():
+            return JobAct(shard, number, command.by, command.action, ids, command.force, command.reason)
+        case _:
+            assert_never(command)
 
 
 def _query(state: ClientState, command: RunQuery) -> None:

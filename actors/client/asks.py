@@ -1,8 +1,8 @@
-"""Questions with one answer: cancel, status, query, schedules; the same message until it comes.
+"""Questions with one answer: cancel, status, acts on jobs, query, schedules; the same message until it comes.
 
 Decides how a question that spans shards or takes several messages, or several steps, becomes one answer. Repeating is
-safe: a cancel of what was cancelled says `finished`, schedules are defined once however often they are, and what is
-done with them carries a token. Must not know of deadlines.
+safe: a cancel of what was cancelled says `finished`, what is done with a job by hand says what is so already, schedules
+are defined once however often they are, and what is done with them carries a token. Must not know of deadlines.
 """
 
 from collections import deque
@@ -14,6 +14,8 @@ from ...broker.wire.messages import (
     Cancel,
     Cancelled,
     Ended,
+    JobAct,
+    JobActed,
     Listing,
     Query,
     ScheduleAct,
@@ -27,8 +29,8 @@ from .events import Completed, Failure, Row
 from .settings import ClientSettings
 from .submits import PASSING
 
-Asked = Cancel | Await | Query | ScheduleSet | ScheduleAct
-Answer = Cancelled | Ended | Listing | ScheduleChanged
+Asked = Cancel | Await | JobAct | Query | ScheduleSet | ScheduleAct
+Answer = Cancelled | Ended | JobActed | Listing | ScheduleChanged
 
 
 class CallerAsk:
@@ -42,6 +44,7 @@ class CallerAsk:
         "missing",
         "more",
         "order",
+        "put_off",
         "request",
         "rows",
         "steps",
@@ -58,6 +61,7 @@ class CallerAsk:
         self.columns: list[str] | None = None
         self.more = False
         self.failure: Failure | None = None
+        self.put_off: Failure | None = None  # why the node has not answered yet, if it has said so
 
     def completed(self) -> Completed:
         """Returns the act that ends it."""
@@ -89,6 +93,7 @@ class Ask:
 _ANSWERS: dict[type[Any], type[Any]] = {
     Cancel: Cancelled,
     Await: Ended,
+    JobAct: JobActed,
     Query: Listing,
     ScheduleSet: ScheduleChanged,
     ScheduleAct: ScheduleChanged,
@@ -148,7 +153,7 @@ class Asks:
         del self.open[message.request]
         caller = ask.caller
         match message:
-            case Cancelled() if all(_is_code(row) for row in message.codes):
+            case Cancelled() | JobActed() if all(_is_code(row) for row in message.codes):
                 caller.rows.extend(message.codes)
             case Ended() if all(is_state(row) for row in message.jobs):
                 caller.rows.extend(message.jobs)
@@ -163,10 +168,14 @@ class Asks:
 
     def refused(self, number: int, failure: Failure) -> CallerAsk | None:
         """Takes a refusal; returns the caller if that was the last answer missing."""
-        ask = self.open.pop(number, None)
+        ask = self.open.get(number)
         if ask is None:
             return None
         caller = ask.caller
+        if failure.code == "overloaded" and not caller.changes:
+            caller.put_off = failure  # it is asked again when it would be anyway, each time later
+            return None
+        del self.open[number]
         if caller.is_partial:
             failure = failure._replace(text=f"{failure.text}; other shards may have done their part", definite=False)
         elif caller.changes and ask.copies > 1 and failure.code in PASSING:

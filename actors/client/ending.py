@@ -25,7 +25,9 @@ def expire(state: ClientState, now_ns: int) -> None:
 def _overdue(state: ClientState, caller: Caller, *, was_sent: bool) -> Failure:
     match caller:
         case Waiting():
-            return Failure(UNREACHABLE, _unreachable(state), True)
+            refused = state.refused_hello
+            code = "overloaded" if refused is not None and refused.code == "overloaded" else UNREACHABLE
+            return Failure(code, _unreachable(state), True)
         case CallerSubmit() if was_sent:
             return Failure(
                 TIMEOUT,
@@ -43,6 +45,8 @@ def _overdue(state: ClientState, caller: Caller, *, was_sent: bool) -> Failure:
                 f"{caller.missing} of {len(caller.ids)} awaited jobs have not ended in time; they go on, so ask again"
             )
             return Failure(TIMEOUT, text, False)
+        case CallerAsk() if caller.put_off is not None:
+            return caller.put_off
         case CallerAsk():
             return Failure(TIMEOUT, "the node has not answered in time; ask again", False)
         case _:

@@ -47,6 +47,18 @@ class AwaitJobs(NamedTuple):
     deadline_ns: int | None
 
 
+class ActOnJobs(NamedTuple):
+    """Retry, skip or discard jobs; see messages.JobAct. Value: rows [id, code], see messages.JobActed."""
+
+    request: int
+    action: str
+    ids: list[int]
+    force: bool
+    reason: str | None
+    by: str
+    deadline_ns: int | None
+
+
 class RunQuery(NamedTuple):
     """A listing of one shard, or of all (shard None). Value: (columns, rows, more)."""
 
@@ -105,7 +117,7 @@ class Close(NamedTuple):
     """The client ends: whatever is open completes with an error."""
 
 
-Command = SubmitJobs | CancelJobs | StatusJobs | AwaitJobs | RunQuery | SetSchedules | ActOnSchedules
+Command = SubmitJobs | CancelJobs | StatusJobs | AwaitJobs | ActOnJobs | RunQuery | SetSchedules | ActOnSchedules
 
 
 class Failure(NamedTuple):

@@ -12,6 +12,7 @@ from ...broker.wire.messages import (
     ClientWelcome,
     Ended,
     HelloNeeded,
+    JobActed,
     Listing,
     Message,
     Refused,
@@ -26,6 +27,7 @@ from . import admitting, ending
 from .asks import Answer, CallerAsk
 from .awaits import CallerAwait
 from .events import (
+    ActOnJobs,
     ActOnSchedules,
     AwaitJobs,
     CancelJobs,
@@ -77,6 +79,7 @@ class ClientMachine:
                 | AwaitJobs()
                 | CancelJobs()
                 | StatusJobs()
+                | ActOnJobs()
                 | RunQuery()
                 | SetSchedules()
                 | ActOnSchedules()
@@ -103,7 +106,7 @@ class ClientMachine:
                     submits.submitted(message, now.elapsed_ns)
             case Ended():
                 self._ended(message)
-            case Cancelled() | Listing() | ScheduleChanged():
+            case Cancelled() | JobActed() | Listing() | ScheduleChanged():
                 self._answered(message)
             case Refused():
                 self._refused(message)

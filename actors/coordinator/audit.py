@@ -1,13 +1,16 @@
-"""The audit: who changed which schedule, and what of it.
+"""The audit: who changed which schedule or job, and what of it.
 
 Decides what an audit row says. It stands in the entry of the change itself, so neither is there without the other.
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
 
+from ...broker.wire.ids import format_id
 from ..entries import AUDIT
 from ..schedules.changes import Change, shown
-from ..schedules.schedule import Definition
+from ..schedules.schedule import Definition, Schedule
 from .state import ShardState
 
 _WHOLE = ("expression", "zone", "task", "payload", "queue", "note")
@@ -46,8 +49,38 @@ def changed(
         elif change == "removed":
             before = f"schedule: {number}\n{texts.get((tenant, name), '')}"
         rows.append([who, f"schedule {change}", f"{tenant}/{name}", before, after, note])
+    _log(state, rows)
+
+
+def moved(state: ShardState, schedule: Schedule, next_ms: int | None) -> None:
+    """Writes down that a schedule's next instant is another one, though nobody has changed it: its zone has moved."""
+    definition = schedule.definition
+    before, after = (f"next: {_iso(at_ms)}" for at_ms in (schedule.next_ms, next_ms))
+    note = f"computed again; the rules of {definition.zone} have changed"
+    _log(state, [["coordinator", "schedule moved", f"{definition.tenant}/{definition.name}", before, after, note]])
+
+
+def _iso(at_ms: int | None) -> str:
+    return "none" if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+class JobChange(NamedTuple):
+    """One job that somebody has changed: its state before and after."""
+
+    id: int
+    before: str
+    after: str
+
+
+def jobs_changed(state: ShardState, who: str, action: str, changes: list[JobChange], reason: str | None) -> None:
+    """Writes down what somebody did with jobs, and why."""
+    _log(state, [[who, action, format_id(id), before, after, reason] for id, before, after in changes])
+
+
+def _log(state: ShardState, rows: list[list[str | None]]) -> None:
     if rows:
         state.log([AUDIT, rows])
+        state.image.audited = True
 
 
 def _text(definition: Definition) -> str:

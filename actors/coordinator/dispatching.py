@@ -13,7 +13,7 @@ from ..effects import Send
 from ..entries import EXPIRE, LEASE
 from ..jobs.job import Job
 from ..jobs.lanes import Lane
-from ..jobs.lifecycle import OUTCOME_RETURNED, READY, RETRYING, SCHEDULED
+from ..jobs.lifecycle import EXPIRED, OUTCOME_RETURNED, READY, RETRYING, SCHEDULED
 from . import finishing, waiting
 from .link import Link
 from .state import ShardState
@@ -103,7 +103,7 @@ def lease(state: ShardState, link: Link, jobs: list[Job]) -> None:
 
 def _send_runs(state: ShardState, link: Link, jobs: list[Job], index: int | None = None) -> None:
     """Sends Runs of one fence, in batches that fit a frame."""
-    lanes = state.image.lanes
+    lanes, wall_ms = state.image.lanes, state.now.wall_ms
     rows: list[list[object]] = []
     size = 0
     fence = jobs[0].index
@@ -120,7 +120,7 @@ def _send_runs(state: ShardState, link: Link, jobs: list[Job], index: int | None
                 lane.queue,
                 lane.tenant,
                 job.trace,
-                job.deadline_ms,
+                None if job.deadline_ms is None else max(1, job.deadline_ms - wall_ms),
             ]
         )
         size += len(job.payload)
@@ -148,7 +148,9 @@ def _lease_ahead(state: ShardState) -> None:
             if job is None or not job.queued or job.fires_ms != key or job.state not in (SCHEDULED, RETRYING):
                 continue
             lane = image.lanes[job.lane]
-            if lane.heads or (job.expires_ms is not None and job.expires_ms <= state.now.wall_ms):
+            if lane.heads:
+                continue
+            if job.expires_ms is not None and job.expires_ms <= max(state.now.wall_ms, job.due_ms or 0):
                 continue
             for link, kind in state.links.eligible(lane.queue, lane.task):
                 if link.free(kind) > 0:
@@ -169,6 +171,13 @@ def _lease_ahead(state: ShardState) -> None:
 
 def release_ahead(state: ShardState) -> None:
     """Sends the Runs of jobs that were leased ahead and whose instant has come."""
+    back = [
+        job
+        for key, id in state.timers.set_back(state.now)
+        if (job := state.image.leases.get(id)) is not None and job.ahead and job.fires_ms == key
+    ]
+    if back:  # their slots are not kept until the clock comes to that instant again
+        finishing.lose(state, back, OUTCOME_RETURNED, "the clock was set back before the job was due")
     released: dict[tuple[int, int], list[Job]] = {}
     for key, id in Timers.due(state.timers.ahead, state.now):
         job = state.image.leases.get(id)
@@ -190,5 +199,7 @@ def expire(state: ShardState, ids: list[int]) -> None:
     state.image.apply_expire(op, state.index)
     state.count("jobs_expired", len(ids))
     for id in ids:
+        job = state.image.jobs[id]
+        state.tallies.job(state.image.lanes[job.lane].task, EXPIRED)
         if id in state.waiters.by_job:
-            waiting.tell(state, state.image.jobs[id])
+            waiting.tell(state, job)

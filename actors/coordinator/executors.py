@@ -6,9 +6,9 @@ stops its children before that, on its own clock). Rules: docs/design.md, "Repli
 and "Execution"; docs/promises.md, P5.
 """
 
-from typing import Any
+from typing import Any, cast
 
-from ...broker.wire.limits import NAME_CHARS_MAX
+from ...broker.wire.limits import FIGURES_MAX, LABELS_MAX, NAME_CHARS_MAX
 from ...broker.wire.messages import CancelRun, Credit, ExecutorHello, ExecutorWelcome, HelloNeeded, Renew, Renewed
 from ...broker.wire.rows import HELD_COLUMNS, task_fault
 from ..effects import Peer, Send
@@ -34,11 +34,15 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         return
     known = state.links.by_peer.get(peer)
     if known is not None and known.incarnation != message.incarnation:
+        state.count("hellos_forged")
         state.refuse(peer, 0, "malformed", "this connection belongs to another incarnation; open one of your own")
         return
     old = state.links.by_incarnation.get(message.incarnation)
     if old is not None and old.number >= message.link:
+        state.count("hellos_stale")
         return  # a hello that came twice, or was overtaken by a newer one
+    if old is not None and old.peer != peer:
+        state.count("executors_superseded")  # it has connected anew; the old connection must say hello again
     known_names = state.image.executors
     if len(known_names) >= EXECUTORS_MAX and (message.node, message.name) not in known_names:
         state.refuse(peer, 0, "overloaded", f"{EXECUTORS_MAX} executor names are known; use names again after restarts")
@@ -66,6 +70,8 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
         return f"node and name are texts of 1 to {NAME_CHARS_MAX} characters"
     if not all(0 < len(queue) <= NAME_CHARS_MAX for queue in message.queues):
         return f"queues are names of 1 to {NAME_CHARS_MAX} characters, or *"
+    if len(message.labels) > LABELS_MAX or not all(0 < len(label) <= NAME_CHARS_MAX for label in message.labels):
+        return f"labels are at most {LABELS_MAX} texts of 1 to {NAME_CHARS_MAX} characters"
     if message.incarnation <= 0 or message.link <= 0:
         return "incarnation and link are positive integers"
     if len(message.tasks) > TASKS_MAX:
@@ -141,6 +147,7 @@ def credit(state: ShardState, peer: Peer, message: Credit) -> None:
     """Notes how many jobs of each runner kind an executor takes."""
     link = state.links.by_peer.get(peer)
     if link is None or link.number != message.link:
+        state.count("credits_unlinked")
         return
     kinds = {"process", "asyncio", *link.tasks.values()}
     for row in message.windows:
@@ -156,10 +163,13 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
     """Takes a heartbeat: every lease of the session holds on."""
     link = state.links.by_peer.get(peer)
     if link is None or link.number != message.link:
+        state.count("renews_unlinked")
         state.out.urgent.append(Send(peer, HelloNeeded(state.shard)))
         return
     link.silent = False
     link.deadline_ns = _deadline_ns(state)
+    if message.figures:
+        _take_figures(link, message.figures)
     # A Run sent before the last heartbeat and still not seen is lost, or very late; a new hello settles which jobs
     # never came.
     link.missed = link.missed + 1 if message.seen < link.sequence_at_renew else 0
@@ -177,6 +187,16 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
         state.send(peer, CancelRun(state.shard, state.epoch, asked))
 
 
+def _take_figures(link: Link, rows: list[Any]) -> None:
+    """Keeps what the executor says of itself, as far as it makes sense."""
+    for found in rows[:FIGURES_MAX]:
+        row = cast("list[Any]", found) if type(found) is list else []
+        if list(map(type, row)) == [str, int]:
+            name, value = row
+            if name in link.figures or (len(link.figures) < FIGURES_MAX and 0 < len(name) <= NAME_CHARS_MAX):
+                link.figures[name] = value
+
+
 def _asked(state: ShardState, link: Link) -> list[Job]:
     """Returns the link's running jobs that were asked to stop: a lost CancelRun is repeated with each heartbeat."""
     return [job for job in state.asked.values() if job.incarnation == link.incarnation and not job.ahead]
@@ -191,13 +211,15 @@ def gone(state: ShardState, peer: Peer) -> None:
     link = state.links.by_peer.get(peer)
     if link is not None:
         link.silent = True
-    state.waiters.forget(peer)
+    state.forget(peer)
 
 
 def goodbye(state: ShardState, peer: Peer, incarnation: int) -> None:
     """Closes a link in good order: whatever the executor still had is not running any more."""
     link = state.links.by_peer.get(peer)
     if link is None or link.incarnation != incarnation:
+        if link is not None:
+            state.count("goodbyes_forged")
         return
     state.links.close(link)
     left = [job for job in state.image.leases.values() if job.incarnation == incarnation]

@@ -1,8 +1,8 @@
-"""How attempts end: accepted by fence, once, and what follows for the job.
+"""How attempts end: accepted by fence, once.
 
-Decides the next state of a job whose attempt ended. Rules: docs/lifecycle.md; one accepted finish a fence
-(docs/promises.md, P2 and P5): a finish whose (epoch, index) is not that of the job's current lease is void, and its
-sender is told to forget it.
+Decides which finishes count, and writes down what follows for the job (following.py says what). Rule: one accepted
+finish a fence (docs/promises.md, P2 and P5): a finish whose (epoch, index) is not that of the job's current lease is
+void, and its sender is told to forget it.
 """
 
 from typing import Any
@@ -14,9 +14,8 @@ from ..effects import Peer
 from ..entries import FINISH
 from ..jobs import lifecycle as life
 from ..jobs.job import Job
-from ..jobs.retry import RetryPolicy, delay_ms
-from ..limits import CRASHES_MAX
-from . import placing, waiting
+from . import following, placing, waiting
+from .following import Ending
 from .link import Link
 from .state import ShardState
 
@@ -27,6 +26,7 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
     """Takes a batch of results from an executor."""
     link = state.links.by_peer.get(peer)
     if link is None:
+        state.count("finishes_unlinked")
         return  # it will say hello; the results come again after that
     leases = state.image.leases
     rows: list[Row] = []
@@ -36,20 +36,23 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if fault is not None:
             state.count("results_malformed")
             continue
-        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, verdict, after_ms = (
-            result
-        )
+        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, *asked = result
         job = leases.get(id)
         if job is None or job.attempts != attempt or job.index != index or job.epoch != epoch or id in ended:
             state.count("finishes_stale")
+            continue
+        if job.incarnation != link.incarnation:
+            state.count("finishes_forged")  # only its holder may say how a lease ended
             continue
         number = life.OUTCOME_NUMBERS.get(outcome)
         if number is None:
             state.count("results_malformed")
             continue
         error, kind = _cut(error, ERROR_BYTES_MAX), _cut(kind, NAME_CHARS_MAX)
-        output = _cut(output, OUTPUT_BYTES_MAX)
-        rows.append(row_for(state, job, number, started_ms, finished_ms, value, error, kind, output, verdict, after_ms))
+        if output is not None and len(output) * 4 > OUTPUT_BYTES_MAX:
+            output = output.encode()[-OUTPUT_BYTES_MAX:].decode(errors="ignore")  # its last words
+        ending = Ending(number, started_ms, finished_ms, value, error, kind, output, *asked)
+        rows.append(row_for(state, job, ending))
         ended[id] = job
     if rows:
         finish(state, link.executor, rows, list(ended.values()))
@@ -63,92 +66,33 @@ def _cut(text: str | None, bytes_max: int) -> str | None:
     return text.encode()[:bytes_max].decode(errors="ignore")
 
 
-def row_for(
-    state: ShardState,
-    job: Job,
-    outcome: int,
-    started_ms: int | None,
-    finished_ms: int | None,
-    result: str | None,
-    error: str | None,
-    kind: str | None,
-    output: str | None = None,
-    verdict: str | None = None,
-    after_ms: int | None = None,
-) -> Row:
-    """Returns the FINISH row of one ended attempt: decides the job's next state, and when it runs again."""
-    failures, crashes, due_ms = job.failures, job.crashes, None
-    if outcome == life.OUTCOME_SUCCEEDED:
-        event = "succeed"
-    elif job.asked or outcome == life.OUTCOME_CANCELLED:
-        event = "stop"
-    elif outcome in (life.OUTCOME_FAILED, life.OUTCOME_TIMED_OUT):
-        failures += 1
-        policy = policy_of(state, job)
-        event = "give_up" if failures > policy.retries or verdict == "no_retry" else "retry"
-        if event == "retry":
-            due_ms = state.now.wall_ms + delay_ms(policy, failures, state.draws.fraction())
-    elif outcome in (life.OUTCOME_CRASHED, life.OUTCOME_LOST):
-        crashes += 1
-        event = "give_up" if crashes >= CRASHES_MAX else "return"
-        if event == "return" and outcome == life.OUTCOME_CRASHED:
-            event, due_ms = (
-                "retry",
-                state.now.wall_ms + delay_ms(policy_of(state, job), crashes, state.draws.fraction()),
-            )
-        if event == "give_up":
-            kind = "crash_budget"
-            error = f"{error or 'the executor died'}; its runner or executor has died {crashes} times, its crash budget"
-    else:
-        event = "return"
-    if event == "return" and job.due_ms is not None and _left_early(state, job):
-        event, due_ms = "retry", job.due_ms  # it was leased ahead of its time: back to its timer
-    if finished_ms is None:
-        finished_ms = state.now.wall_ms
-    next_state = life.next_state(life.RUNNING, event)
+def row_for(state: ShardState, job: Job, ending: Ending) -> Row:
+    """Returns the FINISH row of one ended attempt."""
+    follow = following.follow(state, job, ending)
+    next_state = life.next_state(life.RUNNING, follow.event)
     if next_state == life.DEAD:
         state.count("jobs_dead")
-    state.count(_ATTEMPTS[outcome])
+    state.count(_ATTEMPTS[ending.outcome])
     return [
         job.id,
         job.attempts,
-        outcome,
+        ending.outcome,
         next_state,
         # When this attempt was due: a retry is as late as it is behind its own time.
         job.scheduled_ms if job.due_ms is None else job.due_ms,
-        started_ms,
-        finished_ms,
-        result,
-        error,
-        kind,
-        due_ms,
-        failures,
-        crashes,
-        output,
+        ending.started_ms,
+        state.now.wall_ms if ending.finished_ms is None else ending.finished_ms,
+        ending.result,
+        follow.error,
+        follow.error_kind,
+        follow.due_ms,
+        follow.failures,
+        follow.crashes,
+        ending.output,
     ]
 
 
-def _left_early(state: ShardState, job: Job) -> bool:
-    """Says whether a lease that is given back was taken ahead and its time has not come.
-
-    Of a lease found at the start nobody knows on which clock it ran; then, as for everything found there, the wall
-    decides. The stamp will not do: it stays where the wall was before a step back.
-    """
-    return job.ahead or (job.epoch != state.epoch and job.due_ms is not None and job.due_ms > state.now.wall_ms)
-
-
 _ATTEMPTS = {number: f"attempts_{name}" for number, name in life.OUTCOMES.items()}
-
-
-def policy_of(state: ShardState, job: Job) -> RetryPolicy:
-    """Returns the retry policy of a job: its own, its task's, or the default."""
-    row = job.retry
-    if row is None:
-        task = state.image.tasks.get(state.image.lanes[job.lane].task)
-        if task is None:
-            return state.settings.retry
-        row = task[3]
-    return RetryPolicy.from_row(row)
 
 
 def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -> None:
@@ -161,11 +105,12 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
     early = {
         row[0]: job.fires_ms if job.ahead else None
         for row, job in zip(rows, jobs, strict=True)
-        if row[2] in (life.OUTCOME_RETURNED, life.OUTCOME_LOST) and row[3] == life.RETRYING
+        if row[2] in (life.OUTCOME_RETURNED, life.OUTCOME_LOST) and row[3] == life.RETRYING and row[10] == job.due_ms
     }
     op = [FINISH, executor, rows]
     state.log(op)
     state.image.apply_finish(op, state.index)
+    _tally(state, rows, jobs)
     wall_ms = state.now.wall_ms
     if state.asked:
         for job in jobs:
@@ -185,6 +130,15 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
             waiting.tell(state, job)
 
 
+def _tally(state: ShardState, rows: list[Row], jobs: list[Job]) -> None:
+    lanes, tallies = state.image.lanes, state.tallies
+    for row, job in zip(rows, jobs, strict=True):
+        task = lanes[job.lane].task
+        tallies.attempt(task, row[2], row[4], row[5], row[6])
+        if job.terminal:
+            tallies.job(task, row[3])
+
+
 def _free(link: Link, job: Job) -> None:
     link.used[job.kind] -= 1
     assert link.used[job.kind] >= 0, f"more {job.kind} slots freed than taken at {link.name}"
@@ -201,12 +155,7 @@ def lose(state: ShardState, jobs: list[Job], outcome: int, error: str) -> None:
             row_for(
                 state,
                 job,
-                life.OUTCOME_RETURNED if job.ahead and outcome == life.OUTCOME_LOST else outcome,
-                None,
-                None,
-                None,
-                error,
-                None,
+                Ending(life.OUTCOME_RETURNED if job.ahead and outcome == life.OUTCOME_LOST else outcome, error=error),
             )
             for job in group
         ]

@@ -2,8 +2,9 @@
 
 Old leases get rows, late jobs expire, idle sessions, old keys and old history go.
 
-Decides these as logged ops, so that every copy of the shard forgets the same things. An idle shard writes one small
-entry a minute at the most. Rule: docs/design.md, "Storage" (leases, retention).
+Decides these as logged ops, so that every copy of the shard forgets the same things. Age is counted on the wall, not
+on the stamp, which may stand still for long; a session's on elapsed time. An idle shard writes one small entry a
+minute at the most. Rules: docs/design.md, "Storage" (leases, retention); docs/clocks.md.
 """
 
 from collections import deque
@@ -13,8 +14,10 @@ from ..entries import HOLD, KEYS_END, PRUNE, SESSIONS_END, TICKS_END
 from ..jobs.job import Job
 from ..jobs.lifecycle import RUNNING
 from ..limits import EXPIRE_JOBS, HOLD_AFTER_MS, PRUNE_JOBS, PRUNE_TICKS
+from ..machine import Now
 from ..store import ReadExpired, ReadJobs, is_done
 from . import dispatching
+from .ageing import Ageing
 from .settings import Retention
 from .state import ShardState
 
@@ -26,11 +29,12 @@ _FLOORS_MAX = 1_000
 class Housekeeping:
     """When each duty is next due; soft state."""
 
-    __slots__ = ("_floors", "_ticks_pruned", "floor", "index_at_second", "minute_ns", "second_ns")
+    __slots__ = ("_ageing", "_floors", "_ticks_pruned", "floor", "index_at_second", "minute_ns", "second_ns")
 
-    def __init__(self, now_ns: int, floor: int, index: int) -> None:
-        self.second_ns = now_ns + SECOND_NS
-        self.minute_ns = now_ns + MINUTE_NS
+    def __init__(self, now: Now, floor: int, index: int) -> None:
+        self.second_ns = now.elapsed_ns + SECOND_NS
+        self.minute_ns = now.elapsed_ns + MINUTE_NS
+        self._ageing = Ageing(now)
         self.floor = floor
         self.index_at_second = index
         self._floors = deque([(index, floor)])
@@ -49,17 +53,19 @@ class Housekeeping:
     def due(self, state: ShardState) -> None:
         """Does what is due now."""
         now_ns = state.now.elapsed_ns
+        self._ageing.look(state.now)
         if now_ns >= self.minute_ns:
             self.minute_ns = now_ns + MINUTE_NS
-            _minute(state)
-            if state.image.book.next_number > 1:  # a record that was removed, and audit rows, go with the ticks
+            self._minute(state)
+            # A schedule's record that was removed, and audit rows, go with the ticks.
+            if state.image.book.next_number > 1 or state.image.audited:
                 self._prune_ticks(state)
         if now_ns >= self.second_ns:  # second: what the minute has written moves no floor by itself
             self.second_ns = now_ns + SECOND_NS
             self._second(state)
         if not state.settings.queue_retention and _surplus(state) and state.applied >= state.pruned_index:
-            state.pruned_index = state.index  # the next waits until the store has applied this one
-            _prune(state, None, state.settings.retention)
+            # The next waits until the store has applied this one.
+            self._prune(state, None, state.settings.retention)
         if state.image.book.ticks - self._ticks_pruned > PRUNE_TICKS // 2:
             self._prune_ticks(state)
 
@@ -67,7 +73,7 @@ class Housekeeping:
         """Lets old ticks go: each minute, and sooner where so many are written."""
         self._ticks_pruned = state.image.book.ticks
         retention = state.settings.tick_retention
-        before_ms = state.image.stamp_ms - retention.finished_age_ms
+        before_ms = self._ageing.before_ms(state.now, retention.finished_age_ms)
         state.log([TICKS_END, before_ms, retention.finished_jobs_max, PRUNE_TICKS])
 
     def wake_ns(self, state: ShardState) -> int:
@@ -79,12 +85,36 @@ class Housekeeping:
         self._hold(state)
         if state.settings.queue_retention and _surplus(state) and state.image.index != self.index_at_second:
             # Who has how many of them only the store knows: once a second while jobs end, not as often as it may help.
-            _prune(state, None, state.settings.retention)
+            self._prune(state, None, state.settings.retention)
         if state.expiring:
             # Jobs that started in time have rows among the expired ones; they must not hide the others.
             running = sum(1 for job in state.image.leases.values() if job.expires_ms is not None)
             state.out.reads.append(ReadExpired(state.now.wall_ms, EXPIRE_JOBS + running))
         self.index_at_second = state.image.index + (1 if state.ops else 0)
+
+    def _minute(self, state: ShardState) -> None:
+        image, settings, now = state.image, state.settings, state.now
+        idle_ns = settings.session_ttl_ms * 1_000_000
+        idle = [session for session, kept in image.sessions.items() if now.elapsed_ns - kept.used_ns > idle_ns]
+        if idle:
+            op = [SESSIONS_END, idle]
+            state.log(op)
+            image.apply_sessions_end(op)
+        if state.keys_taken and self._ageing.before_ms(now, settings.key_ttl_ms) > 0:
+            state.log([KEYS_END, now.wall_ms])
+            state.keys_taken = now.wall_ms <= state.keys_until_ms
+        if image.finished:
+            self._prune(state, None, settings.retention)
+            for queue, retention in settings.queue_retention:
+                self._prune(state, queue, retention)
+
+    def _prune(self, state: ShardState, queue: str | None, retention: Retention) -> None:
+        if state.acts_back or state.acts_read:
+            return  # somebody waits until the last one is applied; another follows soon enough
+        state.pruned_index = state.index
+        others = [name for name, _ in state.settings.queue_retention] if queue is None else []
+        before_ms = self._ageing.before_ms(state.now, retention.finished_age_ms)
+        state.log([PRUNE, queue, others, before_ms, retention.finished_jobs_max, PRUNE_JOBS])
 
     def _hold(self, state: ShardState) -> None:
         """Gives old leases a row, and moves the floor below which no lease lacks one."""
@@ -145,29 +175,6 @@ def _expire(state: ShardState, ids: list[int]) -> None:
         dispatching.expire(state, over)
 
 
-def _minute(state: ShardState) -> None:
-    image, settings = state.image, state.settings
-    idle_before_ms = image.stamp_ms - settings.session_ttl_ms
-    idle = [session for session, kept in image.sessions.items() if kept.used_ms < idle_before_ms]
-    if idle:
-        op = [SESSIONS_END, idle]
-        state.log(op)
-        image.apply_sessions_end(op)
-    if state.keys_taken:
-        state.log([KEYS_END, image.stamp_ms])
-        state.keys_taken = image.stamp_ms <= state.keys_until_ms
-    if image.finished:
-        _prune(state, None, settings.retention)
-        for queue, retention in settings.queue_retention:
-            _prune(state, queue, retention)
-
-
 def _surplus(state: ShardState) -> bool:
     """Says whether more finished jobs are kept than one PRUNE's half beyond the general rule."""
     return state.image.finished - state.settings.retention.finished_jobs_max > PRUNE_JOBS // 2
-
-
-def _prune(state: ShardState, queue: str | None, retention: Retention) -> None:
-    others = [name for name, _ in state.settings.queue_retention] if queue is None else []
-    before_ms = state.image.stamp_ms - retention.finished_age_ms
-    state.log([PRUNE, queue, others, before_ms, retention.finished_jobs_max, PRUNE_JOBS])

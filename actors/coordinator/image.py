@@ -13,7 +13,7 @@ from ...broker.wire.ids import job_id
 from ..entries import Op
 from ..jobs.job import Job
 from ..jobs.lanes import Lane
-from ..jobs.lifecycle import EXPIRED, READY, RETRYING, RUNNING, SCHEDULED
+from ..jobs.lifecycle import EXPIRED, READY, RETRYING, RUNNING, SCHEDULED, SKIPPED, next_state
 from ..limits import UNAPPLIED_JOB_BYTES
 from ..schedules.book import Book
 from ..store import Restored
@@ -39,6 +39,7 @@ class Image:
         self.tasks: dict[str, list[Any]] = {row[0]: row for row in restored.tasks}
         self.sessions: dict[int, Session] = {}
         self.book = Book(restored)
+        self.audited = restored.next_audit > 1  # somebody has changed something, so there may be audit rows
         self.fresh_keys: dict[tuple[str, str], tuple[int, int, int]] = {}
         self.unapplied: deque[tuple[int, list[int], list[tuple[str, str]], int]] = deque()
         self.unapplied_bytes = 0
@@ -211,6 +212,31 @@ class Image:
             job = self.jobs[id]
             assert job.state in (READY, SCHEDULED, RETRYING), job
             job.state, job.due_ms, job.queued = READY, None, False
+            job.touched_index = index
+            self.touched.append(id)
+
+    def apply_revive(self, op: Op, index: int) -> None:
+        """Jobs that had ended live again, and stand in their lane on disk."""
+        for id, lane_id in op[1]:
+            job = self.jobs[id]
+            next_state(job.state, "revive")
+            assert job.lane == lane_id, job
+            job.state, job.due_ms, job.queued = READY, None, False
+            job.failures = job.crashes = job.asked = 0
+            job.expires_ms = job.deadline_ms = job.result = job.error = None
+            job.touched_index = index
+            self.touched.append(id)
+            lane = self.lanes[lane_id]
+            lane.live += 1
+            self.queue_live[lane.queue] += 1
+
+    def apply_settle(self, op: Op, index: int) -> None:
+        """Jobs that had ended get another final state."""
+        _, rows, final = op
+        for id, _lane in rows:
+            job = self.jobs[id]
+            assert next_state(job.state, "skip" if final == SKIPPED else "discard") == final
+            job.state = final
             job.touched_index = index
             self.touched.append(id)
 

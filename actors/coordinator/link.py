@@ -17,7 +17,9 @@ class Link:
     __slots__ = (
         "deadline_ns",
         "executor",
+        "figures",
         "incarnation",
+        "labels",
         "missed",
         "name",
         "node",
@@ -40,10 +42,12 @@ class Link:
         self.incarnation = hello.incarnation
         self.number = hello.link
         self.queues = frozenset(hello.queues)
+        self.labels = tuple(hello.labels)
         self.tasks: dict[str, str] = {row[0]: row[1] for row in hello.tasks}
         self.windows: dict[str, int] = {}
         self.used: dict[str, int] = {}
         self.deadline_ns = deadline_ns
+        self.figures: dict[str, int] = {}  # what it says of itself, for the metrics
         self.run_sequence = 0
         self.sequence_at_renew = 0
         self.missed = 0

@@ -65,8 +65,9 @@ def has_room(state: ShardState, definition: Definition, queued: int) -> bool:
 def take_key(state: ShardState) -> int:
     """Notes that a key is taken now; returns until when (UTC ms) it is held."""
     state.keys_taken = True
-    state.keys_until_ms = state.image.stamp_ms + state.settings.key_ttl_ms
-    return state.keys_until_ms
+    until_ms = state.now.wall_ms + state.settings.key_ttl_ms
+    state.keys_until_ms = max(state.keys_until_ms, until_ms)
+    return until_ms
 
 
 def make(state: ShardState, jobs: list[NewJob]) -> list[int]:

@@ -34,16 +34,14 @@ def place_fresh(state: ShardState, jobs: list[Job], delays_ms: list[int | None])
 
 
 def place_timed(state: ShardState, job: Job, delay_ms: int | None) -> None:
-    """Sets a job's timer if it is due within the horizon.
+    """Sets a job's timer: on elapsed time for a delay that is shorter than the horizon is far, else on the wall.
 
-    On elapsed time if it was given as a delay, else on the wall.
+    What is due beyond the horizon waits in the due index.
     """
     assert job.due_ms is not None
-    if job.due_ms >= state.horizon_ms:
-        return  # the due index has it
-    if delay_ms is not None:
-        state.timers.add_delay(job, delay_ms, state.now)
-    else:
+    if delay_ms is not None and delay_ms < HORIZON_MS:
+        state.timers.add_delay(job, delay_ms, state.now)  # wherever the horizon stands: the wall may have been set
+    elif job.due_ms < state.horizon_ms:
         job.fires_ms = job.due_ms
         state.timers.add_calendar(job.id, job.due_ms)
 
@@ -61,6 +59,26 @@ def place_ready(state: ShardState, job: Job) -> None:
     state.ready_lanes.add(lane.id)
     if lane.overfull():
         _give_back(state, lane)
+
+
+def make_ready(state: ShardState, jobs: list[Job]) -> None:
+    """Makes waiting jobs ready now, whatever their time: they stand in their lanes on disk."""
+    op = [READY_OP, [job.id for job in jobs]]
+    state.log(op)
+    state.image.apply_ready(op, state.index)
+    on_disk(state, jobs)
+
+
+def on_disk(state: ShardState, jobs: list[Job]) -> None:
+    """Leaves jobs that this entry makes ready to the readers of their lanes; timers that they had are void."""
+    ids: dict[int, list[int]] = {}
+    for job in jobs:
+        job.fires_ms = None
+        state.timers.forget(job.id)
+        ids.setdefault(job.lane, []).append(job.id)
+    for lane_id, own in ids.items():
+        state.image.lanes[lane_id].stand_on_disk(own, state.index)
+        state.refill.add(lane_id)
 
 
 def _give_back(state: ShardState, lane: Lane) -> None:

@@ -10,9 +10,22 @@ from ...broker.wire.messages import Listing, Query
 from ..effects import Peer
 from ..jobs.lifecycle import STATES
 from ..store import ReadListing
+from . import metrics
+from .questions import LISTING_COST
 from .state import ShardState
 
-EXECUTOR_LISTING = ["executor", "node", "incarnation", "tasks", "queues", "slots", "used", "lease_left_ms", "silent"]
+EXECUTOR_LISTING = [
+    "executor",
+    "node",
+    "incarnation",
+    "tasks",
+    "queues",
+    "slots",
+    "used",
+    "lease_left_ms",
+    "silent",
+    "labels",
+]
 
 
 def take(state: ShardState, peer: Peer, message: Query) -> None:
@@ -22,7 +35,8 @@ def take(state: ShardState, peer: Peer, message: Query) -> None:
     elif len(message.filter) > 16 or not all(isinstance(value, str | int | None) for value in message.filter.values()):
         state.refuse(peer, message.request, "invalid_query", "a filter holds at most 16 numbers or texts")
     else:
-        state.out.reads.append(ReadListing(message.name, message.filter, (peer, message.request)))
+        read = ReadListing(message.name, message.filter, (peer, message.request))
+        state.ask(peer, message.request, read, LISTING_COST)
 
 
 def _executors(state: ShardState) -> list[list[Any]]:
@@ -38,6 +52,7 @@ def _executors(state: ShardState) -> list[list[Any]]:
             sum(link.used.values()),
             max(0, (link.deadline_ns - now_ns) // 1_000_000),
             link.silent,
+            " ".join(link.labels),
         ]
         for link in sorted(state.links.by_peer.values(), key=lambda link: (link.node, link.name))
     ]
@@ -46,6 +61,8 @@ def _executors(state: ShardState) -> list[list[Any]]:
 def listed(state: ShardState, read: ReadListing, rows: list[Any]) -> None:
     """Goes on when the store has answered."""
     peer, request = read.context
+    if not state.answered(peer):
+        return
     if len(rows) == 1:
         state.refuse(peer, request, "invalid_query", rows[0])
         return
@@ -54,6 +71,8 @@ def listed(state: ShardState, read: ReadListing, rows: list[Any]) -> None:
         _lay_over(state, columns, found)
     elif read.name == "queues":
         _count_running(state, columns, found)
+    elif read.name == "metrics":
+        found = metrics.rows(state, found)
     elif read.name == "stat":
         found = [*found, *_memory_figures(state, found)]
     state.send(peer, Listing(state.shard, request, columns, found, more))

@@ -18,12 +18,13 @@ class Taken(NamedTuple):
 class Session:
     """One client's conversation with one shard."""
 
-    __slots__ = ("answers", "floor", "used_ms")
+    __slots__ = ("answers", "floor", "used_ms", "used_ns")
 
     def __init__(self, stamp_ms: int) -> None:
         self.floor = 1  # sequences below it were answered, and the client has said that it got the answers
         self.answers: dict[int, Taken] = {}
         self.used_ms = stamp_ms
+        self.used_ns = 0  # when it was last used, on this life's elapsed time: soft, and what its age is counted by
 
     def take(self, sequence: int, acked_below: int, taken: Taken, window: int, stamp_ms: int) -> None:
         """Keeps an answer and forgets those that the client has acknowledged or that fall out of the window."""

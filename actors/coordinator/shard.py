@@ -16,6 +16,7 @@ from ...broker.wire.messages import (
     ExecutorHello,
     Finished,
     Goodbye,
+    JobAct,
     Message,
     Query,
     Renew,
@@ -29,7 +30,7 @@ from ..entries import NOOP, Entry
 from ..events import Answer, Applied, Drain, PeerGone, Received, Storage, Wake
 from ..jobs.job import Job
 from ..jobs.lanes import ALL
-from ..jobs.lifecycle import RUNNING
+from ..jobs.lifecycle import CANCELLED, RUNNING, SKIPPED
 from ..limits import HORIZON_MS, HORIZON_STEP_MS
 from ..machine import Now
 from ..store import ReadDue, ReadExpired, ReadJobs, ReadKeys, ReadListing, ReadReady, Restored
@@ -38,6 +39,7 @@ from . import (
     dispatching,
     executors,
     finishing,
+    job_acts,
     placing,
     querying,
     schedule_acts,
@@ -82,13 +84,16 @@ class ShardMachine:
         """
         image = Image(shard, restored, settings.dedup_window)
         self.state = ShardState(shard, epoch, settings, image, draws, now)
-        self.housekeeping = Housekeeping(now.elapsed_ns, restored.floor, restored.applied)
+        self.housekeeping = Housekeeping(now, restored.floor, restored.applied)
         self._restore(restored, leases, leased)
         self.ticking = Ticking(self.state)
         self.state.log([NOOP])
 
     def _restore(self, restored: Restored, leases: list[list[Any]], leased: list[list[Any]]) -> None:
         state, records = self.state, {row[0]: row for row in leased}
+        for kept in state.image.sessions.values():
+            # By stamps alone: neither the time while nobody was here nor a clock that was set makes a session older.
+            kept.used_ns = state.now.elapsed_ns - (restored.stamp_ms - kept.used_ms) * 1_000_000
         held = {row[0] for row in restored.leases}
         for id, attempt, epoch, index, executor, incarnation, leased_ms in leases:
             assert id in records, f"lease of job {id} has no live row"
@@ -123,6 +128,7 @@ class ShardMachine:
             case Applied(index, finished):
                 state.applied = index
                 state.image.applied(index, finished)
+                job_acts.applied(state)
             case Answer():
                 self._answered(event)
             case PeerGone(peer):
@@ -150,6 +156,8 @@ class ShardMachine:
                 cancelling.take(state, peer, message)
             case Query():
                 querying.take(state, peer, message)
+            case JobAct():
+                job_acts.take(state, peer, message)
             case ScheduleSet():
                 scheduling.take(state, peer, message)
             case ScheduleAct():
@@ -162,7 +170,7 @@ class ShardMachine:
                 executors.credit(state, peer, message)
             case Goodbye(incarnation):
                 executors.goodbye(state, peer, incarnation)
-                state.waiters.forget(peer)
+                state.forget(peer)
             case _:
                 state.refuse(peer, 0, "malformed", f"{type(message).__name__} is not for a coordinator")
 
@@ -192,6 +200,8 @@ class ShardMachine:
                 placing.ready_read(state, read, rows, answer.applied)
             case ReadDue():
                 placing.due_read(state, read, rows)
+            case ReadJobs(_, purpose) if purpose in _ACTS_READ:
+                _ACTS_READ[purpose](state, read, rows, answer.applied)
             case ReadJobs(_, purpose):
                 _JOBS_READ[purpose](state, read, rows)
             case ReadKeys():
@@ -223,6 +233,11 @@ class ShardMachine:
     def wake_at(self) -> int | None:
         """Returns when it wants a turn, in elapsed ns; see actors.machine.Machine."""
         state = self.state
+        state.wake_ns = self._wake_ns()
+        return state.wake_ns
+
+    def _wake_ns(self) -> int:
+        state = self.state
         if state.ops:
             return state.now.elapsed_ns
         # The horizon stands on the wall: a step of the clock is noticed at the next timer or within the minute.
@@ -248,6 +263,7 @@ class ShardMachine:
         state, image = self.state, self.state.image
         state.links.check()
         state.waiters.check()
+        state.questions.check()
         state.timers.check()
         image.book.check()
         used: dict[tuple[int, str], int] = {}
@@ -273,7 +289,7 @@ class ShardMachine:
                 assert job is None or job.terminal or job.queued or job.state == RUNNING or job.lane == lane.id, job
         for id, job in state.asked.items():
             assert image.leases.get(id) is job, job
-            assert job.asked, job
+            assert job.asked in (CANCELLED, SKIPPED), job
 
 
 _JOBS_READ = {
@@ -282,4 +298,5 @@ _JOBS_READ = {
     "cancel": cancelling.read,
     "expire": expiring_read,
 }
+_ACTS_READ = {"act": job_acts.read, "act again": job_acts.read_again}
 _KEYS_READ = {Submit: submitting.keys_read, ScheduleAct: schedule_acts.keys_read}

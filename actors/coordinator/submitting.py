@@ -182,6 +182,7 @@ def _decide(state: ShardState, peer: Peer, message: Submit, stored: dict[tuple[s
     op = [SUBMIT, message.session, message.sequence, message.acked_below, first_id, rows, existing]
     state.log(op)
     made = image.apply_submit(op, state.index)
+    image.sessions[message.session].used_ns = state.now.elapsed_ns
     placing.place_fresh(state, made, _delays(message, existing))
     state.count("jobs_submitted", len(rows))
     state.send(peer, Submitted(state.shard, message.session, message.sequence, first_id, len(message.jobs), existing))
@@ -191,7 +192,7 @@ def holder(state: ShardState, stored: dict[tuple[str, str], tuple[int, int]], ke
     """Returns the job that holds a key now: by an entry not applied yet, or by the store; None if nobody does."""
     fresh = state.image.fresh_keys.get(key)
     id, until_ms = (fresh[0], fresh[2]) if fresh is not None else stored.get(key, (None, 0))
-    return id if id is not None and until_ms > state.image.stamp_ms else None
+    return id if id is not None and until_ms > state.now.wall_ms else None
 
 
 def _delays(message: Submit, existing: list[list[int]]) -> list[int | None]:

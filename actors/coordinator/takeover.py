@@ -6,7 +6,7 @@ machine. With a quorum of one every entry in the log is committed. It must not k
 
 from ..draws import Draws
 from ..entries import Entry, decode_entry
-from ..log import ReplicatedLog
+from ..log import LogDamaged, ReplicatedLog
 from ..machine import Now
 from ..store import ReadJobs, ShardStore
 from ..turn import APPLY_ENTRIES_MAX, Member
@@ -29,6 +29,11 @@ def take_over(
     group = shard + 1
     epoch = log.campaign(group)
     last = log.last_index(group)
+    if store.applied > last:
+        raise LogDamaged(
+            f"shard {shard} shows entry {store.applied}, but its log ends at entry {last}: the log was lost, or the "
+            "two are not of one time; put both back from one backup, or see what `mainspring shards verify` says"
+        )
     batch: list[tuple[int, Entry]] = []
     for record in log.read(group, store.applied + 1, last):
         batch.append((record.index, decode_entry(record.blob)))

@@ -15,6 +15,7 @@ from ..entries import BOOT, SCHEDULE
 from ..limits import LEAD_MS, TICKS_A_TURN, VERIFIED_A_TURN
 from ..schedules import reasons
 from ..schedules.schedule import Definition, Schedule
+from . import audit
 from .state import ShardState
 from .ticks import Ticks
 from .timers import wall_wake_ns
@@ -179,6 +180,7 @@ def correct(state: ShardState, schedule: Schedule) -> None:
     """
     next_ms = None if schedule.is_full else schedule.definition.calendar().next_ms(schedule.cursor_ms)
     if next_ms != schedule.next_ms:
+        audit.moved(state, schedule, next_ms)
         row = [schedule.number, schedule.cursor_ms, next_ms, list(schedule.definition)]
         op = [SCHEDULE, schedule.source, schedule.revision, [row]]
         state.log(op)

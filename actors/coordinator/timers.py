@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Iterator
 
 from ..jobs.job import Job
-from ..limits import FIRE_JOBS_MAX, LEAD_MS
+from ..limits import FIRE_JOBS_MAX, LEAD_MS, SET_BACK_MS
 from ..machine import Now
 from ..timing.wheel import Wheel
 
@@ -39,13 +39,40 @@ class Timers:
         self.soon: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self.ahead: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self.on_elapsed: set[int] = set()
+        self.void: dict[int, tuple[int | None, int]] = {}  # id -> its one true key, how many others are in the wheel
         self.full = (False, False)  # the last advance came back full: more is due at once
 
     def add_delay(self, job: Job, delay_ms: int, now: Now) -> None:
         """Sets a job's timer on elapsed time; rounds up, so that it never fires early."""
         job.fires_ms = -(-now.elapsed_ns // 1_000_000) + delay_ms
-        self.on_elapsed.add(job.id)
-        self.wheels[ELAPSED].add(job.fires_ms, job.id & ((1 << 40) - 1))
+        self._add_elapsed(job.id, job.fires_ms)
+
+    def forget(self, id: int) -> None:
+        """Makes a job's timer void, though it stays in its wheel: the job was made ready by hand.
+
+        One on the wall needs no note: whoever waits for a later time is not fired by it.
+        """
+        if id in self.on_elapsed:
+            self.on_elapsed.discard(id)
+            self.void[id] = (None, self.void.get(id, (None, 0))[1] + 1)
+
+    def _is_void(self, id: int, key: int) -> bool:
+        """Says whether a timer on elapsed time that fires is one that was forgotten."""
+        true_key, others = self.void[id]
+        if key == true_key:
+            self.void[id] = (None, others)
+            return False
+        if others > 1:
+            self.void[id] = (true_key, others - 1)
+        else:
+            del self.void[id]
+        return True
+
+    def _add_elapsed(self, id: int, key: int) -> None:
+        self.on_elapsed.add(id)
+        if id in self.void:
+            self.void[id] = (key, self.void[id][1])
+        self.wheels[ELAPSED].add(key, id & ((1 << 40) - 1))
 
     def add_calendar(self, id: int, due_ms: int) -> None:
         """Sets a timer on the wall clock."""
@@ -66,6 +93,8 @@ class Timers:
             for key, sequence in due:
                 id = shard_base | sequence
                 if clock == ELAPSED:
+                    if id in self.void and self._is_void(id, key):
+                        continue
                     self.on_elapsed.discard(id)
                 elif id in self.on_elapsed:
                     continue  # a delay that the due index returned as well: its own clock decides
@@ -88,10 +117,18 @@ class Timers:
         """Sets the timer of a job again that was leased ahead and never left: the same key on the same clock."""
         job.fires_ms = key
         if (key, job.id) in self.ahead[ELAPSED]:
-            self.on_elapsed.add(job.id)
-            self.wheels[ELAPSED].add(key, job.id & ((1 << 40) - 1))
+            self._add_elapsed(job.id, key)
         else:
             self.wheels[WALL].add(key, job.id & ((1 << 40) - 1))
+
+    def set_back(self, now: Now) -> list[tuple[int, int]]:
+        """Pops the (key, id) of `ahead` that are no longer near, because the wall was set back."""
+        heap, far_ms = self.ahead[WALL], now.wall_ms + LEAD_MS + SET_BACK_MS
+        if not heap or heap[0][0] <= far_ms:
+            return []
+        found = heap.copy()
+        heap.clear()
+        return sorted(found)
 
     @staticmethod
     def due(heaps: tuple[list[tuple[int, int]], list[tuple[int, int]]], now: Now) -> Iterator[tuple[int, int]]:
@@ -128,4 +165,5 @@ class Timers:
         """Asserts the wheels' own relations."""
         for wheel in self.wheels:
             wheel.check()
-        assert len(self.on_elapsed) <= len(self.wheels[ELAPSED])
+        void = sum(others for _, others in self.void.values())
+        assert len(self.on_elapsed) + void <= len(self.wheels[ELAPSED])

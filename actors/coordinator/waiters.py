@@ -1,6 +1,6 @@
 """Who waits for which job's end. Soft state: a client asks again when it has lost its connection.
 
-Decides when a wait is over: the job ended, or the peer is gone, be it while the store was still looking the job up.
+Decides when a wait is over: the job ended, or the peer is gone.
 """
 
 from ..effects import Peer
@@ -13,8 +13,6 @@ class Waiters:
         self.by_job: dict[int, list[Peer]] = {}
         self.by_peer: dict[Peer, set[int]] = {}
         self.pairs = 0
-        self.reading: dict[Peer, int] = {}  # how many of a peer's questions the store is looking up
-        self.left: set[Peer] = set()  # peers of those that have gone meanwhile
 
     def __len__(self) -> int:
         return self.pairs
@@ -42,8 +40,6 @@ class Waiters:
 
     def forget(self, peer: Peer) -> None:
         """Forgets a peer that is gone."""
-        if peer in self.reading:
-            self.left.add(peer)
         for id in self.by_peer.pop(peer, ()):
             self.pairs -= 1
             peers = self.by_job[id]
@@ -51,22 +47,7 @@ class Waiters:
             if not peers:
                 del self.by_job[id]
 
-    def begin_reading(self, peer: Peer) -> None:
-        """Notes that the store looks something up for a peer."""
-        self.reading[peer] = self.reading.get(peer, 0) + 1
-
-    def end_reading(self, peer: Peer) -> bool:
-        """Notes the store's answer; returns whether the peer is still there to hear it."""
-        self.reading[peer] -= 1
-        is_there = peer not in self.left
-        if not self.reading[peer]:
-            del self.reading[peer]
-            self.left.discard(peer)
-        return is_there
-
     def check(self) -> None:
         """Asserts that all counts agree."""
         assert self.pairs == sum(map(len, self.by_job.values()))
         assert self.pairs == sum(map(len, self.by_peer.values()))
-        assert self.left <= self.reading.keys()
-        assert all(count > 0 for count in self.reading.values())

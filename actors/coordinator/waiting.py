@@ -31,8 +31,7 @@ def take(state: ShardState, peer: Peer, message: Await) -> None:
     jobs = state.image.jobs
     if any(id not in jobs for id in message.ids):
         # All of them are read: one that memory knows now may have left it when the answer comes.
-        state.waiters.begin_reading(peer)
-        state.out.reads.append(ReadJobs(message.ids, "await", (peer, message)))
+        state.ask(peer, message.request, ReadJobs(message.ids, "await", (peer, message)), len(message.ids))
     else:
         _answer(state, peer, message, {})
 
@@ -40,7 +39,7 @@ def take(state: ShardState, peer: Peer, message: Await) -> None:
 def read(state: ShardState, read: ReadJobs, rows: list[Row]) -> None:
     """Goes on when the store has answered."""
     peer, message = read.context
-    if state.waiters.end_reading(peer):
+    if state.answered(peer):
         _answer(state, peer, message, {row[0]: row for row in rows})
 
 

@@ -39,8 +39,15 @@ class StopChild(NamedTuple):
     child: int
 
 
+class WatchRun(NamedTuple):
+    """Look from now on what the run at which a child is uses; None: look no more."""
+
+    child: int
+    run_id: int | None
+
+
 class KillChild(NamedTuple):
-    """Kill a child's process group."""
+    """Kill a child and whatever it has started."""
 
     child: int
 
@@ -50,6 +57,22 @@ class Note(NamedTuple):
 
     level: str
     text: str
+
+
+class AttemptEnded(NamedTuple):
+    """An attempt has ended, and its line belongs into the log. Times are UTC."""
+
+    job_id: int
+    attempt: int
+    task: str
+    queue: str
+    tenant: str
+    trace: str | None
+    outcome: str
+    error_kind: str | None
+    scheduled_ms: int
+    started_ms: int | None
+    finished_ms: int | None
 
 
 class Ready(NamedTuple):
@@ -66,4 +89,17 @@ class Exit(NamedTuple):
     """Everything is handed over: end the process."""
 
 
-Act = SpawnChild | RunOn | CancelOn | PingChild | StopChild | KillChild | Note | Ready | Failed | Exit
+Act = (
+    SpawnChild
+    | RunOn
+    | CancelOn
+    | PingChild
+    | StopChild
+    | WatchRun
+    | KillChild
+    | Note
+    | AttemptEnded
+    | Ready
+    | Failed
+    | Exit
+)

@@ -25,9 +25,10 @@ from ...broker.wire.messages import (
 from ...broker.wire.rows import run_fault
 from ..effects import Peer, Send
 from . import acts, runs
+from .figures import figures
 from .held import Held
 from .link import Link, ShardLink
-from .settings import RESEND_AFTER_MS
+from .settings import FIGURES_EVERY_MS, RESEND_AFTER_MS
 from .state import ExecutorState
 
 _RESEND_NS = RESEND_AFTER_MS * 1_000_000
@@ -56,9 +57,17 @@ def received(state: ExecutorState, peer: Peer, message: Message) -> None:
             if shard in link.shards and epoch >= link.shards[shard].epoch:
                 _end(state, wanted, "cancelled")
         case Refused(_, _, _, code, text):
-            state.act(acts.Note("error", f"the coordinator refuses this executor: {code}: {text}"))
+            _refused(state, link, f"{code}: {text}")
         case _:
             state.count("messages_unexpected")
+
+
+def _refused(state: ExecutorState, link: Link, why: str) -> None:
+    """Tells the log why a hello is refused; not each time, for it is said again every second."""
+    state.count("refused")
+    if why != link.refused:
+        link.refused = why
+        state.act(acts.Note("error", f"the coordinator refuses this executor: {why}"))
 
 
 def _run(state: ExecutorState, link: Link, message: Run) -> None:
@@ -90,6 +99,7 @@ def _welcome(state: ExecutorState, link: Link, message: ExecutorWelcome) -> None
     state.cluster = message.cluster
     if len(link.welcomed) >= message.shards:
         link.hello_ns = None
+        link.refused = ""
     _end(state, message.lost, "void")
     for batch, (finished, _) in list(shard.unacked.items()):
         _send_finished(state, link, shard, batch, finished)
@@ -158,8 +168,9 @@ def speak(state: ExecutorState) -> None:
             if now_ns >= shard.renew_ns:
                 shard.renew_ns = now_ns + shard.renew_every_ns()
                 shard.window = {}  # credit that was lost, or came out of order, is said again with each heartbeat
+                rows = _figures(state, link, shard)
                 state.out.sends.append(
-                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen, []))
+                    Send(link.peer, Renew(shard.shard, link.number, now_ns // 1_000_000, shard.seen, rows))
                 )
             _credit(state, link, shard)
             if shard.results:
@@ -167,6 +178,14 @@ def speak(state: ExecutorState) -> None:
             for batch, (finished, sent_ns) in list(shard.unacked.items()):
                 if now_ns - sent_ns >= _RESEND_NS:
                     _send_finished(state, link, shard, batch, finished)
+
+
+def _figures(state: ExecutorState, link: Link, shard: ShardLink) -> list[list[Any]]:
+    """Returns the executor's figures now and then; one shard of each coordinator gets them."""
+    if shard.shard != min(link.welcomed) or state.now.elapsed_ns < link.figures_ns:
+        return []
+    link.figures_ns = state.now.elapsed_ns + FIGURES_EVERY_MS * 1_000_000
+    return figures(state)
 
 
 def _hello(state: ExecutorState, link: Link) -> None:
@@ -220,7 +239,7 @@ def _report(state: ExecutorState, link: Link, shard: ShardLink) -> None:
     results, shard.results = shard.results, []
     start, size = 0, 0
     for at, row in enumerate(results):
-        size += 64 + len(row[7] or "") + len(row[8] or "")
+        size += 64 + len(row[7] or "") + len(row[8] or "") + len(row[10] or "")
         if at + 1 - start == BATCH_JOBS_MAX or size * 4 > BATCH_BYTES_MAX or at + 1 == len(results):
             shard.batch += 1
             _send_finished(state, link, shard, shard.batch, Finished(shard.shard, shard.batch, results[start : at + 1]))

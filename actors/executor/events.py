@@ -1,14 +1,19 @@
 """What an executor hears from its runner children."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
 class ChildReady(NamedTuple):
-    """A child has imported the tasks; rows of broker.wire.rows.TASK_COLUMNS and SCHEDULE_COLUMNS."""
+    """A child has imported the tasks; rows of broker.wire.rows.TASK_COLUMNS and SCHEDULE_COLUMNS.
+
+    `limits`: rows [task, memory_bytes, cpu_ms, labels] of the tasks that have any of these.
+    """
 
     child: int
     tasks: list[list[Any]]
     schedules: list[list[Any]]
+    limits: Sequence[list[Any]] = ()
 
 
 class ChildFailed(NamedTuple):
@@ -19,7 +24,10 @@ class ChildFailed(NamedTuple):
 
 
 class ChildDone(NamedTuple):
-    """Runs ended: rows [run_id, outcome, started_ms, finished_ms, result, error, error_kind, output, verdict, after_ms]."""
+    """Runs ended.
+
+    Rows [run_id, outcome, started_ms, finished_ms, result, error, error_kind, output, verdict, after_ms].
+    """
 
     child: int
     rows: list[list[Any]]
@@ -41,10 +49,27 @@ class ChildStuck(NamedTuple):
 
 
 class ChildExited(NamedTuple):
-    """A child is dead and reaped; `how` in words."""
+    """A child is dead and reaped; `how` in words, `output` the end of what it has written."""
 
     child: int
     how: str
+    output: str | None = None
 
 
-ChildEvent = ChildReady | ChildFailed | ChildDone | ChildPong | ChildStuck | ChildExited
+class ChildrenSized(NamedTuple):
+    """How large the children are: rows [child, rss_bytes]; and how much of their output nobody took, in all."""
+
+    rows: list[list[int]]
+    dropped_bytes: int
+
+
+class RunUsed(NamedTuple):
+    """What a watched run uses: its child and all below it have so much more memory, and CPU time, since it began."""
+
+    child: int
+    run_id: int
+    memory_bytes: int
+    cpu_ms: int
+
+
+ChildEvent = ChildReady | ChildFailed | ChildDone | ChildPong | ChildStuck | ChildExited | ChildrenSized | RunUsed

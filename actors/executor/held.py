@@ -19,6 +19,8 @@ class Held:
         "index",
         "kill_ns",
         "kind",
+        "limits",
+        "over",
         "peer",
         "row",
         "run_id",
@@ -43,4 +45,6 @@ class Held:
         self.child: int | None = None
         self.deadline_ns: int | None = None  # set when it starts
         self.kill_ns: int | None = None  # set when it was told to end: its child dies then
+        self.limits: tuple[int | None, int | None] | None = None  # memory_bytes, cpu_ms
+        self.over: tuple[str, str] | None = None  # the limit that it broke, and in words; its child is killed for it
         self.ending: str | None = None  # why it was told to end: an outcome, or "void" if nobody wants to hear of it

@@ -84,12 +84,14 @@ class ShardLink:
 class Link:
     """One coordinator process."""
 
-    __slots__ = ("hello_ns", "hello_sent_ns", "number", "peer", "shards", "welcomed")
+    __slots__ = ("figures_ns", "hello_ns", "hello_sent_ns", "number", "peer", "refused", "shards", "welcomed")
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.number = 0
+        self.refused = ""  # what it was refused with last, and has told the log
         self.hello_ns: int | None = 0  # when to say hello next, None while the link is open
         self.hello_sent_ns = 0
+        self.figures_ns = 0  # when the coordinator is told figures next
         self.welcomed: set[int] = set()
         self.shards: dict[int, ShardLink] = {}

@@ -12,10 +12,20 @@ from ...broker.wire.messages import Goodbye
 from ..effects import Effects, Peer, Send
 from ..events import Drain, PeerGone, Received, Wake
 from ..machine import Now
-from . import acts, conversation, runs
-from .events import ChildDone, ChildEvent, ChildExited, ChildFailed, ChildPong, ChildReady, ChildStuck
+from . import acts, children, conversation, runs
+from .events import (
+    ChildDone,
+    ChildEvent,
+    ChildExited,
+    ChildFailed,
+    ChildPong,
+    ChildReady,
+    ChildrenSized,
+    ChildStuck,
+    RunUsed,
+)
 from .settings import COMMAND, ExecutorSettings
-from .state import ExecutorState
+from .state import Announced, ExecutorState
 
 Event = Received | PeerGone | Wake | Drain | ChildEvent
 
@@ -44,16 +54,20 @@ class ExecutorMachine:
                 runs.done(state, child, rows)
             case Wake():
                 self._settle()
-            case ChildReady(child, tasks, schedules):
-                self._child_ready(child, tasks, schedules)
+            case ChildReady(child, tasks, schedules, limits):
+                self._child_ready(child, (tasks, schedules, limits))
             case ChildFailed(child, text):
                 self._child_failed(child, text)
-            case ChildExited(child, how):
-                runs.child_exited(state, child, how)
+            case ChildExited(child, how, output):
+                children.exited(state, child, how, output)
             case ChildStuck(child, run_id, stack):
-                runs.child_stuck(state, child, run_id, stack)
+                children.stuck(state, child, run_id, stack)
             case ChildPong(child, _):
-                runs.child_ponged(state, child)
+                children.ponged(state, child)
+            case ChildrenSized(rows, dropped_bytes):
+                children.sized(state, rows, dropped_bytes)
+            case RunUsed(child, run_id, memory_bytes, cpu_ms):
+                runs.used(state, child, run_id, memory_bytes, cpu_ms)
             case PeerGone(peer):
                 conversation.gone(state, peer)
             case Drain():
@@ -62,22 +76,20 @@ class ExecutorMachine:
                 assert_never(event)
         return state.out
 
-    def _child_ready(self, number: int, tasks: list[list[Any]], schedules: list[list[Any]]) -> None:
+    def _child_ready(self, number: int, announced: Announced) -> None:
         state = self.state
         found = state.pool_of_child(number)
         if found is None:
             return
         pool, child = found
-        child.ready = True
-        child.ponged_ns = state.now.elapsed_ns
-        pool.child_came()
+        pool.child_came(child, state.now.elapsed_ns)
         if pool.kind == COMMAND:
             # What it runs stands in the settings; it may be the only child that there is, and then the first.
-            tasks, schedules = state.announced_by_child or ([], [])
-        if self._is_ambiguous(tasks):
+            announced = state.announced_by_child or ([], [], [])
+        if self._is_ambiguous(announced[0]):
             return
-        if (tasks, schedules) != state.announced_by_child:
-            state.learn(tasks, schedules)
+        if announced != state.announced_by_child:
+            state.learn(announced)
             for link in state.links.values():
                 link.hello_ns = state.now.elapsed_ns
 
@@ -117,6 +129,7 @@ class ExecutorMachine:
         """Ends a turn: children, deadlines, hellos and heartbeats, then one message of results a shard."""
         state = self.state
         conversation.fence(state)  # first: what came late, out of a frozen socket, must not start any more
+        children.tend(state)
         runs.tend(state)
         conversation.speak(state)
         if state.drain_until_ns is not None and not state.exited:
@@ -142,7 +155,7 @@ class ExecutorMachine:
         state = self.state
         if state.exited:
             return None
-        wakes = [*runs.wakes(state), *conversation.wakes(state)]
+        wakes = [*children.wakes(state), *runs.wakes(state), *conversation.wakes(state)]
         if state.drain_until_ns is not None:
             wakes.append(max(state.drain_until_ns, state.now.elapsed_ns + 50_000_000))
         return min(wakes, default=None)

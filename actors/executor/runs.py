@@ -1,8 +1,7 @@
 """The runs that an executor holds: taken, handed to children, ended, reported.
 
-Decides how each run ends: by its own result, by its timeout, by a cancel, because its child died, or because it goes
-back. A child that dies takes down the run it was at (crashed, with the child's last words); the others that it had go
-back unpunished.
+Decides how each run ends: by its own result, by its timeout, by a cancel, because it used too much, or because it goes
+back. What becomes of the runs of a child that dies is decided in children.py. Rule: docs/running-jobs.md.
 """
 
 from typing import Any
@@ -10,26 +9,26 @@ from typing import Any
 from ...broker.wire.messages import Run
 from . import acts
 from .held import Held
-from .pool import Child, Pool
-from .settings import COMMAND, COMMAND_MARGIN_MS, STUCK_MS, WAIT_MAX_MS
+from .pool import Pool
+from .settings import COMMAND, COMMAND_MARGIN_MS, WAIT_MAX_MS
 from .state import ExecutorState
 
 NOT_STARTED = "not_started"
 """The error_kind with which a child hands back a run that it had not begun."""
 
-_PING_EVERY_NS = 1_000_000_000
+_MIB = 1024 * 1024
 
 
 def take(state: ExecutorState, peer: bytes, message: Run) -> None:
     """Takes leased jobs (the link has checked their epoch and sequence)."""
     now_ns, wall_ms = state.now.elapsed_ns, state.now.wall_ms
-    for id, attempt, task, payload, timeout_ms, due_ms, queue, tenant, trace, ends_ms in message.jobs:
+    for id, attempt, task, payload, timeout_ms, due_ms, queue, tenant, trace, left_ms in message.jobs:
         if (id, attempt) in state.held:
             continue
         kind = state.task_kind.get(task, "process")
         timeout_ms = timeout_ms or state.task_timeout_ms.get(task)
-        if ends_ms is not None:  # the job's own deadline may leave less than its timeout
-            timeout_ms = min(timeout_ms or ends_ms, max(1, ends_ms - wall_ms))
+        if left_ms is not None:  # the job's own deadline may leave less than its timeout
+            timeout_ms = min(timeout_ms or left_ms, left_ms)
         run_id = state.next_run
         state.next_run += 1
         deadline_ms = wall_ms + timeout_ms if timeout_ms else None
@@ -49,6 +48,8 @@ def take(state: ExecutorState, peer: bytes, message: Run) -> None:
             trace,
         ]
         held = Held(peer, message.shard, run_id, kind, timeout_ms, row, now_ns)
+        if state.task_limits:
+            held.limits = state.task_limits.get(task)
         state.held[id, attempt] = held
         state.by_run[run_id] = held
         if state.drain_until_ns is not None:
@@ -82,6 +83,10 @@ def report(
     row = [held.id, held.attempt, held.epoch, held.index, outcome, started_ms, finished_ms, result, error, kind]
     row += (output, verdict, after_ms)
     state.links[held.peer].shards[held.shard].results.append(row)
+    if outcome in state.logged:
+        _, _, _, _, _, task, _, _, scheduled_ms, _, queue, tenant, trace = held.row
+        who = (held.id, held.attempt, task, queue, tenant, trace)
+        state.act(acts.AttemptEnded(*who, outcome, kind, scheduled_ms, started_ms, finished_ms))
 
 
 def done(state: ExecutorState, number: int, rows: list[list[Any]]) -> None:
@@ -110,44 +115,62 @@ def done(state: ExecutorState, number: int, rows: list[list[Any]]) -> None:
 
 
 def tend(state: ExecutorState) -> None:
-    """Starts missing children, hands out runs, and ends what is over its time."""
+    """Hands out runs, and ends what is over its time."""
     now_ns = state.now.elapsed_ns
     for pool in state.pools.values():
-        wanted = state.children_wanted(pool)
-        for act in pool.spawn(state.next_child, now_ns, wanted):
-            state.act(act)
-            state.next_child += 1
-        if state.tasks is not None and wanted == 0:
-            _stop_idle(state, pool)
-        _end_late_starters(state, pool, now_ns)
+        if not (pool.children or pool.waiting or pool.deadlines):
+            continue
         for act in pool.hand_out(now_ns):
             state.act(act)
         _give_back_late(state, pool, now_ns)
         _end_overdue(state, pool, now_ns)
-        if not pool.serial:
-            _watch_loops(state, pool, now_ns)
+        if pool.serial and state.task_limits:
+            _watch_limited(state, pool)
     for held in [held for held in state.ending.values() if held.kill_ns is not None and held.kill_ns <= now_ns]:
         held.kill_ns = None
         assert held.child is not None
-        state.act(acts.KillChild(held.child))
+        _kill_child(state, held.child)
+
+
+def _kill_child(state: ExecutorState, number: int) -> None:
+    """Kills a child because of the run it is at."""
+    found = state.pool_of_child(number)
+    if found is not None:
+        found[1].killed = True
+        state.act(acts.KillChild(number))
         state.count("children_killed")
 
 
-def _end_late_starters(state: ExecutorState, pool: Pool, now_ns: int) -> None:
-    """Kills children that take too long to import the tasks."""
-    timeout_ms = state.settings.start_timeout_ms
+def _watch_limited(state: ExecutorState, pool: Pool) -> None:
+    """Has the shell look at the runs that have a limit, from when they begin."""
     for child in pool.children.values():
-        if not child.ready and not child.late and now_ns - child.spawned_ns >= timeout_ms * 1_000_000:
-            child.late = True
-            state.act(acts.KillChild(child.number))
-            state.count("children_late")
+        head = child.head()
+        wanted = head.run_id if head is not None and head.limits is not None else None
+        if wanted != child.watched:
+            child.watched = wanted
+            state.act(acts.WatchRun(child.number, wanted))
 
 
-def _stop_idle(state: ExecutorState, pool: Pool) -> None:
-    for child in pool.children.values():
-        if child.ready and not child.runs and not child.stopping:
-            child.stopping = True
-            state.act(acts.StopChild(child.number))
+def used(state: ExecutorState, number: int, run_id: int, memory_bytes: int, cpu_ms: int) -> None:
+    """Kills the child of a run that uses more than its task may.
+
+    Of too much CPU time the child itself tells the handler first, which then has its grace.
+    """
+    found = state.pool_of_child(number)
+    held = found[1].head() if found is not None else None
+    if held is None or held.run_id != run_id or held.limits is None or held.over is not None:
+        return
+    most_bytes, most_ms = held.limits
+    if most_bytes is not None and memory_bytes > most_bytes:
+        text = f"{memory_bytes / _MIB:.1f} MiB of memory, more than its limit of {most_bytes / _MIB:.1f} MiB"
+        held.over = ("memory_limit", f"it used {text}, so its process was killed")
+    elif most_ms is not None and cpu_ms > most_ms + state.settings.kill_grace_ms:
+        text = f"{cpu_ms / 1000:.1f} s of CPU time, more than its limit of {most_ms / 1000:.1f} s"
+        held.over = ("cpu_limit", f"it used {text}, so its process was killed")
+    else:
+        return
+    _kill_child(state, number)
+    state.count("limits_broken")
 
 
 def _give_back_late(state: ExecutorState, pool: Pool, now_ns: int) -> None:
@@ -233,119 +256,20 @@ def give_back_waiting(state: ExecutorState) -> None:
             report(state, pool.waiting.popleft(), "returned", None, None, None, "the executor is draining", None)
 
 
-def child_exited(state: ExecutorState, number: int, how: str) -> None:
-    """A child is dead: the run it was at has crashed (or ended as it was told), the others go back."""
-    found = state.pool_of_child(number)
-    if found is None:
-        return
-    pool, child = found
-    del pool.children[number]
-    if state.tasks is None and not state.failed:
-        state.failed = True
-        late = f"took more than {state.settings.start_timeout_ms} ms to import the tasks; raise start_timeout_s"
-        state.act(acts.Failed(f"a runner child {late if child.late else how + ' before it had imported the tasks'}"))
-    pool.child_went(state.now.elapsed_ns, child.ready)
-    at_fault = _at_fault(pool, child)
-    finished_ms = state.now.wall_ms
-    for held in list(child.runs.values()):
-        if held.ending in ("timed_out", "cancelled") and held.run_id in state.ending:
-            text = f"it did not stop within {state.settings.kill_grace_ms} ms, so its process was killed"
-            report(state, held, held.ending, None, finished_ms, None, text, "killed")
-        elif held.ending is not None:
-            report(state, held, "returned", None, finished_ms, None, None, None)
-        elif held in at_fault:
-            report(state, held, "crashed", None, finished_ms, None, f"the runner process {how}", "crash")
-        else:
-            report(
-                state, held, "returned", None, None, None, f"the runner process {how} while it ran another job", None
-            )
-    if not child.stopping and child.ready:
-        state.count("children_died")
-
-
-def _at_fault(pool: Pool, child: Child) -> list[Held]:
-    """Returns the runs that a child's death is put down to.
-
-    None if one was being ended anyway, else the one known to be at it.
-    """
-    if any(
-        held.kill_ns is None and held.ending in ("timed_out", "cancelled", "void", "returned")
-        for held in child.runs.values()
-        if not pool.serial
-    ):
-        return []
-    if child.stuck_run is not None:
-        return [child.runs[child.stuck_run]] if child.stuck_run in child.runs else []
-    if pool.serial:
-        head = child.head()
-        return [head] if head is not None else []
-    return list(child.runs.values())  # nobody can tell which of them it was
-
-
-def child_stuck(state: ExecutorState, number: int, run_id: int | None, stack: str) -> None:
-    """A child's loop has stopped turning: note who holds it; if it goes on, the loop is replaced."""
-    found = state.pool_of_child(number)
-    if found is None or found[1].stuck_ns is not None:
-        return
-    child = found[1]
-    child.stuck_ns = state.now.elapsed_ns
-    child.stuck_run = run_id
-    held = state.by_run.get(run_id) if run_id is not None else None
-    who = f"job {held.id} ({held.row[5]})" if held is not None else "some job"
-    state.act(acts.Note("warning", f"{who} blocks its event loop; await or use the process runner: {stack}"))
-
-
-def child_ponged(state: ExecutorState, number: int) -> None:
-    """A child's loop turns."""
-    found = state.pool_of_child(number)
-    if found is not None:
-        child = found[1]
-        child.ponged_ns = state.now.elapsed_ns
-        child.pinged_ns = child.stuck_ns = child.stuck_run = None
-
-
-def _watch_loops(state: ExecutorState, pool: Pool, now_ns: int) -> None:
-    for child in pool.children.values():
-        if not child.ready or not child.runs:
-            continue
-        if child.pinged_ns is None and now_ns - child.ponged_ns >= _PING_EVERY_NS:
-            child.pinged_ns = now_ns
-            state.act(acts.PingChild(child.number, now_ns // 1_000_000))
-        elif child.pinged_ns is not None and now_ns - child.pinged_ns >= STUCK_MS * 1_000_000:
-            child.pinged_ns = now_ns
-            state.act(acts.KillChild(child.number))
-            state.count("loops_replaced")
-
-
 def wakes(state: ExecutorState) -> list[int]:
-    """Returns the elapsed ns at which runs or children want a turn."""
+    """Returns the elapsed ns at which runs want a turn."""
     found: list[int] = []
     late_ns = WAIT_MAX_MS * 1_000_000
     for pool in state.pools.values():
-        if len(pool.children) < state.children_wanted(pool):
-            found.append(pool.spawn_ns)
+        if not (pool.children or pool.waiting or pool.deadlines):
+            continue
         if pool.waiting:
             found.append(pool.waiting[0].arrived_ns + late_ns)
         if pool.deadlines:
             found.append(pool.deadlines[0][0])
-        for child in pool.children.values():
-            _child_wakes(state, pool, child, late_ns, found)
+        for child in pool.children.values() if pool.serial else ():
+            head = child.head()
+            if head is not None and any(held is not head and held.ending is None for held in child.runs.values()):
+                found.append(head.arrived_ns + late_ns)
     found.extend(held.kill_ns for held in state.ending.values() if held.kill_ns is not None)
     return found
-
-
-def _child_wakes(state: ExecutorState, pool: Pool, child: Child, late_ns: int, found: list[int]) -> None:
-    if not child.ready and not child.late:
-        found.append(child.spawned_ns + state.settings.start_timeout_ms * 1_000_000)
-    if pool.serial:
-        head = child.head()
-        behind = [held for held in child.runs.values() if held is not head and held.ending is None]
-        if head is not None and behind:
-            found.append(head.arrived_ns + late_ns)
-        return
-    if not child.runs:
-        return
-    if child.pinged_ns is None:
-        found.append(child.ponged_ns + _PING_EVERY_NS)
-    else:
-        found.append(child.pinged_ns + STUCK_MS * 1_000_000)

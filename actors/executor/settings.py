@@ -33,8 +33,31 @@ COMMAND = "command"
 COMMAND_MARGIN_MS = 1_000
 """A command child that has not ended a command so long after its grace is stuck, and is killed."""
 
+STOP_MS = 10_000
+"""A child without runs that was told to end, and has not so long after, is killed."""
+
+FIGURES_EVERY_MS = 5_000
+"""How often an executor reports figures of its own."""
+
 CHILD_BACKOFF_MIN_MS = 100
 CHILD_BACKOFF_MAX_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recycle:
+    """When a child is replaced by a fresh one; 0 stands for never."""
+
+    jobs_max: int = 0
+    rss_bytes_max: int = 0
+    age_ms: int = 0
+
+
+NEVER = Recycle()
+
+_FAILED = frozenset({"failed", "timed_out", "crashed"})
+
+LOGGED = {"none": frozenset[str](), "failed": _FAILED, "all": _FAILED | {"succeeded", "cancelled", "returned"}}
+"""What `log_jobs` says -> the outcomes of which the log gets a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +73,14 @@ class ExecutorSettings:
     """Texts `name=value`: a task that asks for labels is announced only where all of them are."""
     process_slots: int = 2
     asyncio_slots: int = 100
+    thread_slots: int = 8
     timeout_default_ms: int = 0
     start_timeout_ms: int = 30_000
     kill_grace_ms: int = 1_000
     drain_timeout_ms: int = 30_000
+    recycle: Recycle = NEVER
+    log_jobs: str = "failed"
+    """Which ended attempts are told to the log: a key of LOGGED."""
     command_slots: int = 0
     commands: list[list[Any]] = field(default_factory=list[list[Any]])
     """The declared commands as tasks, rows of TASK_COLUMNS."""
@@ -62,8 +89,10 @@ class ExecutorSettings:
         assert self.incarnation > 0, self.incarnation
         assert self.process_slots >= 0, self.process_slots
         assert self.asyncio_slots >= 0, self.asyncio_slots
+        assert self.thread_slots >= 0, self.thread_slots
         assert self.command_slots >= 0, self.command_slots
-        slots = self.process_slots + self.asyncio_slots + (self.command_slots if self.commands else 0)
+        slots = self.process_slots + self.asyncio_slots + self.thread_slots
+        slots += self.command_slots if self.commands else 0
         assert slots > 0, "an executor without slots runs nothing"
         assert all(row[1] == COMMAND for row in self.commands), "a declared command has a runner of its own"
         assert self.kill_grace_ms >= 0

@@ -1,6 +1,7 @@
 """What the parts of an executor share during an event."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from ...broker.wire.rows import SCHEDULE_COLUMNS
 from ..effects import Effects, Peer
@@ -9,7 +10,10 @@ from . import acts
 from .held import Held
 from .link import Link
 from .pool import Child, Pool
-from .settings import COMMAND, ExecutorSettings
+from .settings import COMMAND, LOGGED, ExecutorSettings
+
+Announced: TypeAlias = tuple[list[list[Any]], list[list[Any]], Sequence[list[Any]]]
+"""What a child has said of its tasks: rows of tasks, schedules and limits."""
 
 _SCHEDULED_TASK = SCHEDULE_COLUMNS.index("task")
 
@@ -22,20 +26,24 @@ class ExecutorState:
         self.now = now
         self.out = Effects()
         self.links = {peer: Link(peer) for peer in coordinators}
-        self.pools = {
-            "process": Pool("process", settings.process_slots, 1, settings.timeout_default_ms),
-            "asyncio": Pool(
-                "asyncio", min(1, settings.asyncio_slots), settings.asyncio_slots, settings.timeout_default_ms
-            ),
-        }
+        self.pools: dict[str, Pool] = {}
+        timeout_ms, recycle = settings.timeout_default_ms, settings.recycle
+        for kind, children, slots in (
+            ("process", settings.process_slots, 1),
+            ("asyncio", min(1, settings.asyncio_slots), settings.asyncio_slots),
+            ("thread", min(1, settings.thread_slots), settings.thread_slots),
+        ):
+            self.pools[kind] = Pool(kind, children, slots, timeout_ms, recycle)
         if settings.commands and settings.command_slots:
-            self.pools[COMMAND] = Pool(COMMAND, 1, settings.command_slots, settings.timeout_default_ms)
+            self.pools[COMMAND] = Pool(COMMAND, 1, settings.command_slots, timeout_ms)
         self.tasks: list[list[Any]] | None = None  # unknown before the first child is ready
         self.schedules: list[list[Any]] = []
-        # Tasks and schedules, those without slots here included.
-        self.announced_by_child: tuple[list[list[Any]], list[list[Any]]] | None = None
+        # Tasks, schedules and limits, those without slots or labels here included.
+        self.announced_by_child: Announced | None = None
         self.task_kind: dict[str, str] = {}
+        self.kinds: frozenset[str] = frozenset()  # of these tasks
         self.task_timeout_ms: dict[str, int | None] = {}
+        self.task_limits: dict[str, tuple[int | None, int | None]] = {}
         self.cluster: str | None = None
         self.held: dict[tuple[int, int], Held] = {}
         self.by_run: dict[int, Held] = {}
@@ -47,6 +55,7 @@ class ExecutorState:
         self.failed = False  # it has said that it cannot start
         self.exited = False
         self.counts: dict[str, int] = {}
+        self.logged = LOGGED[settings.log_jobs]
 
     def begin(self, now: Now) -> None:
         """Starts an event."""
@@ -57,21 +66,29 @@ class ExecutorState:
         """Asks something of the shell."""
         self.out.acts.append(act)
 
-    def learn(self, announced: list[list[Any]], schedules: list[list[Any]]) -> None:
-        """Takes the tasks that a child announced, those that this executor has slots for, and their schedules.
+    def learn(self, announced: Announced) -> None:
+        """Takes the tasks that a child announced, those that this executor has slots and labels for, their schedules.
 
         The declared commands are tasks, too; one that has a command's name is none.
         """
+        found, schedules, limits = announced
         commands = self.settings.commands if COMMAND in self.pools else []
-        taken = {row[0] for row in commands}
+        own = set(self.settings.labels)
+        taken = {row[0] for row in commands} | {task for task, _, _, labels in limits if not own.issuperset(labels)}
         tasks = [
             row
-            for row in announced
+            for row in found
             if (pool := self.pools.get(row[1])) is not None and pool.children_max and row[0] not in taken
         ]
         tasks += commands
-        self.announced_by_child, self.tasks = (announced, schedules), tasks
+        self.announced_by_child, self.tasks = announced, tasks
+        self.task_limits = {
+            task: (memory_bytes, cpu_ms)
+            for task, memory_bytes, cpu_ms, _ in limits
+            if memory_bytes is not None or cpu_ms is not None
+        }
         self.task_kind = {row[0]: row[1] for row in tasks}
+        self.kinds = frozenset(self.task_kind.values())
         self.schedules = [row for row in schedules if row[_SCHEDULED_TASK] in self.task_kind]
         self.task_timeout_ms = {row[0]: row[4] for row in tasks}
 
@@ -82,7 +99,7 @@ class ExecutorState:
         if self.tasks is None:
             first = next(other for other in self.pools.values() if other.children_max)
             return 1 if pool is first else 0
-        return pool.children_max if pool.kind in self.task_kind.values() else 0
+        return pool.children_max if pool.kind in self.kinds else 0
 
     def pool_of_child(self, number: int) -> tuple[Pool, Child] | None:
         """Returns the child of that number and its pool, None if it is gone."""

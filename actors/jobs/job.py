@@ -109,6 +109,14 @@ class Job:
         job.attempts, job.failures, job.crashes, job.asked = attempts, failures, crashes, asked
         return job
 
+    @classmethod
+    def from_done(cls, row: list[Any]) -> "Job":
+        """Builds the record of a finished job from a row of DONE_COLUMNS: what it would need to run stays on disk."""
+        id, state, result, error, attempts, lane = row
+        job = cls(id, lane, "", 0, None, state)
+        job.result, job.error, job.attempts = result, error, attempts
+        return job
+
     @property
     def terminal(self) -> bool:
         """Whether the job has ended (its record waits only for the store)."""

@@ -1,9 +1,9 @@
 """Ready lanes: what waits for a slot, oldest id first, with only the heads in memory.
 
 Decides which ready jobs memory holds. A lane is (tenant, queue, priority, task). It must not know executors or the
-store; it says when it wants a read. Three rules keep memory and disk apart: ids above `cursor` that are ready stand
-on disk alone; a job that becomes ready by time is always taken into memory; and when a lane has taken too many it
-gives its tail back (the owner logs that as READY).
+store; it says when it wants a read. Four rules keep memory and disk apart: ids above `cursor` that are ready stand
+on disk alone; a job that becomes ready by time is always taken into memory; when a lane has taken too many it gives
+its tail back (the owner logs that as READY); and a job that somebody makes ready by hand is read from disk.
 """
 
 import heapq
@@ -44,7 +44,7 @@ class Lane:
         self.cursor = ALL
         self.disk_max = 0  # the largest id that may stand on disk alone
         self.disk_index = 0  # the entry that put it there
-        self.given_index = 0  # the entry that last gave a tail back; older reads miss what it gave
+        self.given_index = 0  # the entry that last put ids below the reader on disk; older reads miss them
         self.read_after: int | None = None  # the cursor of the read that is under way
         self.short_applied = -1  # as of this entry there is nothing left to read
 
@@ -81,6 +81,12 @@ class Lane:
         self.disk_index = self.given_index = index
         return tail
 
+    def stand_on_disk(self, ids: list[int], index: int) -> None:
+        """Notes that these ids stand on disk alone from entry `index` on, wherever the reader is."""
+        self.cursor = min(self.cursor, min(ids) - 1)
+        self.disk_max = max(self.disk_max, *ids)
+        self.disk_index = self.given_index = index
+
     def wants_read(self, applied: int) -> bool:
         """Says whether the lane should be refilled, given what the store has applied."""
         return (
@@ -94,7 +100,7 @@ class Lane:
     def refilled(self, last_id: int | None, full: bool, applied: int) -> bool:
         """Notes the end of a read: its last id, whether it came back full, and what the store had applied then.
 
-        Returns: False if a tail was given back meanwhile: the read may not have seen it, so its rows are not taken
+        Returns: False if ids were put on disk meanwhile: the read may not have seen them, so its rows are not taken
             and the next read will.
         """
         after, self.read_after = self.read_after, None

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 Level = Literal["debug", "info", "warning", "error"]
 
+ReloadCode = Literal["reloaded", "failed", "under_way", "stopping"]
+
 
 class Start(NamedTuple):
     """Start a process."""
@@ -49,7 +51,7 @@ class ReloadEnded(NamedTuple):
     """Tell whoever has asked for a reload what came of it; said once for each that was asked for."""
 
     request: int
-    code: Literal["reloaded", "failed", "under_way", "stopping"]
+    code: ReloadCode
     name: str
     """The executor that did not come up on new code; empty for none."""
     text: str

@@ -2,23 +2,51 @@
 
 Decides restarts (exponential backoff), readiness, the order of a stop (the kinds as they are listed) and when
 to give up: a process that fails before it was ever ready, at the node's first start, stops the node; later
-failures only wait longer and longer, loudly. It must not know how processes are made. Rule: docs/design.md,
-"Execution".
+failures only wait longer and longer, loudly. A reload restarts the executors one after the other, and ends at the
+first that does not come up. It must not know how processes are made. Rule: docs/design.md, "Execution"; for the
+reload docs/operating.md.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from ..draws import Draws
 from ..effects import Effects
 from ..events import Wake
 from ..machine import Now
-from .acts import Act, AllReady, Exit, Kill, Level, Note, Reload, Start, Terminate
-from .events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
+from .acts import (
+    Act,
+    AllReady,
+    Exit,
+    Kill,
+    Level,
+    Note,
+    ReadAgain,
+    ReloadCode,
+    ReloadEnded,
+    ReloadTold,
+    Start,
+    Terminate,
+)
+from .events import BY_SIGNAL, AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from .process import Phase, Process
+from .reload import Reload
 from .settings import Kind, ProcessSpec, SupervisorSettings
 
 NS_PER_MS = 1_000_000
+
+
+class ProcessState(NamedTuple):
+    """Where one process is, for people."""
+
+    name: str
+    kind: Kind
+    phase: str
+    since_ns: int
+    """When it got there, in elapsed ns."""
+    restarts: int
+    error: str
+    """How it ended when nobody had asked it to; empty once it is ready again."""
 
 
 class SupervisorMachine:
@@ -41,6 +69,9 @@ class SupervisorMachine:
         self._acts: list[Act] = []
         self._stops_asked = 0
         self._is_stopping = False
+        self._reload: Reload | None = None
+        self._reloads_again = False
+        """A signal asked for a reload while another was under way: files may have changed since that began."""
         self._said_all_ready = False
         self._has_exited = False
         self._status = 0
@@ -65,13 +96,15 @@ class SupervisorMachine:
                 self._processes[name].note_dead(incarnation)
             case StopAsked():
                 self._on_stop_asked()
-            case ReloadAsked():
-                self._on_reload_asked()
+            case ReloadAsked(request):
+                self._on_reload_asked(request)
             case _:
                 assert_never(event)
         self._do_what_is_due()
         if self._is_stopping:
             self._go_on_stopping()
+        for process in self._processes.values():
+            process.note_time(self._now_ns)
         acts, self._acts = self._acts, []
         return Effects(acts=list[object](acts))
 
@@ -79,7 +112,26 @@ class SupervisorMachine:
         """Returns the earliest elapsed ns at which something is due, or None."""
         if self._has_exited:
             return None
-        return min((p.due_ns for p in self._processes.values() if p.due_ns is not None), default=None)
+        dues = [process.due_ns for process in self._processes.values()]
+        if self._reload is not None:
+            dues.append(self._reload.due_ns)
+        return min((due_ns for due_ns in dues if due_ns is not None), default=None)
+
+    @property
+    def phase(self) -> str:
+        """Where the node as a whole is."""
+        if self._is_stopping:
+            return "stopping"
+        if self._reload is not None:
+            return "reloading"
+        return "ready" if self._said_all_ready else "starting"
+
+    def processes(self) -> list[ProcessState]:
+        """Lists the processes."""
+        return [
+            ProcessState(p.name, p.spec.kind, p.phase.value, p.since_ns, max(0, p.starts - 1), p.last_error)
+            for p in self._processes.values()
+        ]
 
     def snapshot(self) -> Mapping[str, object]:
         """Returns each process's phase by its name, and whether the node stops."""
@@ -95,7 +147,10 @@ class SupervisorMachine:
         assert len(lives) == len(set(lives)), "two processes share an incarnation"
         assert not self._acts, "acts were left behind"
         assert self._is_stopping or not (self._stops_asked or self._reason), "asked to stop, and goes on"
+        if self._reload is not None:
+            self._reload.check()
         if self._is_stopping:
+            assert self._reload is None, "a stopping node reloads"
             assert all(process.restart_ns is None for process in processes), "a stopping node starts a process"
         if self._has_exited:
             assert all(process.phase is Phase.GONE for process in processes), "left while a process runs"
@@ -104,11 +159,15 @@ class SupervisorMachine:
         if process.phase is not Phase.STARTING:
             return  # it was asked to stop in the meantime, or says it twice
         process.phase = Phase.READY
-        process.ever_ready = True
+        process.ever_ready, process.last_error = True, ""
         self._note("info", process, "ready")
         if not self._said_all_ready and all(p.ever_ready for p in self._processes.values()):
             self._said_all_ready = True
             self._acts.append(AllReady())
+        if self._reload is not None and self._reload.awaits_ready_of(process):
+            self._acts.append(ReloadTold(self._reload.request, "ready", process.name))
+            self._reload.note_ready()
+            self._go_on_reloading(self._reload)
 
     def _on_failed(self, process: Process, text: str) -> None:
         if not process.runs:
@@ -129,15 +188,24 @@ class SupervisorMachine:
             is_news = process.failed_text and not self._reason.endswith(told)
             self._note("error" if is_news else "info", process, told if is_news else text)
             process.end(None, linger_ns)
-        elif not process.ever_ready:
+            return
+        if self._reload is not None and self._reload.awaits_end_of(process):
+            self._note("info", process, f"{text}; starts again on new code")
+            process.failures = 0
+            process.end(self._now_ns, linger_ns)
+            return
+        process.last_error = told
+        if not process.ever_ready:
             process.end(None, linger_ns)
             self._give_up(process, told)
-        else:
-            lived_ms = (self._now_ns - process.started_ns) // NS_PER_MS
-            process.failures = 1 if lived_ms >= self._settings.reset_ms else process.failures + 1
-            wait_ms = self._settings.backoff_ms(process.failures)
-            self._note("error", process, f"{told}; starts again in {wait_ms / 1000:g} s")
-            process.end(self._after(wait_ms), linger_ns)
+            return
+        lived_ms = (self._now_ns - process.started_ns) // NS_PER_MS
+        process.failures = 1 if lived_ms >= self._settings.reset_ms else process.failures + 1
+        wait_ms = self._settings.backoff_ms(process.failures)
+        self._note("error", process, f"{told}; starts again in {wait_ms / 1000:g} s")
+        process.end(self._after(wait_ms), linger_ns)
+        if self._reload is not None and self._reload.awaits_ready_of(process):
+            self._fail_reload(self._reload, process, told)
 
     def _give_up(self, process: Process, text: str) -> None:
         assert not self._is_stopping, "gives up twice"
@@ -160,14 +228,59 @@ class SupervisorMachine:
             if process.runs and process.phase is not Phase.KILLED:
                 self._kill(process)
 
-    def _on_reload_asked(self) -> None:
-        """Passes it on to who is ready: a process that starts reads its file anyway, and does not hear signals yet."""
+    def _on_reload_asked(self, request: int) -> None:
+        if self._is_stopping:
+            self._acts.append(ReloadEnded(request, "stopping", "", "the node stops: start it again instead", ()))
+        elif self._reload is None:
+            self._begin_reload(request)
+        elif request == BY_SIGNAL:
+            self._reloads_again = True
+        else:
+            text = f"a reload is under way, at {self._reload.name}: ask again when it is over"
+            self._acts.append(ReloadEnded(request, "under_way", "", text, ()))
+
+    def _begin_reload(self, request: int) -> None:
+        assert self._reload is None, "two reloads at once"
+        assert not self._is_stopping, "a stopping node reloads"
         for process in self._processes.values():
+            # One that starts reads its file anyway, and does not hear signals yet.
             if process.spec.kind is Kind.SCHEDULE_KEEPER and process.phase is Phase.READY:
-                self._acts.append(Reload(process.name))
+                self._acts += (ReadAgain(process.name), ReloadTold(request, "reads again", process.name))
+        executors = [process for process in self._processes.values() if process.spec.kind is Kind.EXECUTOR]
+        self._reload = Reload(request, executors)
+        self._go_on_reloading(self._reload)
+
+    def _go_on_reloading(self, reload: Reload) -> None:
+        """Turns to the next executor, or ends the reload after the last one."""
+        process = reload.current
+        if process is None:
+            self._end_reload("reloaded")
+            return
+        self._acts.append(ReloadTold(reload.request, "restarting", process.name))
+        if process.phase in (Phase.STARTING, Phase.READY):
+            process.end_by(Phase.STOPPING, self._after(process.spec.stop_timeout_ms))
+            self._acts.append(Terminate(process.name))
+        elif not process.runs:
+            process.hurry(self._now_ns)  # it has failed, and new code may be what it needs
+
+    def _fail_reload(self, reload: Reload, process: Process, text: str) -> None:
+        left = reload.left
+        spared = f"; on the code that they had: {', '.join(left)}" if left else ""
+        self._note("error", process, f"does not come up on new code, so the reload ends here{spared}")
+        self._end_reload("failed", process.name, text)
+
+    def _end_reload(self, code: ReloadCode, name: str = "", text: str = "") -> None:
+        assert self._reload is not None, "no reload to end"
+        ended, self._reload = self._reload, None
+        self._acts.append(ReloadEnded(ended.request, code, name, text, tuple(ended.restarted)))
+        again, self._reloads_again = self._reloads_again, False
+        if again and not self._is_stopping:
+            self._begin_reload(BY_SIGNAL)
 
     def _begin_stop(self) -> None:
         self._is_stopping = True
+        if self._reload is not None:
+            self._end_reload("stopping", "", f"the node stops: {self._reason}" if self._reason else "the node stops")
         for process in self._processes.values():
             if not process.runs:
                 process.retire()
@@ -192,6 +305,11 @@ class SupervisorMachine:
                 before = process.phase
                 self._end_phase(process)
                 assert process.phase is not before, f"{process.name} stays {before.value} beyond its time"
+        reload = self._reload
+        if reload is not None and reload.due_ns is not None and reload.due_ns <= self._now_ns:
+            process = reload.current
+            assert process is not None, "nothing is being restarted"
+            self._fail_reload(reload, process, f"was not ready within {process.spec.start_timeout_ms / 1000:g} s")
 
     def _end_phase(self, process: Process) -> None:
         """Does what follows when a phase has taken its time."""
@@ -223,6 +341,8 @@ class SupervisorMachine:
         incarnation = (self._draws.next_u64() >> 1) or 1
         replaces = process.begin(incarnation, self._now_ns)
         self._acts.append(Start(process.name, incarnation, replaces))
+        if self._reload is not None and self._reload.awaits_end_of(process):
+            self._reload.note_begun(self._after(process.spec.start_timeout_ms))
 
     def _kill(self, process: Process) -> None:
         process.end_by(Phase.KILLED, self._after(self._settings.linger_ms))

@@ -36,6 +36,7 @@ class Process:
     """One process of the node through all its lives."""
 
     __slots__ = (
+        "_phase_seen",
         "children_dead",
         "dead",
         "due_ns",
@@ -50,7 +51,6 @@ class Process:
         "spec",
         "started_ns",
         "starts",
-        "_phase_seen",
     )
 
     def __init__(self, spec: ProcessSpec, now_ns: int) -> None:
@@ -71,7 +71,7 @@ class Process:
         self.starts = 0
         self.since_ns = now_ns
         """When the phase was entered."""
-        self._phase_seen = self.phase
+        self._phase_seen: Phase = self.phase
         self.started_ns = 0
         self.restart_ns: int | None = None
         """When the next life begins, at the earliest; None if there is none."""

@@ -34,6 +34,11 @@ class Reload:
         return self._left[0] if self._left else None
 
     @property
+    def name(self) -> str:
+        """The name of the executor that is being restarted; empty when all were."""
+        return self._left[0].name if self._left else ""
+
+    @property
     def left(self) -> list[str]:
         """Names of those whose turn has not come."""
         return [process.name for process in self._left[1:]]

@@ -21,6 +21,7 @@ class Kind(IntEnum):
     SCHEDULE_KEEPER = 0
     EXECUTOR = 1
     COORDINATOR = 2
+    EXPORTER = 3
 
 
 class ProcessSpec(NamedTuple):

@@ -8,15 +8,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 from ...actors.client.events import AwaitJobs, CancelJobs, Completed, RunQuery, StatusJobs, SubmitJobs
 from ...actors.client.settings import ClientSettings
 from ..tasks.job import Job
-from ..wire.ids import format_id
 from .async_pump import AsyncPump
 from .calls import (
     AnyId,
+    Make,
     as_dicts,
     await_error,
     by_id,
@@ -32,32 +32,26 @@ from .clock import read_clocks
 from .context import Context
 from .discovery import find_endpoints
 from .exceptions import ClientClosed
+from .handles import Handle
+from .job_calls import acted, code_of
 from .link import Link
 from .rows import Options, Submission, check, job_row, job_rows
 
 if TYPE_CHECKING:
-    from .schedule_calls import Make
     from .schedules import AsyncSchedules
 
 R = TypeVar("R")
 Row = list[Any]
 
 
-class AsyncJobHandle(Generic[R]):
+class AsyncJobHandle(Handle[R]):
     """A submitted job; as JobHandle, but what asks the cluster is awaited."""
 
-    __slots__ = ("_client", "_id", "_returns", "_row")
+    __slots__ = ("_client",)
 
     def __init__(self, client: "AsyncClient", id: int, returns: object = None) -> None:
+        super().__init__(id, returns)
         self._client = client
-        self._id = id
-        self._returns = returns
-        self._row: Row | None = None
-
-    @property
-    def id(self) -> int:
-        """The job's id, an integer below 2**53; `str(handle)` is how people write it."""
-        return self._id
 
     async def result(self, timeout: float | None = None) -> R:
         """Waits for the job to end and returns what its handler returned; see JobHandle.result."""
@@ -77,32 +71,25 @@ class AsyncJobHandle(Generic[R]):
         """Ends the job if it has not ended; see JobHandle.cancel."""
         return (await self._client.cancel(self._id))[self._id]
 
+    async def retry(self, *, reason: str | None = None, force: bool = False) -> str:
+        """Lets the job run again, or now; see JobHandle.retry."""
+        self._row = None
+        return code_of(await self._client.retry(self._id, reason=reason, force=force), self._id)
+
+    async def skip(self, *, reason: str | None = None, force: bool = False) -> str:
+        """Puts the job aside; see JobHandle.skip."""
+        self._row = None
+        return code_of(await self._client.skip(self._id, reason=reason, force=force), self._id)
+
+    async def discard(self, *, reason: str | None = None) -> str:
+        """Takes the job off the dead letters; see JobHandle.discard."""
+        self._row = None
+        return code_of(await self._client.discard(self._id, reason=reason), self._id)
+
     async def _ended(self, timeout: float | None) -> Row:
         if self._row is None:
             self._row = await self._client.ended_row(self._id, timeout)
         return self._row
-
-    def note_end(self, row: Row) -> None:
-        """Takes the row of the job's end, for a client that has it already."""
-        assert row[0] == self._id, "the row of another job"
-        self._row = row
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether this handle knows how the job ended; it asks nobody."""
-        return self._row is not None
-
-    def __str__(self) -> str:
-        return format_id(self._id)
-
-    def __repr__(self) -> str:
-        return f"<job {self}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AsyncJobHandle) and self._id == other.id
-
-    def __hash__(self) -> int:
-        return hash(self._id)
 
 
 class AsyncClient:
@@ -159,6 +146,25 @@ class AsyncClient:
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(await self._opened().call(lambda request: CancelJobs(request, ids, until_ns))))
 
+    async def retry(
+        self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None, force: bool = False
+    ) -> dict[int, str]:
+        """Lets jobs that have ended run again, and those that wait run now; see Client.retry."""
+        return await self._codes(acted("retry", jobs, reason, force=force))
+
+    async def skip(
+        self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None, force: bool = False
+    ) -> dict[int, str]:
+        """Puts jobs aside as not wanted any more; see Client.skip."""
+        return await self._codes(acted("skip", jobs, reason, force=force))
+
+    async def discard(self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None) -> dict[int, str]:
+        """Takes jobs off the list of dead letters; see Client.discard."""
+        return await self._codes(acted("discard", jobs, reason))
+
+    async def _codes(self, make: Make) -> dict[int, str]:
+        return by_id(value_of(await self._ask(make)))
+
     async def query(self, name: str, /, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names; see Client.query."""
         return as_dicts(await self.listing(name, **filters))
@@ -175,7 +181,7 @@ class AsyncClient:
 
         return AsyncSchedules(self, self._ask)
 
-    async def _ask(self, make: "Make") -> Completed:
+    async def _ask(self, make: Make) -> Completed:
         until_ns = self._until_ns()
         return await self._opened().call(lambda request: make(request, until_ns))
 

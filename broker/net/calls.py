@@ -3,16 +3,19 @@
 Decides what a caller may pass as an id or as a time, and what an answer looks like. Must not know how a call waits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from ...actors.client.events import Completed
+from ...actors.client.events import Command, Completed
 from ..tasks.arguments import decode_result
 from ..tasks.exceptions import InvalidOption
 from ..wire.ids import parse_id, shard_of
 from .exceptions import IndefiniteError, ResultTimeout, job_error, request_error
 
 Row = list[Any]
+
+Make = Callable[[int, int | None], Command]
+"""Makes a command of its request's number and of its deadline."""
 
 SUCCEEDED = "succeeded"
 _ID_FILTERS = {"id", "job_id"}

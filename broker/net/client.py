@@ -15,6 +15,7 @@ from ..tasks.job import Job
 from .batch import Batch
 from .calls import (
     AnyId,
+    Make,
     as_dicts,
     await_error,
     by_id,
@@ -29,12 +30,12 @@ from .clock import read_clocks
 from .context import Context
 from .discovery import find_endpoints
 from .handles import JobHandle
+from .job_calls import acted
 from .link import Link
 from .pump import Pump
 from .rows import Options, Submission, check, job_row, job_rows
 
 if TYPE_CHECKING:
-    from .schedule_calls import Make
     from .schedules import Schedules
 
 R = TypeVar("R")
@@ -81,7 +82,7 @@ class Client:
             job: From `task.job(...)` or `mainspring.job(name, ...)`.
             **options: `delay` (seconds or a timedelta) or `at` (an aware datetime): when it is due. `key`: a second
                 submit under it gives the first job. `tenant`: for whom. `queue`, `priority`, `retries`, `timeout`,
-                `expires`: instead of what the task says.
+                `expires`, `deadline`: instead of what the task says.
 
         Raises:
             InvalidOption: An option lies outside what it may be.
@@ -137,11 +138,64 @@ class Client:
         ids, until_ns = ids_of(jobs), self._until_ns()
         return by_id(value_of(self._pump.call(lambda request: CancelJobs(request, ids, until_ns))))
 
+    # --- by hand ---
+
+    def retry(self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None, force: bool = False) -> dict[int, str]:
+        """Lets jobs that have ended run again, now, and those that wait for a time run now and not then.
+
+        Args:
+            jobs: Ids, handles, or several of them.
+            reason: Why, for the audit.
+            force: Also those that have succeeded.
+
+        Returns:
+            By id: "retried", "running" or "waiting" (it lives, and nothing was changed), "succeeded" (it was left
+            alone; see `force`) or "not_found". To ask twice changes nothing more.
+
+        Raises:
+            InvalidOption: The reason is too long.
+            RequestError: As `submit`.
+        """
+        return self._codes(acted("retry", jobs, reason, force=force))
+
+    def skip(self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None, force: bool = False) -> dict[int, str]:
+        """Puts jobs aside as not wanted any more, and to be counted as neither done nor failed.
+
+        Args:
+            jobs: Ids, handles, or several of them.
+            reason: Why, for the audit.
+            force: Also those that run: they are told to stop.
+
+        Returns:
+            By id: "skipped", "asked" (it runs and was told to stop), "running" (it was left alone; see `force`),
+            "succeeded", "ended" (it is put aside already) or "not_found". Raises as `retry`.
+        """
+        return self._codes(acted("skip", jobs, reason, force=force))
+
+    def discard(self, jobs: AnyId | Iterable[AnyId], *, reason: str | None = None) -> dict[int, str]:
+        """Takes jobs off the list of dead letters for good; they stay readable for as long as finished jobs are kept.
+
+        Args:
+            jobs: Ids, handles, or several of them.
+            reason: Why, for the audit.
+
+        Returns:
+            By id: "discarded", "running" or "waiting" (it lives: cancel or skip it), "succeeded", "ended" (it is put
+            aside already) or "not_found". Raises as `retry`.
+        """
+        return self._codes(acted("discard", jobs, reason))
+
+    def _codes(self, make: Make) -> dict[int, str]:
+        return by_id(value_of(self._ask(make)))
+
+    # --- listings ---
+
     def query(self, name: str, /, **filters: Any) -> list[dict[str, Any]]:
         """Returns a listing of all shards, or of the one of the job that the filter names.
 
         Args:
-            name: "jobs", "job", "executions", "queues", "executors", "tasks", "schedules", "ticks", "audit" or "stat".
+            name: "jobs", "job", "dead_groups", "executions", "queues", "executors", "tasks", "schedules", "ticks",
+                "audit" or "stat".
             **filters: Columns and bounds, such as state="dead" or limit=20; None is left out.
         """
         return as_dicts(self.listing(name, **filters))
@@ -158,7 +212,7 @@ class Client:
 
         return Schedules(self, self._ask)
 
-    def _ask(self, make: "Make") -> Completed:
+    def _ask(self, make: Make) -> Completed:
         until_ns = self._until_ns()
         return self._pump.call(lambda request: make(request, until_ns))
 

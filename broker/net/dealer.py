@@ -4,13 +4,13 @@ Decides that nothing ever blocks here and that a frame too many is dropped: mach
 Knows nothing of messages. Several frames of one multipart are several messages, each whole.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import cast
 
 import zmq
 
-from ..wire.limits import FRAME_BYTES_MAX
+from ..wire.limits import FRAME_BYTES_MAX, MULTIPART_FRAMES_MAX
 from .context import check_room
 from .exceptions import is_too_many_files
 
@@ -30,6 +30,12 @@ _FILES_TO_COME = 4
 _monitor_numbers = count(1)
 
 assert RECONNECT_MIN_MS < RECONNECT_MAX_MS
+
+
+def multiparts(frames: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yields frames in multiparts of as many as a coordinator takes."""
+    for at in range(0, len(frames), MULTIPART_FRAMES_MAX):
+        yield frames[at : at + MULTIPART_FRAMES_MAX]
 
 
 class Dealer:
@@ -82,15 +88,16 @@ class Dealer:
         self.reconnected()  # a descriptor gives no sign before somebody has looked and found nothing
 
     def send(self, frames: Sequence[bytes]) -> bool:
-        """Sends frames as one multipart.
+        """Sends frames in as few multiparts as may be.
 
-        Returns False if they were dropped, for the peer has not taken earlier ones.
+        Returns False if some were dropped, for the peer has not taken earlier ones.
         """
         try:
             if len(frames) == 1:
                 self._socket.send(frames[0], _NOBLOCK)
             else:
-                self._socket.send_multipart(frames, _NOBLOCK)
+                for part in multiparts(frames):
+                    self._socket.send_multipart(part, _NOBLOCK)
         except zmq.Again:
             return False
         return True

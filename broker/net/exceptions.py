@@ -51,8 +51,21 @@ class RequestRefused(RequestError):
 class Overloaded(RequestRefused):
     """There is too much in hand to take more now, or none is taken for now; the code says why.
 
-    Try again after a pause.
+    Try again after a pause. The client itself asks again for a listing or a status until its timeout is over. What
+    changes something is never tried again by itself: whoever submits knows best whether the jobs may wait.
     """
+
+
+class QueueFull(Overloaded):
+    """The queue has as many jobs as it takes, `backlog_jobs_max`: wait, add executors, or raise the limit."""
+
+
+class DiskFull(Overloaded):
+    """The node's disk has no room for new jobs: free space in its data folder; jobs that it has still run."""
+
+
+class Draining(Overloaded):
+    """The node is shutting down: try again when it is back."""
 
 
 class TaskRefused(RequestRefused, UnknownTask):
@@ -96,7 +109,7 @@ class JobError(MainspringError):
 
     Attributes:
         id: The job's id.
-        state: How it ended: dead, cancelled, expired or not_found.
+        state: How it ended: dead, cancelled, expired, skipped, discarded or not_found.
         attempts: How often it was tried.
     """
 
@@ -127,6 +140,14 @@ class JobExpired(JobError):
     """The job was not started in the time that its `expires` gave it."""
 
 
+class JobSkipped(JobError):
+    """Somebody has put the job aside as not wanted any more; it has not run to its end."""
+
+
+class JobDiscarded(JobError):
+    """The job had ended without a result, and somebody has taken it off the dead letters."""
+
+
 class JobNotFound(JobError, LookupError):
     """No job has that id, or retention has removed it."""
 
@@ -137,9 +158,9 @@ _BY_CODE: Final[dict[str, type[RequestError]]] = {
     UNSENT: Overloaded,
     TIMEOUT: RequestTimeout,
     "overloaded": Overloaded,
-    "draining": Overloaded,
-    "disk_full": Overloaded,
-    "queue_full": Overloaded,
+    "draining": Draining,
+    "disk_full": DiskFull,
+    "queue_full": QueueFull,
     "unknown_task": TaskRefused,
     "payload_too_large": PayloadRefused,
     "invalid_schedule": ScheduleRefused,
@@ -182,8 +203,15 @@ def job_error(row: list[Any]) -> JobError:
         return JobExpired(
             f"{job} did not start before it expired; add executors, or give a longer expires", id, state, attempts
         )
+    if state == "skipped":
+        text = f"{job} was skipped by hand; `mainspring retry {format_id(id)}` runs it after all"
+        return JobSkipped(text, id, state, attempts)
+    if state == "discarded":
+        text = f"{job} was discarded by hand {tries}; `mainspring retry {format_id(id)}` runs it after all"
+        return JobDiscarded(text, id, state, attempts)
     if state == "not_found":
         text = f"{job} is not known; correct the id, or keep finished jobs longer ([coordinator.retention])"
         return JobNotFound(text, id, state, attempts)
     left = error or "it left no error"
-    return JobFailed(f"{job} is {state} {tries}; mend the cause and submit it again\n{left}", id, state, attempts, left)
+    mend = f"mend the cause, and `mainspring retry {format_id(id)}` runs it again"
+    return JobFailed(f"{job} is {state} {tries}; {mend}\n{left}", id, state, attempts, left)

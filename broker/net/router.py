@@ -1,8 +1,9 @@
 """The coordinator's end of the wire: one ROUTER socket, never blocking, never dropping in silence.
 
-Decides what happens to a frame that cannot leave: it waits in an outbox bounded in bytes, and a peer whose outbox
-overflows or that is unreachable is reported as gone. Knows nothing of messages. A ROUTER drops silently at its
-high-water mark unless told otherwise: hence ROUTER_MANDATORY and non-blocking sends.
+Decides how much is taken in at once, and what happens to a frame that cannot leave: it waits in an outbox bounded in
+bytes, and a peer whose outbox overflows or that is unreachable is reported as gone. Knows nothing of messages. A ROUTER
+drops silently at its high-water mark unless told otherwise: hence ROUTER_MANDATORY and non-blocking sends. It takes a
+multipart from each peer in turns, so all that a peer can do to the others is to send long ones.
 """
 
 import errno
@@ -12,6 +13,9 @@ from itertools import islice
 from typing import cast
 
 import zmq
+
+from ..wire.limits import MULTIPART_FRAMES_MAX
+from .listening import Listening
 
 SEND_HIGH_WATER_MULTIPARTS = 64
 """Multiparts to one peer that the socket holds itself; what comes after them waits in the peer's outbox.
@@ -34,7 +38,21 @@ OUTBOX_FRAME_COST_BYTES = 128
 FLUSH_PEERS_MAX = 64
 """Outboxes that one flush tries, in turns: peers that do not read must not hold up a turn of the coordinator."""
 
-_RECEIVE_HIGH_WATER = 10_000
+RECEIVE_HIGH_WATER_MULTIPARTS = 16
+"""Multiparts of one peer that the socket takes in ahead; then the peer's own socket holds them."""
+
+RECEIVE_BYTES = 2 * 1024 * 1024
+"""What one `receive` takes in, about, however many frames that is: a turn of the coordinator is bounded in work."""
+
+RECEIVE_SHARE_BYTES = 512 * 1024
+"""What of it may come from one peer, each frame counted for RECEIVE_FRAME_COST_BYTES besides: when one has used that
+up, the call ends. ROUTER reads the peers in turns, so the others have had theirs.
+"""
+
+RECEIVE_FRAME_COST_BYTES = 2 * 1024
+"""What a small frame is counted for in its peer's share: 256 of them are a share."""
+
+_SURPLUS_A_RECEIVE = 20_000
 _FRAME_BYTES_SLACK = 1024
 
 assert MULTIPART_BYTES_MAX < OUTBOX_BYTES_MAX < OUTBOXES_BYTES_MAX
@@ -66,9 +84,18 @@ class Router:
 
     Attributes:
         waiting_bytes: what all outboxes hold, frames and their cost.
+        surplus_frames: how many were dropped, for their multipart had more than it may.
+        listening: its endpoints and connections.
+        fds: sleep on these, which are edge-triggered, when `readable` says no.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoints: Sequence[str], frame_bytes_max: int) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoints: Sequence[str],
+        frame_bytes_max: int,
+        connections_max: int | None = None,
+    ) -> None:
         """Binds.
 
         Raises:
@@ -78,35 +105,57 @@ class Router:
         socket.setsockopt(zmq.LINGER, 1_000)  # what was released is promised: give it a moment at the end
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MULTIPARTS)
-        socket.setsockopt(zmq.RCVHWM, _RECEIVE_HIGH_WATER)
+        socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MULTIPARTS)
         socket.setsockopt(zmq.MAXMSGSIZE, frame_bytes_max + _FRAME_BYTES_SLACK)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         self._outboxes: dict[bytes, _Outbox] = {}
         self._overflowed: list[bytes] = []  # gone, and not reported yet
+        self._sender: bytes | None = None  # of the multipart that was read in part
+        self._parts = 0  # of it that were read
+        self.surplus_frames = 0
         self.waiting_bytes = 0
-        for endpoint in endpoints:
-            try:
-                socket.bind(endpoint)
-            except zmq.ZMQError as error:
-                socket.close()
-                raise OSError(
-                    f"cannot listen on {endpoint}: {error}; is another node using it, or may this user not?"
-                ) from error
+        try:
+            self.listening = Listening(context, socket, endpoints, connections_max)
+        except OSError:
+            socket.close()
+            raise
         self.fd: int = socket.FD
+        self.fds = (self.fd, self.listening.fd)
 
     def readable(self) -> bool:
         """Says whether a frame can be received now; must be asked before sleeping on `fd`, which is edge-triggered."""
         return has_input(self._socket)
 
     def receive(self, limit: int) -> list[tuple[bytes, bytes]]:
-        """Returns the (peer, frame) pairs that have arrived, at most about `limit`."""
+        """Returns the (peer, frame) pairs that have arrived, as far as a turn may take them in.
+
+        At most `limit`, not much above RECEIVE_BYTES, nor above RECEIVE_SHARE_BYTES of one peer.
+        """
         found: list[tuple[bytes, bytes]] = []
         receive, option = self._socket.recv, cast("Callable[[int], int]", self._socket.getsockopt)
-        while len(found) < limit and option(_EVENTS) & _POLLIN:
-            peer = receive(_NOBLOCK)
-            while option(_RCVMORE):
-                found.append((peer, receive(_NOBLOCK)))
+        room, surplus_until = RECEIVE_BYTES, self.surplus_frames + _SURPLUS_A_RECEIVE
+        left: dict[bytes, int] = {}
+        while room > 0 and len(found) < limit and option(_EVENTS) & _POLLIN:
+            if self._sender is None:
+                self._sender, self._parts = receive(_NOBLOCK), 0
+            share = left.get(self._sender, RECEIVE_SHARE_BYTES)
+            while more := option(_RCVMORE):
+                if room <= 0 or share <= 0 or len(found) >= limit:
+                    return found
+                frame = receive(_NOBLOCK)
+                self._parts += 1
+                if self._parts > MULTIPART_FRAMES_MAX:
+                    self.surplus_frames += 1
+                    if self.surplus_frames >= surplus_until:
+                        return found
+                    continue
+                found.append((self._sender, frame))
+                room -= len(frame)
+                share -= len(frame) + RECEIVE_FRAME_COST_BYTES
+            if not more:
+                left[self._sender] = share
+                self._sender = None
+                if share <= 0:
+                    return found
         return found
 
     def send(self, peer: bytes, frames: list[bytes]) -> bool:
@@ -185,6 +234,7 @@ class Router:
 
     def close(self) -> None:
         """Closes the socket; what is in its queues leaves within a second."""
+        self.listening.close()
         self._socket.close()
 
 

@@ -1,18 +1,14 @@
 """What both clients ask about schedules, as commands of the machine.
 
-Decides who is said to have asked, and which options belong to a schedule and which to its job. Must not know how a call
-waits.
+Decides which options belong to a schedule and which to its job. Must not know how a call waits.
 """
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final, TypedDict, cast
 
-from ...actors.client.events import ActOnSchedules, Command, SetSchedules
+from ...actors.client.events import ActOnSchedules, SetSchedules
 from ..tasks.exceptions import InvalidOption
 from ..tasks.job import Job
 from ..tasks.options import Span
@@ -21,10 +17,9 @@ from ..tasks.submit import DEFAULT_TENANT
 from ..wire.limits import NAME_CHARS_MAX
 from ..wire.rows import SCHEDULE_COLUMNS
 from ..wire.schedule_rows import schedule_fault
+from .calls import Make
 from .rows import check_job
-
-Make = Callable[[int, int | None], Command]
-"""Makes a command of its request's number and of its deadline."""
+from .who import who
 
 Row = list[Any]
 
@@ -118,15 +113,3 @@ def _checked(found: Row) -> Row:
     if fault is not None:
         raise InvalidOption(fault)
     return row
-
-
-@lru_cache(maxsize=1)
-def who() -> str:
-    """Returns who asks, for the audit: user@host of this process."""
-    from getpass import getuser  # here, because few clients change schedules
-
-    try:
-        user = getuser()
-    except (KeyError, OSError):  # no name is known for this user's number
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:NAME_CHARS_MAX]

@@ -11,9 +11,9 @@ from ...actors.client.events import Completed
 from ..tasks.job import Job
 from ..tasks.schedule import Schedule
 from ..tasks.submit import DEFAULT_TENANT
-from .calls import value_of
+from .calls import Make, value_of
 from .changes import Change, changes_from, found, job_of, not_found
-from .schedule_calls import Make, Row, ScheduleOptions, acted, added, applied
+from .schedule_calls import Row, ScheduleOptions, acted, added, applied
 
 if TYPE_CHECKING:
     from .async_client import AsyncClient, AsyncJobHandle

@@ -60,8 +60,18 @@ class AttemptInterrupted(BaseException):
 
 
 class AttemptTimedOut(AttemptInterrupted):
-    """The job ran longer than its timeout."""
+    """The job ran longer than its timeout, or to its deadline."""
+
+    def __init__(self, text: str = "the job ran longer than its timeout") -> None:
+        super().__init__(text)
 
 
 class AttemptCancelled(AttemptInterrupted):
     """The job was cancelled, or the lease under which it ran was lost."""
+
+    def __init__(self, text: str = "the job was cancelled") -> None:
+        super().__init__(text)
+
+
+class CpuLimitExceeded(AttemptInterrupted):
+    """The attempt used more CPU time than its task allows."""

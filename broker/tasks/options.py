@@ -1,4 +1,4 @@
-"""What a task declares about its jobs: queue, retries, backoff, timeout, priority, runner, expiry.
+"""What a task declares about its jobs: queue, retries, backoff, timeout, priority, runner, limits, labels.
 
 It decides which values are allowed and turns seconds into milliseconds, upwards, so that nothing is ever
 early. It must not know who stores or obeys them. Queue and tenant names end in file names and metric labels,
@@ -8,18 +8,24 @@ hence the narrow pattern.
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from ...actors.jobs.retry import DELAY_MIN_MS, RetryPolicy
 from ..wire.limits import NAME_CHARS_MAX, PRIORITY_MAX
 from .exceptions import InvalidOption
 from .limits import LABEL_CHARS_MAX, RETRIES_MAX, SPAN_MS_MAX
 
-Runner: TypeAlias = Literal["process", "asyncio"]
+if TYPE_CHECKING:
+    from .labels import Labels
+
+Runner: TypeAlias = Literal["process", "asyncio", "thread"]
 Span: TypeAlias = int | float | timedelta
 Backoff: TypeAlias = Span | tuple[Span, Span]
+Errors: TypeAlias = type[BaseException] | tuple[type[BaseException], ...]
 
-RUNNERS: Final[tuple[Runner, ...]] = ("process", "asyncio")
+RUNNERS: Final[tuple[Runner, ...]] = ("process", "asyncio", "thread")
+SYNC_RUNNERS: Final[tuple[Runner, ...]] = ("process", "thread")
+"""Those that run a `def`; the first is its default."""
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z0-9_][A-Za-z0-9_:-]*)*", re.ASCII)
@@ -37,6 +43,11 @@ class TaskOptions:
         priority: -100 to 100, higher first.
         expires_ms: How long after its submit a job may still start, or None for ever.
         deadline_ms: How long after its submit all its attempts are over, or None for never.
+        memory_bytes: How much memory an attempt may add to its process, or None for no bound.
+        cpu_ms: How much CPU time an attempt may take, or None for no bound.
+        labels: Texts `name=value` that its executor must have.
+        no_retry: What a handler raises that no other attempt could mend.
+        no_count: What a handler raises that does not count against the retries.
     """
 
     runner: Runner = "process"
@@ -46,10 +57,21 @@ class TaskOptions:
     priority: int = 0
     expires_ms: int | None = None
     deadline_ms: int | None = None
+    memory_bytes: int | None = None
+    cpu_ms: int | None = None
+    labels: tuple[str, ...] = ()
+    no_retry: tuple[type[BaseException], ...] = ()
+    no_count: tuple[type[BaseException], ...] = ()
 
     def as_row(self, name: str) -> list[Any]:
         """Returns the columns of `TASK_COLUMNS` for the task `name`."""
         return [name, self.runner, self.queue, list(self.retry.to_row()), self.timeout_ms, self.priority]
+
+    def limits_row(self, name: str) -> list[Any] | None:
+        """Returns [name, memory_bytes, cpu_ms, labels] for the task `name`, or None if it has none of these."""
+        if self.memory_bytes is None and self.cpu_ms is None and not self.labels:
+            return None
+        return [name, self.memory_bytes, self.cpu_ms, list(self.labels)]
 
 
 def task_options(
@@ -61,6 +83,12 @@ def task_options(
     timeout: Span | None,
     priority: int,
     expires: Span | None,
+    deadline: Span | None = None,
+    memory: int | str | None = None,
+    cpu: Span | None = None,
+    labels: "Labels" = (),
+    no_retry: Errors = (),
+    no_count: Errors = (),
 ) -> TaskOptions:
     """Validates the options of a task.
 
@@ -72,10 +100,26 @@ def task_options(
         timeout: Seconds (or a timedelta), above 0.
         priority: -100 to 100, higher first.
         expires: Seconds (or a timedelta), above 0.
+        deadline: Seconds (or a timedelta), above 0.
+        memory: Bytes, or text such as "512MiB"; for the process runner alone.
+        cpu: Seconds (or a timedelta), above 0; for the process runner alone.
+        labels: A dict of texts, or a list of texts `name=value`.
+        no_retry: Classes of exceptions.
+        no_count: Classes of exceptions, none of which stands in no_retry.
 
     Raises:
         InvalidOption: Names the option and what it may be.
     """
+    if runner != "process" and (memory is not None or cpu is not None):
+        raise InvalidOption(
+            f"{'memory' if cpu is None else 'cpu'} is given with the {runner} runner, whose runs share a process; "
+            f"leave it out, or make the task a def with runner='process'"
+        )
+    never, uncounted = _errors("no_retry", no_retry), _errors("no_count", no_count)
+    both = set(never) & set(uncounted)
+    if both:
+        named = ", ".join(sorted(found.__name__ for found in both))
+        raise InvalidOption(f"no_retry and no_count both have {named}; leave it out of one of them")
     return TaskOptions(
         runner=runner,
         queue=check_label("queue", queue),
@@ -83,7 +127,35 @@ def task_options(
         timeout_ms=None if timeout is None else span_ms("timeout", timeout, least_ms=1),
         priority=check_int("priority", priority, -PRIORITY_MAX, PRIORITY_MAX),
         expires_ms=None if expires is None else span_ms("expires", expires, least_ms=1),
+        deadline_ms=None if deadline is None else span_ms("deadline", deadline, least_ms=1),
+        memory_bytes=None if memory is None else _memory_bytes(memory),
+        cpu_ms=None if cpu is None else span_ms("cpu", cpu, least_ms=1),
+        labels=() if labels == () else _label_texts(labels),
+        no_retry=never,
+        no_count=uncounted,
     )
+
+
+def _memory_bytes(memory: object) -> int:
+    from .sizes import memory_bytes  # here, and so below, for most tasks have none
+
+    return memory_bytes("memory", memory)
+
+
+def _label_texts(labels: object) -> tuple[str, ...]:
+    from .labels import label_texts
+
+    return label_texts("labels", labels)
+
+
+def _errors(option: str, classes: object) -> tuple[type[BaseException], ...]:
+    found = cast("tuple[object, ...]", tuple(classes) if isinstance(classes, (list, tuple)) else (classes,))  # pyright: ignore[reportUnknownArgumentType]  (anything may be given)
+    for item in found:
+        if not isinstance(item, type) or not issubclass(item, BaseException):
+            raise InvalidOption(
+                f"{option} has {item!r:.100}; give classes of exceptions, as in {option}=(ValueError, KeyError)"
+            )
+    return cast("tuple[type[BaseException], ...]", found)
 
 
 def _retry_policy(retries: int, backoff: Backoff | None) -> RetryPolicy:

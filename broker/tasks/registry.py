@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from .definition import Task
 from .exceptions import DuplicateSchedule, DuplicateTask, TaskImportError, UnknownTask
+from .options import TaskOptions
 
 AnyTask: TypeAlias = Task[..., Any]
 
@@ -60,6 +61,16 @@ class Registry:
     def rows(self) -> list[list[Any]]:
         """Returns a row of `TASK_COLUMNS` for each task, sorted by name."""
         return [self._tasks[name].options.as_row(name) for name in sorted(self._tasks)]
+
+    def limit_rows(self) -> list[list[Any]]:
+        """Returns a row [name, memory_bytes, cpu_ms, labels] for each task that has any of these, sorted by name."""
+        rows = (self._tasks[name].options.limits_row(name) for name in sorted(self._tasks))
+        return [row for row in rows if row is not None]
+
+    def options(self, name: str) -> TaskOptions | None:
+        """Returns the options of a task, or None where no task is named so."""
+        task = self._tasks.get(name)
+        return None if task is None else task.options
 
     def schedule_rows(self) -> list[list[Any]]:
         """Returns a row of `SCHEDULE_COLUMNS` for each schedule that the code declares, sorted by task and name."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..wire.limits import PRIORITY_MAX
+from ..wire.limits import PRIORITY_MAX, TIME_MS_MAX
 from .exceptions import InvalidOption
 from .limits import KEY_CHARS_MAX, RETRIES_MAX
 from .options import Span, check_int, check_label, span_ms
@@ -103,7 +103,7 @@ def instant_ms(option: str, instant: object) -> int:
     """Returns an aware datetime as UTC milliseconds, rounded up.
 
     Raises:
-        InvalidOption: It is no datetime, has no time zone, or lies before 1970.
+        InvalidOption: It is no datetime, has no time zone, or lies before 1970 or after 9999.
     """
     if not isinstance(instant, datetime):
         raise InvalidOption(f"{option} is {instant!r}; give a datetime with a time zone")
@@ -115,6 +115,8 @@ def instant_ms(option: str, instant: object) -> int:
     ms = -((_EPOCH - instant) // timedelta(milliseconds=1))
     if ms < 0:
         raise InvalidOption(f"{option} is {instant.isoformat()}, before 1970; give a later instant")
+    if ms > TIME_MS_MAX:
+        raise InvalidOption(f"{option} is {instant.isoformat()}, after the year 9999 in UTC; give an earlier instant")
     return ms
 
 

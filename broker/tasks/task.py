@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, f
 from .context import Context
 from .definition import AsyncTask, SyncTask, Task
 from .exceptions import InvalidTask
-from .options import RUNNERS, Backoff, Runner, Span, TaskOptions, check_task_name, task_options
+from .options import RUNNERS, SYNC_RUNNERS, Backoff, Errors, Runner, Span, TaskOptions, check_task_name, task_options
 
 if TYPE_CHECKING:
+    from .labels import Labels
     from .schedule import Cron, Schedule
 
 P = ParamSpec("P")
@@ -26,6 +27,12 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "timeout": None,
     "priority": 0,
     "expires": None,
+    "deadline": None,
+    "memory": None,
+    "cpu": None,
+    "labels": (),
+    "no_retry": (),
+    "no_count": (),
 }
 
 
@@ -90,6 +97,12 @@ class TaskDecorator:
         priority: int = ...,
         runner: Runner | None = ...,
         expires: Span | None = ...,
+        deadline: Span | None = ...,
+        memory: int | str | None = ...,
+        cpu: Span | None = ...,
+        labels: "Labels" = ...,
+        no_retry: Errors = ...,
+        no_count: Errors = ...,
         cron: "Cron | None" = ...,
     ) -> "TaskDecorator": ...
 
@@ -101,9 +114,14 @@ class TaskDecorator:
             options: `name` (by default `module.function`); `queue` ("default"); `retries`, 0 to 1000 (3); `backoff`,
                 seconds before the first retry, or a pair of that and the longest wait (1 and 600); `timeout`, seconds
                 that an attempt may take, or None; `priority`, -100 to 100, higher first (0); `runner`, "process" or
-                "asyncio" (asyncio for `async def`, process for `def`); `expires`, seconds after its submit
-                for which a job may still start, or None; `cron`, an expression such as "*/5 * * * *", a Schedule, or a
-                list of these: the task then runs by itself, without arguments.
+                "thread" for `def` (process), "asyncio" for `async def`; `expires`, seconds after its submit for which a
+                job may still start, or None; `deadline`, seconds after its submit at which all its attempts are over,
+                or None; `memory`, bytes or text such as "512MiB" that an attempt may add to its process, or None;
+                `cpu`, seconds of CPU time that an attempt may use, or None (both for the process runner); `labels`,
+                a dict or a list of "name=value" that its executor must have; `no_retry`, classes of exceptions that no
+                other attempt could mend; `no_count`, classes that do not count against the retries; `cron`, an
+                expression such as "*/5 * * * *", a Schedule, or a list of these: the task then runs by itself, without
+                arguments.
 
         Raises:
             InvalidOption: An option lies outside what it may be.
@@ -128,10 +146,10 @@ class TaskDecorator:
         _check_function(func)
         is_async = inspect.iscoroutinefunction(func)
         runner: Runner = self._options.get("runner") or ("asyncio" if is_async else "process")
-        if is_async != (runner == "asyncio"):
+        if is_async == (runner in SYNC_RUNNERS):
             raise InvalidTask(
                 f"{func.__qualname__} is {'async def' if is_async else 'def'}, which the {runner} runner does not run; "
-                f"{'leave runner out' if is_async else 'make it async def, or leave runner out'}"
+                f"{'make it def, or leave runner out' if is_async else 'make it async def, or leave runner out'}"
             )
         made = AsyncTask[..., Any] if is_async else SyncTask[..., Any]
         task = made(func, self._options.get("name"), _validate(self._options, runner))

@@ -9,17 +9,52 @@ from dataclasses import fields
 from itertools import product
 from typing import Any, cast, get_origin, get_type_hints
 
-from .limits import FRAME_BYTES_MAX, INTEGER_MAX
-from .messages import MESSAGES, PROTOCOL_VERSION, Message
-from .packing import pack, unpack
+from .limits import FRAME_BYTES_MAX, FRAME_VALUES_MAX, INTEGER_MAX
+from .messages import (
+    MESSAGES,
+    PROTOCOL_VERSION,
+    Await,
+    Cancel,
+    ClientHello,
+    Credit,
+    ExecutorHello,
+    Finished,
+    Goodbye,
+    JobAct,
+    Message,
+    Query,
+    Renew,
+    ScheduleAct,
+    ScheduleSet,
+    Submit,
+)  # fmt: skip
+from .packing import pack, unpack_foreign
+
+FRAME_FAULTS = ("empty", "too_large", "unreadable", "no_message", "version", "unknown_kind", "fields")
+"""What can be wrong with a frame: each is a kind by which refused frames are counted."""
+
+FOR_COORDINATORS: frozenset[type[Message]] = frozenset(
+    (
+        Await, Cancel, ClientHello, Credit, ExecutorHello, Finished, Goodbye, JobAct, Query, Renew, ScheduleAct,
+        ScheduleSet, Submit,
+    )
+)  # fmt: skip
+"""What clients and executors may say to a coordinator; the other messages are for them."""
 
 
 class WireError(ValueError):
-    """A frame that cannot be read. `code` is one of errors.py, the text names the fault."""
+    """A frame that cannot be read.
 
-    def __init__(self, code: str, text: str) -> None:
+    Attributes:
+        code: One of errors.py; the text names the fault.
+        fault: One of FRAME_FAULTS.
+    """
+
+    def __init__(self, code: str, text: str, fault: str = "fields") -> None:
         super().__init__(text)
+        assert fault in FRAME_FAULTS, fault
         self.code = code
+        self.fault = fault
 
 
 def _checks(cls: type[Message]) -> tuple[tuple[str, Any, Any], ...]:
@@ -67,30 +102,37 @@ def encode(message: Message) -> bytes:
     return pack(values)
 
 
-def decode(frame: bytes | memoryview) -> Message:
+def decode(frame: bytes | memoryview, values_max: int = 8 * FRAME_VALUES_MAX) -> Message:
     """Reads one frame.
+
+    Args:
+        frame: from anybody.
+        values_max: how many values it may hold. An answer of a coordinator has far more of them than a request.
 
     Raises:
         WireError: `malformed` or `version`, with what is wrong in the text.
     """
+    if not frame:
+        raise WireError("malformed", "the frame is empty; there is none before the first message", "empty")
     if len(frame) > FRAME_BYTES_MAX:
-        raise WireError("malformed", f"the frame has {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken")
+        text = f"the frame has {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken"
+        raise WireError("malformed", text, "too_large")
     try:
-        values: Any = unpack(frame)
+        values: Any = unpack_foreign(frame, values_max)
     except ValueError as error:
-        raise WireError("malformed", f"the frame cannot be read: {error}") from None
+        raise WireError("malformed", f"the frame cannot be read: {error}", "unreadable") from None
     if type(values) is not list or len(cast("list[Any]", values)) < 2:
-        raise WireError("malformed", "a message is an array [version, kind, fields...]")
+        raise WireError("malformed", "a message is an array [version, kind, fields...]", "no_message")
     version, kind, *found = cast("list[Any]", values)
     # Only integers are shown: another value may be as long, or as deep, as a frame.
     if type(version) is not int or type(kind) is not int:
-        raise WireError("malformed", "the version and the kind of a message are integers")
+        raise WireError("malformed", "the version and the kind of a message are integers", "no_message")
     if version != PROTOCOL_VERSION:
         text = f"protocol version {version} is not spoken here; this side speaks {PROTOCOL_VERSION}"
-        raise WireError("version", text)
+        raise WireError("version", text, "version")
     entry = _BY_KIND.get(kind)
     if entry is None:
-        raise WireError("malformed", f"message kind {kind} does not exist")
+        raise WireError("malformed", f"message kind {kind} does not exist", "unknown_kind")
     cls, checks = entry
     if tuple(map(type, found)) not in _SHAPES[kind]:  # exact types: a bool is no int here
         raise WireError("malformed", _shape_fault(cls, checks, found))

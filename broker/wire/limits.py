@@ -6,6 +6,19 @@ Each is a constant because both ends must agree on it; what an operator may tune
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 """Largest frame a peer may send; a bigger one is refused before it is decoded."""
 
+FRAME_VALUES_MAX = 500_000
+"""Most values in one frame to a coordinator, rows and columns counted alike: small values take far more room in memory
+than in a frame.
+"""
+
+MULTIPART_FRAMES_MAX = 1024
+"""Most frames in one multipart; a coordinator drops the others, and takes from its peers a multipart each in turns."""
+
+CONNECTIONS_MAX = 10_000
+"""Most connections of one node, or half of the files that its coordinator may open if that is less. With an eighth of
+them left new clients are refused as overloaded; a connection above the bound is closed at once.
+"""
+
 PAYLOAD_BYTES_MAX = 1024 * 1024
 """Largest job payload or result, in bytes of UTF-8 JSON."""
 

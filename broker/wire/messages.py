@@ -9,27 +9,9 @@ for anything else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
+from .fields import Fields, Row
+
 PROTOCOL_VERSION = 1
-
-Row = list[Any]
-"""A flat record; its columns are named in `rows.py`."""
-
-
-class Fields:
-    """What messages share: they compare and show themselves by their fields.
-
-    Written out once, because a dataclass compiles such methods for every class, at each import of a client.
-    """
-
-    __slots__: tuple[str, ...] = ()
-    __hash__ = None  # pyright: ignore[reportAssignmentType]  (a message can change, so it is no key)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
-        return f"{type(self).__name__}({shown})"
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -222,7 +204,7 @@ class ScheduleChanged(Fields):
 class JobAct(Fields):
     """Client to coordinator: do this (retry, skip, discard) with these jobs; to ask twice changes nothing more.
 
-    `by`: who asks, `reason`: why, both for the audit. `force`: also with jobs that run (skip) or have succeeded (retry).
+    `by`: who asks, `reason`: why, for the audit. `force`: also with jobs that run (skip) or have succeeded (retry).
     """
 
     KIND: ClassVar[int] = 15
@@ -391,33 +373,9 @@ class Goodbye(Fields):
 
 
 Message = (
-    ClientHello
-    | ClientWelcome
-    | Submit
-    | Submitted
-    | Refused
-    | Cancel
-    | Cancelled
-    | Await
-    | Ended
-    | Query
-    | Listing
-    | ScheduleSet
-    | ScheduleAct
-    | ScheduleChanged
-    | JobAct
-    | JobActed
-    | ExecutorHello
-    | ExecutorWelcome
-    | Credit
-    | Run
-    | Finished
-    | FinishedAck
-    | Renew
-    | Renewed
-    | CancelRun
-    | HelloNeeded
-    | Goodbye
-)
+    ClientHello | ClientWelcome | Submit | Submitted | Refused | Cancel | Cancelled | Await | Ended | Query |
+    Listing | ScheduleSet | ScheduleAct | ScheduleChanged | JobAct | JobActed | ExecutorHello | ExecutorWelcome |
+    Credit | Run | Finished | FinishedAck | Renew | Renewed | CancelRun | HelloNeeded | Goodbye
+)  # fmt: skip
 
 MESSAGES: tuple[type[Message], ...] = get_args(Message)

@@ -28,8 +28,10 @@ JOB_COLUMNS = (
 deadline_ms (whatever it does is over then) are relative to the submit; retry is a RetryPolicy row.
 """
 
-RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace", "deadline_ms")
-"""A job as leased to an executor; timeout_ms None means the task's own default; deadline_ms is UTC, None if it has none."""
+RUN_COLUMNS = ("id", "attempt", "task", "payload", "timeout_ms", "due_ms", "queue", "tenant", "trace", "left_ms")
+"""A job as leased to an executor; timeout_ms None means the task's own default; left_ms is how long it may run until
+its deadline by the coordinator's clock (an executor's may be wrong), None if it has none.
+"""
 
 RESULT_COLUMNS = (
     "id",

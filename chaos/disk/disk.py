@@ -81,7 +81,7 @@ class Disk:
         return self._names.get(path)
 
     def fail(self, kind: str, name: str = "") -> None:
-        """Makes every event of this kind fail from now on, on files whose name contains `name`."""
+        """Makes every event of this kind, or `read`, fail from now on, on files whose name contains `name`."""
         self._failing[kind] = name
 
     def mend(self) -> None:

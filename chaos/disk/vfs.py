@@ -64,6 +64,11 @@ class DiskVfsFile(apsw.VFSFile):
         self._content: Content = found or disk.create(path)
         self._names_unsafe = bool(flags[0] & apsw.SQLITE_OPEN_CREATE and flags[0] & _JOURNALS)
 
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - the name is apsw's
+        """Reads bytes."""
+        _raise(self._disk.fault("read", self._path))
+        return super().xRead(amount, offset)
+
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802 - the name is apsw's
         """Writes bytes."""
         written = bytes(data)

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from .acked_jobs_survive import AckedJobsSurvive
 from .attempts_never_overlap import AttemptsNeverOverlap
 from .base import HOOKS, Invariant
+from .by_hand_alone import ByHandAlone
 from .changes_are_audited import ChangesAreAudited
+from .deadlines_hold import DeadlinesHold
 from .durable_before_visible import DurableBeforeVisible
+from .failures_are_counted import FailuresAreCounted
 from .keys_are_unique import KeysAreUnique
 from .leases_survive_restarts import LeasesSurviveRestarts
 from .machines_agree_with_themselves import MachinesAgreeWithThemselves
@@ -29,8 +32,11 @@ if TYPE_CHECKING:
 ALL: tuple[type[Invariant], ...] = (
     AckedJobsSurvive,
     AttemptsNeverOverlap,
+    ByHandAlone,
     ChangesAreAudited,
+    DeadlinesHold,
     DurableBeforeVisible,
+    FailuresAreCounted,
     KeysAreUnique,
     LeasesSurviveRestarts,
     MachinesAgreeWithThemselves,

@@ -5,9 +5,9 @@ Why: an acknowledgement is the promise that the job will run (promise P1); whate
 
 from typing import TYPE_CHECKING, Any
 
-from ...actors.entries import CANCEL, EXPIRE, FINISH
-from ...actors.jobs.lifecycle import CANCELLED, EXPIRED, STATES, TERMINAL
-from ..history import Asked, Decided
+from ...actors.entries import CANCEL, EXPIRE, FINISH, REVIVE, SETTLE
+from ...actors.jobs.lifecycle import EXPIRED, STATES, TERMINAL
+from ..history import Asked, Decided, Taken
 from .base import Invariant
 
 if TYPE_CHECKING:
@@ -26,10 +26,21 @@ class AckedJobsSurvive(Invariant):
             if op[0] == FINISH:
                 for row in op[2]:
                     if row[3] in TERMINAL:
-                        taken[row[0]].ended = row[3]
+                        self._end(taken[row[0]], row[3])
             elif op[0] in (CANCEL, EXPIRE):
                 for id in op[1]:
-                    taken[id].ended = CANCELLED if op[0] == CANCEL else EXPIRED
+                    self._end(taken[id], op[2] if op[0] == CANCEL else EXPIRED)
+            elif op[0] == SETTLE:
+                for id, _ in op[1]:
+                    self._end(taken[id], op[2])
+            elif op[0] == REVIVE:
+                for id, _ in op[1]:
+                    taken[id].ended = None
+
+    @staticmethod
+    def _end(job: Taken, state: int) -> None:
+        job.ended = state
+        job.ends.add(state)
 
     def answered(self, jobs: list[Asked]) -> None:
         """Looks for each acked job in what is durable."""
@@ -53,7 +64,7 @@ class AckedJobsSurvive(Invariant):
                     self.fail(
                         f"{client.name} is told that job {id} does not exist", client, self.world.faults.coordinator
                     )
-            elif job is None or (state in _ENDED_NAMES and state != STATES.get(job.ended or 0)):
+            elif job is None or (state in _ENDED_NAMES and state not in {STATES[end] for end in job.ends}):
                 self.fail(
                     f"{client.name} is told that job {id} is {state}: {job}", client, self.world.faults.coordinator
                 )

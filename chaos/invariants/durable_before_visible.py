@@ -12,14 +12,16 @@ from ...broker.wire.messages import (
     Ended,
     ExecutorWelcome,
     FinishedAck,
+    JobActed,
     Run,
     ScheduleChanged,
     Submitted,
 )
 from ..coordinator_node import CoordinatorNode
+from ..history import Taken
 from .base import Invariant
 
-_PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome, ScheduleChanged)
+_PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome, JobActed, ScheduleChanged)
 _ENDED_NAMES = frozenset(STATES[state] for state in TERMINAL)
 
 
@@ -41,13 +43,22 @@ class DurableBeforeVisible(Invariant):
                 self.fail(f"an ack names jobs {ids} that are not durable", node)
         elif isinstance(message, Ended):
             for row in message.jobs:
-                if row[1] in _ENDED_NAMES and history.taken[row[0]].ended is None:
+                if row[1] in _ENDED_NAMES and row[1] not in _ends(history.taken[row[0]]):
                     self.fail(f"job {row[0]} is said to have {row[1]}, which is not durable", node)
         elif isinstance(message, ScheduleChanged):
             for name, change, job in ((row[1], row[2], row[5]) for row in message.changes):
                 if job is not None and job not in history.taken:
                     self.fail(f"schedule {name} is said to have {change}, and its job {job} is not durable", node)
-        elif isinstance(message, Cancelled):
+        elif isinstance(message, Cancelled | JobActed):
             for id, code in message.codes:
-                if code == "cancelled" and history.taken[id].ended is None:
-                    self.fail(f"job {id} is said to be cancelled, which is not durable", node)
+                if not self._is_so(id, code):
+                    self.fail(f"job {id} is said to be {code}, which is not durable", node)
+
+    def _is_so(self, id: int, code: str) -> bool:
+        if code == "retried":
+            return self.world.history.taken[id].hurried > 0
+        return code not in ("cancelled", "skipped", "discarded") or code in _ends(self.world.history.taken[id])
+
+
+def _ends(job: Taken) -> set[str]:
+    return {STATES[state] for state in job.ends}

@@ -5,10 +5,10 @@ calendar times always, the wall decides. A step of the wall may make a job late,
 """
 
 from ...actors.effects import Send
-from ...actors.entries import FINISH
+from ...actors.entries import FINISH, READY, REVIVE
 from ...broker.wire.messages import Run
 from ..coordinator_node import CoordinatorNode
-from ..history import Decided
+from ..history import Decided, by_hand
 from .base import Invariant
 
 
@@ -16,8 +16,14 @@ class NeverEarly(Invariant):
     """When a Run leaves, the job's time has come on its clock."""
 
     def committed(self, decided: Decided) -> None:
-        """A job that is tried again has a new time, and its wait is a delay."""
+        """A job that is tried again has a new time, and its wait is a delay; one made ready by hand has none."""
         for op in decided.entry.ops:
+            if op[0] == REVIVE:
+                for id, _ in op[1]:
+                    self.world.history.taken[id].due_ms = None
+            elif op[0] == READY:
+                for id in by_hand(decided.entry).intersection(op[1]):
+                    self.world.history.taken[id].due_ms = None
             if op[0] == FINISH:
                 for row in op[2]:
                     job = self.world.history.taken[row[0]]

@@ -1,9 +1,10 @@
-"""Each lease is finished at most once, by its own fence, and nothing happens to a job after its end.
+"""Each lease is finished at most once, by its own fence, and nothing happens to a job after its end but by hand.
 
-Why: promise P2. Attempts count up by one, fences grow, and every FINISH ends the lease that is open.
+Why: promise P2. So a job succeeds once each time that it lives. Attempts count up by one, fences grow, and every FINISH
+ends the lease that is open.
 """
 
-from ...actors.entries import ASK, CANCEL, EXPIRE, FINISH, LEASE, READY, SUBMIT
+from ...actors.entries import ASK, CANCEL, EXPIRE, FINISH, LEASE, READY, REVIVE, SETTLE, SUBMIT
 from ...actors.jobs.lifecycle import TERMINAL
 from ..history import Decided
 from .base import Invariant
@@ -45,8 +46,16 @@ class OneFinishAnAttempt(Invariant):
                 case 10:
                     for id in op[1]:
                         self._waits(id, "becomes ready")
+                case 22 | 23:
+                    self._by_hand(op[0], {id for id, _ in op[1]})
                 case _:
                     pass
+
+    def _by_hand(self, kind: int, ids: set[int]) -> None:
+        if ids - self.ended:
+            self.fail(f"jobs live again, or get another final state, and had not ended: {sorted(ids - self.ended)}")
+        if kind == REVIVE:
+            self.ended -= ids
 
     def _submit(self, session: int, sequence: int, ids: range) -> None:
         if session:  # those of session 0 are the shard's own
@@ -86,4 +95,4 @@ class OneFinishAnAttempt(Invariant):
             self.fail(f"job {id} {what} while it is leased")
 
 
-assert (SUBMIT, LEASE, FINISH, CANCEL, ASK, EXPIRE, READY) == (4, 5, 6, 7, 8, 9, 10)
+assert (SUBMIT, LEASE, FINISH, CANCEL, ASK, EXPIRE, READY, REVIVE, SETTLE) == (4, 5, 6, 7, 8, 9, 10, 22, 23)

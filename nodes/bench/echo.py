@@ -91,7 +91,7 @@ def _rate(socket: Socket, message: bytes, count: int, in_flight: int) -> float:
 
 def _bulk_rate(socket: Socket, count: int) -> float:
     """Returns messages of 100 jobs a second, rows to rows."""
-    row = ["mainspring.nodes.bench.tasks.noop", "[[],{}]", "default", "default", 0, *[None] * 7]
+    row = ["mainspring.nodes.bench.tasks.noop", "[[],{}]", "default", "default", 0, *[None] * 8]
     begun = time.perf_counter()
     sent = 0
     for back in range(count):

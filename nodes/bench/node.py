@@ -9,15 +9,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..cli.errors import CommandError
+from .procfs import family, words
 
 TASKS = f"{__package__}.tasks"
-READY_S = 60.0
 STOP_S = 30.0
+GONE_S = 10.0
+LOOK_EVERY_S = 0.01
 
 _NODE = """
 [node]
@@ -30,6 +33,7 @@ _EXECUTORS = """
 [[executor]]
 count = 2
 tasks = ["{tasks}"]
+queues = ["{queue}"]
 """
 
 _ALONE = """
@@ -41,21 +45,23 @@ enabled = false
 class BenchNode:
     """The supervisor of one node, and how to end it."""
 
-    def __init__(self, folder: Path, text: str) -> None:
+    def __init__(self, folder: Path, text: str, data_dir: Path | None = None) -> None:
         """Starts the node and waits until it is ready.
 
         Args:
             folder: for its file, its data and its log; made.
-            text: the TOML file.
+            text: the TOML file behind the table `[node]`.
+            data_dir: where its data stand, if not in `folder`.
 
         Raises:
             CommandError: the node did not come up; the text has the end of its log.
         """
         folder.mkdir(parents=True)
-        self.data_dir = folder / "data"
+        self.data_dir = data_dir or folder / "data"
         file = folder / "node.toml"
-        file.write_text(text, encoding="utf-8")
+        file.write_text(_NODE.format(data_dir=self.data_dir) + text, encoding="utf-8")
         self._log = folder / "node.log"
+        self.begun_ms = time.time_ns() / 1e6
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__.split(".")[0], "node", str(file), "--parent", str(os.getpid())],
@@ -89,6 +95,27 @@ class BenchNode:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
+    def kill(self) -> None:
+        """Ends the node as a power loss would, all its processes at once, and waits until none is left.
+
+        Raises:
+            CommandError: some are still there.
+        """
+        pids = family(self.pid)
+        self._process.kill()
+        self._process.wait()
+        until_s = time.monotonic() + GONE_S
+        while left := [pid for pid in pids if words(pid)]:
+            if time.monotonic() > until_s:
+                raise CommandError(f"processes {left} of the node under test outlive their supervisor; end them")
+            time.sleep(LOOK_EVERY_S)
+        self.stop()
+
+    @property
+    def coordinator_pid(self) -> int:
+        """The process of its coordinator."""
+        return next(pid for pid in family(self.pid) if "processes.coordinator" in words(pid))
+
     @property
     def shard_file(self) -> Path:
         """The SQLite file of its only shard."""
@@ -103,17 +130,24 @@ class BenchNode:
         self.stop()
 
 
-def whole_node(folder: Path) -> BenchNode:
-    """Starts a coordinator with two executors, as `mainspring up` does."""
-    return BenchNode(folder, _NODE.format(data_dir=folder / "data") + _EXECUTORS.format(tasks=TASKS))
+def whole_node(folder: Path, data_dir: Path | None = None, *, queue: str = "*", more: str = "") -> BenchNode:
+    """Starts a coordinator with two executors, as `mainspring up` does.
+
+    Args:
+        folder: for its file and its log.
+        data_dir: data that may be there already, if not in `folder`.
+        queue: the only one that the executors take jobs from.
+        more: further tables of the node's file.
+    """
+    return BenchNode(folder, more + _EXECUTORS.format(tasks=TASKS, queue=queue), data_dir)
 
 
 def coordinator_alone(folder: Path, data_dir: Path | None = None) -> BenchNode:
     """Starts a coordinator without executors, on data that may be there already."""
-    return BenchNode(folder, _NODE.format(data_dir=data_dir or folder / "data"))
+    return BenchNode(folder, "", data_dir)
 
 
 def executors_alone(folder: Path, url: str) -> BenchNode:
     """Starts a node of two executors that work for somebody else's coordinator."""
-    text = _NODE.format(data_dir=folder / "data") + _ALONE + _EXECUTORS.format(tasks=TASKS)
+    text = _ALONE + _EXECUTORS.format(tasks=TASKS, queue="*")
     return BenchNode(folder, f'{text}coordinators = ["{url}"]\n')

@@ -12,7 +12,22 @@ from typing import Final, NamedTuple
 
 from ...broker.tasks.exceptions import MainspringError
 from ..cli.errors import CommandError
-from . import drain, echo, enqueue, fsync, huey_peer, idle, import_cost, lateness, schedules, start_latency
+from . import (
+    backlog,
+    drain,
+    echo,
+    enqueue,
+    fsync,
+    huey_peer,
+    idle,
+    import_cost,
+    lateness,
+    loaded,
+    memory,
+    queries,
+    schedules,
+    start_latency,
+)  # fmt: skip
 from .sizes import Sizes
 
 
@@ -38,10 +53,15 @@ MEASURES: Final[dict[str, Measure]] = {
     "N2": Measure("drain, process runner", drain.measure_process),
     "N3": Measure("enqueue, one a call and in batches", enqueue.measure),
     "N5": Measure("submit to handler start", start_latency.measure),
+    "N6": Measure("submit to handler start under load", loaded.measure),
     "N7": Measure("lateness of delayed jobs", lateness.measure),
+    "N10": Measure("memory of delayed jobs", memory.measure),
+    "N11": Measure("restart with a backlog and history", backlog.measure_restart),
     "N12": Measure("many schedules", schedules.measure),
     "N17": Measure("idle node", idle.measure),
     "N18": Measure("a client's import", import_cost.measure),
+    "growth": Measure("10,000 to a million pending jobs", backlog.measure_growth),
+    "queries": Measure("questions beside a million pending jobs", queries.measure),
     "huey": Measure("huey on SQLite", huey_peer.measure, huey_peer.absent),
 }
 """In the order of a round."""

@@ -20,18 +20,14 @@ from ..cli.errors import CommandError
 from ..storage.shard.offline import open_offline
 from ..storage.shard.shard_file import shard_file_name
 from . import tasks
-from .node import BenchNode, coordinator_alone
-from .procfs import cpu_ns, family, pss_kib, words
+from .node import coordinator_alone
+from .procfs import cpu_ns, pss_kib, wait_calm
 from .sizes import Sizes
 from .statistics import median
 
 COUNTS: Final = {1_000: "1k", 10_000: "10k", 100_000: "100k"}
 PATIENCE_S: Final = 300.0
 STARTS: Final = 3
-CALM_S: Final = 1.0
-"""So long without any work, and the start is over."""
-CALM_LOOKS: Final = 3
-CALM_SHARE: Final = 0.05
 MINUTE_S: Final = 60
 MARGIN_S: Final = 3.0
 RATE_HOURS: Final = 24
@@ -98,8 +94,8 @@ def _measured(folder: Path, count: int, bare_s: float, sizes: Sizes) -> dict[str
     start_s = _start_s(folder)
     _check_all_there(folder / "data" / shard_file_name("default", 0), count)
     with coordinator_alone(folder / "idle", folder / "data") as node:
-        pid = _coordinator(node)
-        _wait_calm(pid)
+        pid = node.coordinator_pid
+        wait_calm(pid)
         cpu = _idle_cpu(pid, sizes.idle_s)
         memory_mib = pss_kib(pid) / 1024
     return {
@@ -125,21 +121,6 @@ def _start_s(folder: Path) -> float:
         with coordinator_alone(folder / f"start-{number}", folder / "data"):
             took.append(time.perf_counter() - begun)
     return median(took)
-
-
-def _coordinator(node: BenchNode) -> int:
-    return next(pid for pid in family(node.pid) if "processes.coordinator" in words(pid))
-
-
-def _wait_calm(pid: int) -> None:
-    """Waits until a process has little to do, several times in a row."""
-    calm, until_s = 0, time.monotonic() + PATIENCE_S
-    while calm < CALM_LOOKS:
-        before_ns = cpu_ns([pid])
-        time.sleep(CALM_S)
-        calm = calm + 1 if cpu_ns([pid]) - before_ns < CALM_SHARE * CALM_S * 1e9 else 0
-        if time.monotonic() > until_s:
-            raise CommandError(f"the coordinator under test was still busy after {PATIENCE_S:.0f} s")
 
 
 def _idle_cpu(pid: int, idle_s: float) -> float:

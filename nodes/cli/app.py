@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ... import __version__
 from .commands import COMMANDS, find, load, names
-from .errors import expected
+from .errors import FAILED, USAGE, expected, status_of
 
 if TYPE_CHECKING:
     import typer
 
 NAME: Final = "mainspring"
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, INTERRUPTED = 0, 130
 
 
 def run(words: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except expected() as error:
-        return fail(str(error))
+        return fail(str(error), status_of(error))
     return status
 
 

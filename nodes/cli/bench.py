@@ -16,22 +16,24 @@ from ..bench.lines import HEADINGS, Line, lines, texts
 from ..bench.sizes import FULL, QUICK
 from .errors import CommandError
 
+NAMES = ", ".join((*rounds.MEASURES, *rounds.ALIASES))
 BUILD = Path(__file__).parents[2] / "build"
 
 
 def command(
-    only: Annotated[str | None, typer.Option(metavar="N1,N5", help="Only these measures, and no others.")] = None,
+    only: Annotated[str | None, typer.Option(metavar="N1,N5", help=f"Only these measures: {NAMES}.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One short round: shows that it works, not how fast.")] = False,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write everything as JSON, too.")] = None,
     directory: Annotated[
         Path | None, typer.Option("--dir", metavar="DIR", help="Where data directories stand while they are needed.")
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the figures into docs/benchmarks.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write figures and plot into docs/benchmarks.md.")] = False,
 ) -> None:
     """Measure throughput, latency and cost of a node on this machine.
 
-    Floors (a ZeroMQ echo, an fsync) and a peer (huey on SQLite) are measured in the same rounds, for only ratios say
-    much on a machine that does other things as well. Nodes are started and ended by the run itself.
+    docs/benchmarks.md says what each measure is. Floors (a ZeroMQ echo, an fsync) and a peer (huey on SQLite) are
+    measured in the same rounds, for only ratios say much on a machine that does other things as well. Nodes are started
+    and ended by the run itself.
     """
     names = rounds.chosen(only)
     sizes = QUICK if quick else FULL
@@ -56,6 +58,7 @@ def command(
         json.write_text(json_text.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if write:
         page.write(page.section(found, about, samples.skipped))
+        page.plot(found)
 
 
 def _measured(names: Sequence[str], sizes: Any, folder: Path) -> rounds.Samples:

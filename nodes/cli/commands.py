@@ -20,6 +20,7 @@ class Command(NamedTuple):
 
 RUN: Final = "Run a node"
 JOBS: Final = "Submit and follow jobs"
+REPAIR: Final = "Deal with what has failed"
 SCHEDULES: Final = "Schedule jobs"
 LOOK: Final = "Look into the node"
 MEASURE: Final = "Measure"
@@ -28,6 +29,8 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
     RUN: {
         "up": Command(".up", "run one node, or several, in the foreground"),
         "node": Command(".node", "run the node of a TOML file, as a service does"),
+        "reload": Command(".reload", "restart a node's executors one by one on new code"),
+        "log-level": Command(".log_level", "change what a running node logs"),
         "init": Command(".init", "write a node file, a module of tasks and a file of schedules to begin with"),
         "demo": Command(".demo", "run a demonstration that checks itself"),
     },
@@ -37,6 +40,13 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
         "job": Command(".job", "show everything about one job"),
         "cancel": Command(".cancel", "cancel jobs"),
     },
+    REPAIR: {
+        "dead": Command(".dead", "list dead letters: jobs that have failed for good"),
+        "retry": Command(".retry", "run jobs again"),
+        "skip": Command(".skip", "put jobs aside that are not wanted any more"),
+        "discard": Command(".discard", "take jobs off the dead letters"),
+        "repair": Command(".repair", "retry, skip or discard many dead letters, once they were shown"),
+    },
     SCHEDULES: {
         "schedules": Command(".schedules", "list, change and check schedules"),
         "preview": Command(".preview", "look ahead: next times, clock changes, collisions, load"),
@@ -44,9 +54,10 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
     },
     LOOK: {
         "queues": Command(".queues", "list queues with their jobs by state"),
+        "processes": Command(".processes", "list the processes of a node, and how they are"),
         "executors": Command(".executors", "list the executors that are connected"),
         "tasks": Command(".tasks", "list the tasks that can be submitted"),
-        "shards": Command(".shards", "look into the shard files: figures, and SQL"),
+        "shards": Command(".shards", "look into the shard files, and check, back up, restore or export them"),
     },
     MEASURE: {
         "simulate": Command(".simulate", "run the machines in simulated worlds, and look for what must never happen"),

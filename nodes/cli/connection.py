@@ -6,7 +6,8 @@ docs/design.md, "Finding the node"; the client does the finding.
 
 import os
 import socket
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -68,16 +69,33 @@ def _is_open(endpoint: str) -> bool:
     return True
 
 
+Ids = Annotated[
+    list[str], typer.Argument(metavar="ID", help="Such as 1042 or 3-1042; - reads them from stdin, one a line.")
+]
+"""The type of a command's ids: `ids: Ids`."""
+
+FROM_STDIN: Final = "-"
+
+
 def job_ids(words: Sequence[str]) -> list[int]:
-    """Reads ids such as 1042 or 3-1042; each once, in their order.
+    """Reads ids such as 1042 or 3-1042; each once, in their order. `-` stands for the lines of stdin.
 
     Raises:
         typer.BadParameter: one is none.
     """
     try:
-        return list(dict.fromkeys(parse_id(word) for word in words))
+        return list(dict.fromkeys(parse_id(word) for word in _with_stdin(words)))
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from None
+
+
+def _with_stdin(words: Iterable[str]) -> Iterator[str]:
+    """Yields words, and in place of `-` the lines of stdin; empty ones are left out."""
+    for word in words:
+        if word == FROM_STDIN:
+            yield from (line.strip() for line in sys.stdin if line.strip())
+        else:
+            yield word
 
 
 def names_of(listing: str, column: str, incomplete: str) -> list[str]:

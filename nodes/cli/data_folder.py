@@ -35,8 +35,12 @@ class ShardPath(NamedTuple):
     path: Path
 
 
-def data_folder(given: Path | None) -> Path:
+def data_folder(given: Path | None, option: str = "--data") -> Path:
     """Returns the folder that is meant.
+
+    Args:
+        given: by the option; None looks for it.
+        option: its name.
 
     Raises:
         CommandError: there is none.
@@ -50,7 +54,7 @@ def data_folder(given: Path | None) -> Path:
     for folder in (start, *start.parents):
         if (folder / DATA_FOLDER).is_dir():
             return folder / DATA_FOLDER
-    raise CommandError(f"neither {start} nor a folder above it has {DATA_FOLDER}/; give the node's folder by --data")
+    raise CommandError(f"neither {start} nor a folder above it has {DATA_FOLDER}/; give the node's folder by {option}")
 
 
 def shard_paths(folder: Path) -> list[ShardPath]:

@@ -24,6 +24,8 @@ COLUMNS: Final = (
     Column("queues", "queues"),
     Column("lease", "lease left", right=True),
 )
+LABELS: Final = Column("labels", "labels")
+"""Shown where an executor has any."""
 
 
 def command(url: Url = None, json: Json = False) -> None:
@@ -44,7 +46,8 @@ def command(url: Url = None, json: Json = False) -> None:
             for row in rows
         ]
     empty = "no executor is connected: jobs are taken and wait; `mainspring up --tasks MODULE` starts some"
-    show_list(rows, COLUMNS, as_json=json, empty=empty)
+    columns = (*COLUMNS, LABELS) if any(row.get("labels") for row in rows) else COLUMNS
+    show_list(rows, columns, as_json=json, empty=empty)
 
 
 def merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ STATE_STYLES: Final = {
     "dead": "bold red",
     "cancelled": "bright_black",
     "expired": "red",
+    "skipped": "bright_black",
+    "discarded": "bright_black",
+    "retried": "green",
     "not_found": "bold red",
     "failed": "red",
     "timed_out": "red",
@@ -134,6 +137,7 @@ INSTANTS: Final = frozenset(
     {
         "due_ms", "scheduled_ms", "created_ms", "started_ms", "finished_ms", "expires_ms", "next_ms", "fired_ms",
         "buffered_ms", "cursor_ms", "start_ms", "end_ms", "changed_ms", "removed_ms", "from_ms", "to_ms", "decided_ms",
+        "deadline_ms", "made_ms", "first_ms", "last_ms",
     }
 )  # fmt: skip
 """Columns that hold instants, and not spans."""

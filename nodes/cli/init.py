@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from ..settings.errors import SettingsError
 from ..settings.init import write_samples
+from .errors import CommandError
 from .output import Json, show_json
 
 
@@ -21,7 +23,10 @@ def command(
 
     Nothing is overwritten. Start the node with `mainspring node DIR/node.toml`.
     """
-    paths = [str(path) for path in write_samples(directory)]
+    try:
+        paths = [str(path) for path in write_samples(directory)]
+    except SettingsError as error:
+        raise CommandError(str(error)) from None  # nothing is wrong with how it was called
     if json:
         show_json(paths)
     else:

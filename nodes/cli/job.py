@@ -1,7 +1,7 @@
-"""`mainspring job`: everything about one job, and its attempts.
+"""`mainspring job`: everything about one job, its attempts, and what was done about it by hand.
 
-Decides what is told of a job and in which order. It must not know where the rows come from. Exit status 1 if no job has
-the id.
+Decides what is read of a job, and what programs are told. It must not know how people are told (job_shown.py). Exit
+status 1 if no job has the id.
 """
 
 import json as json_format
@@ -12,8 +12,9 @@ import typer
 
 from ...broker.wire.ids import format_id
 from .connection import Url, connected, job_ids
-from .formats import duration, local_time, one_line, shown_ids, state_style
-from .output import Column, Json, cell, json_text, show_json, show_list, show_one
+from .formats import shown_ids
+from .job_shown import show_job
+from .output import Json, show_json
 from .tasks import with_policy
 
 ATTEMPTS_MAX: Final = 1000
@@ -21,26 +22,16 @@ NOT_FOUND: Final = "not_found"
 APPLIED_TRIES: Final = 20
 APPLIED_WAIT_S: Final = 0.05
 
-COLUMNS: Final = (
-    Column("attempt", "attempt", right=True),
-    Column("outcome", "outcome", style=state_style),
-    Column("executor", "executor"),
-    Column("node", "node"),
-    Column("started", "started"),
-    Column("lateness", "late", right=True),
-    Column("duration", "took", right=True),
-    Column("error", "error"),
-)
-
 
 def command(
     id: Annotated[str, typer.Argument(metavar="ID", help="Such as 1042 or 3-1042.")],
     url: Url = None,
     json: Json = False,
 ) -> int:
-    """Show everything about one job: state, times, arguments, result and attempts.
+    """Show everything about one job: state, times, arguments, result, attempts, and what was done by hand.
 
-    The exit status is 1 if no job has the id.
+    Of attempts that failed the traceback is shown, and the end of what they wrote, if that is known. The exit status is
+    1 if no job has the id.
     """
     (wanted,) = job_ids([id])
     with connected(url) as client:
@@ -57,7 +48,7 @@ def command(
     if json:
         show_json(found)
     else:
-        _show(found)
+        show_job(found)
     return 0
 
 
@@ -91,16 +82,25 @@ def read_job(client: Asker, id: int) -> dict[str, Any] | None:
         # Listings are as of the last applied entry, a moment behind the state.
         _pause()
     if not rows:
-        return {"id": id, "job": format_id(id), "state": state, "executions": []}
+        return {"id": id, "job": format_id(id), "state": state, "executions": [], "audit": []}
     columns, executions, _ = client.listing("executions", job_id=id, limit=ATTEMPTS_MAX)
-    found = with_policy(shown_ids(rows[0]))
+    found = with_policy(shown_ids({**rows[0], "retry": _policy(client, rows[0])}))
     found |= _arguments(found.pop("payload", None))
     found["result"] = _value(found.get("result"))
     attempts = [dict(zip(columns, row, strict=True)) for row in executions]
     found["executions"] = [_execution(row) for row in attempts]
     if found.get("error") is None and attempts and found["state"] != "succeeded":
         found["error"] = attempts[-1]["error"]
+    audit = client.query("audit", object=format_id(id))
+    found["audit"] = [_change(row) for row in sorted(audit, key=lambda row: row["id"])]
     return found
+
+
+def _policy(client: Asker, row: dict[str, Any]) -> Any:
+    """Returns the retry policy that holds for a job, as a row: its own, or its task's."""
+    if row.get("retry") is not None:
+        return row["retry"]
+    return next((task["retry"] for task in client.query("tasks") if task["name"] == row.get("task")), None)
 
 
 def _pause() -> None:
@@ -115,6 +115,10 @@ def _execution(row: dict[str, Any]) -> dict[str, Any]:
     own["duration_ms"] = finished - started if None not in (started, finished) else None
     own["lateness_ms"] = started - scheduled if None not in (started, scheduled) else None
     return shown_ids(own)
+
+
+def _change(row: dict[str, Any]) -> dict[str, Any]:
+    return shown_ids({name: value for name, value in row.items() if name not in ("id", "object")})
 
 
 def _arguments(payload: str | None) -> dict[str, Any]:
@@ -133,53 +137,3 @@ def _value(text: str | None) -> Any:
         return json_format.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _show(found: dict[str, Any]) -> None:
-    show_one(_told(found), as_json=False)
-    executions: list[dict[str, Any]] = found["executions"]
-    if executions:
-        sys.stdout.write("\n")
-        rows = [
-            {
-                **row,
-                "started": local_time(row["started_ms"], millis=True),
-                "lateness": duration(row["lateness_ms"]),
-                "duration": duration(row["duration_ms"]),
-                "error": one_line(row["error"], 80),
-            }
-            for row in executions
-        ]
-        show_list(rows, COLUMNS, as_json=False)
-    if found.get("error") and "\n" in found["error"].strip():
-        sys.stdout.write(f"\n{cell(found['error'].strip())}\n")
-
-
-def _told(found: dict[str, Any]) -> dict[str, Any]:
-    """Returns what people read, without what says nothing."""
-    told: dict[str, Any] = {"job": found["job"], "state": found["state"]}
-    if found.get("asked"):
-        told["state"] += " (was told to stop)"
-    for name in ("task", "queue", "tenant", "priority", "key", "attempts", "failures", "crashes"):
-        told[name] = found.get(name) or None
-    if found.get("args") or found.get("kwargs"):
-        told["arguments"] = _call(found["args"], found["kwargs"])
-    told["payload"] = found.get("payload")
-    for name in ("created", "scheduled", "due", "finished", "expires"):
-        ms = found.get(f"{name}_ms")
-        told[name] = local_time(ms, millis=True) if ms is not None else None
-    told["timeout"] = duration(found["timeout_ms"]) if found.get("timeout_ms") else None
-    told["retries"] = found.get("retries")
-    told["trace"] = found.get("trace")
-    told["error"] = one_line(found.get("error")) or None
-    told = {name: value for name, value in told.items() if value is not None}
-    if found["state"] == "succeeded":
-        told["result"] = json_text(found.get("result"))
-    return told
-
-
-def _call(args: list[Any], kwargs: dict[str, Any]) -> str:
-    """Writes arguments as `submit` reads them."""
-    words = [json_text(value) for value in args]
-    words += [f"{name}={json_text(value)}" for name, value in kwargs.items()]
-    return " ".join(words)

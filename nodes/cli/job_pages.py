@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from ...broker.wire.ids import SEQUENCE_MAX, format_id, job_id, sequence_of, shard_of
 from ..storage.shard.listing_rules import LIMIT_MAX, SCAN_IDS, scans
 
-SEARCHES_MAX: Final = 50
+SEARCHES_MAX: Final = 200
 """How often a shard is asked to look further down in vain, before it is left to the next page."""
 
 Row = dict[str, Any]

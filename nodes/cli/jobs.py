@@ -4,24 +4,25 @@ Decides columns, filters and how the next page is named. It must not know how pa
 """
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ...actors.jobs.lifecycle import LIVE, STATES
 from ...broker.wire.ids import format_id
-from .connection import Url, connected, job_ids, names_of
-from .formats import one_line, short_time, shown_ids, state_style
+from .connection import Url, connected, job_ids
+from .formats import iso_utc, one_line, short_time, shown_ids, state_style
 from .job_pages import Page, read_page, shown_before
+from .moments import now_ms
+from .options import Before, ErrorKind, Limit, Queue, State, Task, Tenant, check_span, moment
 from .output import Column, Json, show_list
 
 if TYPE_CHECKING:
     from ...broker.net.client import Client
 
-STATE_NAMES: Final = tuple(STATES.values())
 LIVE_NAMES: Final = frozenset(STATES[state] for state in LIVE)
 LIMIT_DEFAULT: Final = 20
-LIMIT_MAX: Final = 100_000
 ERROR_CHARS: Final = 60
 
 COLUMNS: Final = (
@@ -36,43 +37,18 @@ COLUMNS: Final = (
 )
 
 
-def _states(incomplete: str) -> list[str]:
-    return [name for name in STATE_NAMES if name.startswith(incomplete)]
-
-
-def _queues(incomplete: str) -> list[str]:
-    return names_of("queues", "queue", incomplete)
-
-
-def _tasks(incomplete: str) -> list[str]:
-    return names_of("tasks", "name", incomplete)
-
-
-def _state(text: str) -> str:
-    if text not in STATE_NAMES:
-        raise typer.BadParameter(f"{text!r} is no state; there are {', '.join(STATE_NAMES)}")
-    return text
-
-
 def command(
-    state: Annotated[
-        str | None,
-        typer.Option(
-            parser=_state, metavar="STATE", help=", ".join(STATE_NAMES), autocompletion=_states, show_default=False
-        ),
+    state: State = None,
+    queue: Queue = None,
+    task: Task = None,
+    tenant: Tenant = None,
+    error_kind: ErrorKind = None,
+    finished_after: Annotated[
+        int | None, moment("--finished-after", "Ended then or later: 2h ago, yesterday, ISO 8601.")
     ] = None,
-    queue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this queue.", autocompletion=_queues, show_default=False)
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this task.", autocompletion=_tasks, show_default=False)
-    ] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Of this tenant.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many at most.")] = LIMIT_DEFAULT,
-    before: Annotated[
-        str | None,
-        typer.Option(metavar="ID,...", help="Only jobs with lower ids; one id a shard.", show_default=False),
-    ] = None,
+    finished_before: Annotated[int | None, moment("--finished-before", "Ended before that.")] = None,
+    limit: Limit = LIMIT_DEFAULT,
+    before: Before = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show them anew every second; with --json each change, a line each.")
     ] = False,
@@ -84,7 +60,11 @@ def command(
     If there are more, the command for the next page is written on stderr. With --json every instant stands there as
     UTC milliseconds (`…_ms`) and in ISO 8601 (`…_at`).
     """
-    chosen: dict[str, Any] = {"state": state, "queue": queue, "task": task, "tenant": tenant}
+    check_span(finished_after, finished_before, ("--finished-after", "--finished-before"), now_ms())
+    chosen: dict[str, Any] = {
+        "state": state, "queue": queue, "task": task, "tenant": tenant, "error_kind": error_kind,
+        "finished_after_ms": finished_after, "finished_before_ms": finished_before,
+    }  # fmt: skip
     if watch:
         if before is not None:
             raise typer.BadParameter("--watch shows the newest jobs; leave --before out")
@@ -99,8 +79,7 @@ def command(
         show_list([shown_ids(row) for row in page.rows], COLUMNS, as_json=True)
     else:
         show_list([table_row(row) for row in page.rows], COLUMNS, as_json=False, empty="no jobs")
-    if page.before:
-        sys.stderr.write(f"next page: {_again(chosen, limit, url, page)}\n")
+    tell_next_page(["mainspring", "jobs"], chosen, None if limit == LIMIT_DEFAULT else limit, url, page)
     return 0
 
 
@@ -121,15 +100,37 @@ def newest(client: "Client", chosen: dict[str, Any], limit: int) -> list[dict[st
     return read_page(client, chosen, (), limit).rows
 
 
-def _again(chosen: dict[str, Any], limit: int, url: str | None, page: Page) -> str:
+OPTION_NAMES: Final = {"finished_after_ms": "finished-after", "finished_before_ms": "finished-before"}
+"""Filter -> its option, where that is not the filter's own name."""
+
+
+def tell_next_page(
+    command: list[str],
+    chosen: Mapping[str, Any],
+    limit: int | None,
+    url: str | None,
+    page: Page,
+    names: Mapping[str, str] = OPTION_NAMES,
+) -> None:
+    """Writes the command that shows the next page on stderr, if there is one.
+
+    Args:
+        command: the program and the subcommand.
+        chosen: the filter; None is left out.
+        limit: how many a page has, None if that was not said.
+        url: as given.
+        page: the page that was shown.
+        names: filter -> its option.
+    """
     from shlex import join
 
-    words = ["mainspring", "jobs"]
+    if not page.before:
+        return
+    words = list(command)
     for name, value in chosen.items():
         if value is not None:
-            words += [f"--{name}", value]
-    if limit != LIMIT_DEFAULT:
-        words += ["--limit", str(limit)]
-    if url is not None:
-        words += ["--url", url]
-    return join([*words, "--before", shown_before(page.before)])
+            shown = iso_utc(value) if name.endswith("_ms") else str(value)
+            words += [f"--{names.get(name, name.replace('_', '-'))}", shown or str(value)]
+    words += [] if limit is None else ["--limit", str(limit)]
+    words += [] if url is None else ["--url", url]
+    sys.stderr.write(f"next page: {join([*words, '--before', shown_before(page.before)])}\n")

@@ -22,7 +22,7 @@ def command(
     """Run the node of a TOML file until SIGTERM or Ctrl-C.
 
     Prints `ready URL` once jobs are accepted. The first signal lets running jobs finish, the second stops at once;
-    SIGHUP has the file of schedules applied again. The log goes to stderr. Exit status: 0 after a stop in good order, 1
+    SIGHUP reloads, as `mainspring reload` does. The log goes to stderr. Exit status: 0 after a stop in good order, 1
     if the node failed.
     """
     if parent is not None:

@@ -12,6 +12,7 @@ import typer
 from ...actors.cron.calendar import calendar
 from ...broker.wire.ids import format_id
 from .connection import Url, connected
+from .options import Limit
 from .output import Column, Json, show_list
 from .schedule_formats import ahead, for_programs, full_name, now_ms, state_style, zone_of, zone_time
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 STATES: Final = ("active", "paused", "ended", "removed")
 LIMIT_DEFAULT: Final = 100
-LIMIT_MAX: Final = 100_000
 PAGE_MAX: Final = 1000
 NUMBER_MAX: Final = (1 << 53) - 1
 
@@ -55,7 +55,7 @@ def command(
     source: Annotated[
         str | None, _option("SOURCE", "From there: code, client, or such as file:schedules.toml.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many at most.")] = LIMIT_DEFAULT,
+    limit: Limit = LIMIT_DEFAULT,
     after: Annotated[str | None, _option("TENANT/NAME", "Only those behind this one.")] = None,
     url: Url = None,
     json: Json = False,

@@ -13,6 +13,7 @@ from ...broker.wire.ids import format_id
 from .connection import Url, connected
 from .errors import CommandError
 from .formats import parse_instant, state_style
+from .options import one_of, whole
 from .output import Column, Json, show_list
 from .schedule_formats import DEFAULT_TENANT, Name, Tenant, fate_style, for_programs, zone_of, zone_time
 
@@ -40,33 +41,26 @@ def _until(text: str) -> int:
         raise typer.BadParameter(str(fault)) from None
 
 
-def _one_of(words: tuple[str, ...], what: str) -> Any:
-    def check(text: str) -> str:
-        if text not in words:
-            raise typer.BadParameter(f"{text!r} is no {what}; there are {', '.join(words)}")
-        return text
-
-    return check
-
-
 def command(
     name: Name,
     tenant: Tenant = DEFAULT_TENANT,
     fate: Annotated[
         str | None,
-        typer.Option(metavar="FATE", help=", ".join(FATES), parser=_one_of(FATES, "fate"), show_default=False),
+        typer.Option(metavar="FATE", help=", ".join(FATES), parser=one_of(FATES, "fate"), show_default=False),
     ] = None,
     reason: Annotated[
         str | None,
         typer.Option(
-            metavar="REASON", help=", ".join(MEANINGS), parser=_one_of(tuple(MEANINGS), "reason"), show_default=False
+            metavar="REASON", help=", ".join(MEANINGS), parser=one_of(tuple(MEANINGS), "reason"), show_default=False
         ),
     ] = None,
     until: Annotated[
         int | None,
         typer.Option(metavar="TIME", help="Only those before: ISO 8601.", parser=_until, show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, metavar="N", help="How many at most.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", help="How many at most.", parser=whole(1, LIMIT_MAX))
+    ] = 20,
     url: Url = None,
     json: Json = False,
 ) -> int:

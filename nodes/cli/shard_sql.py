@@ -4,11 +4,13 @@ Decides what is allowed (to read, and nothing else) and how long and how many ro
 are printed. Rule: people read shard files with the standard library's SQLite, in a process that writes none.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from ..shards.guard import Guard, as_text
 from ..storage.shard.migration import ShardFileError
 from ..storage.shard.offline import open_offline
 from .data_folder import ShardPath
@@ -16,20 +18,6 @@ from .errors import CommandError
 
 STEPS_A_LOOK: Final = 10_000
 """How many steps of SQLite's machine pass between two looks at the clock: about a millisecond."""
-
-_ALLOWED: Final = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-)
-_PRAGMAS: Final = frozenset(
-    {
-        *("application_id", "compile_options", "database_list", "encoding", "freelist_count", "function_list"),
-        *("index_info", "index_list", "index_xinfo", "integrity_check", "journal_mode", "page_count", "page_size"),
-        *("quick_check", "schema_version", "table_info", "table_list", "table_xinfo", "user_version"),
-    }
-)
-_WITH_ARGUMENT: Final = frozenset(
-    {"index_info", "index_list", "index_xinfo", "integrity_check", "quick_check", "table_info", "table_xinfo"}
-)
 
 
 class Answer(NamedTuple):
@@ -74,10 +62,10 @@ def _on_one(
         connection = open_offline(place.path)
     except ShardFileError as error:
         raise CommandError(str(error)) from None
-    guard = _Guard()
+    guard = Guard()
     try:
         connection.row_factory = None
-        connection.text_factory = _text
+        connection.text_factory = as_text
         connection.set_authorizer(guard.authorize)
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline_s), STEPS_A_LOOK)
         cursor = connection.execute(sql)
@@ -87,28 +75,6 @@ def _on_one(
         raise CommandError(_told(error, guard.has_refused, place, timeout_s)) from None
     finally:
         connection.close()
-
-
-class _Guard:
-    """Says yes to what reads, and no to everything else, what a later SQLite may bring included."""
-
-    def __init__(self) -> None:
-        self.has_refused = False
-
-    def authorize(
-        self, action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
-    ) -> int:
-        """Answers SQLite, which asks for each thing that a statement is about to do."""
-        if action == sqlite3.SQLITE_PRAGMA:
-            name = (first or "").lower()
-            allowed = name in _PRAGMAS and (second is None or name in _WITH_ARGUMENT)
-        elif action == sqlite3.SQLITE_UPDATE:
-            # So SQLite asks when it makes the table of a function such as json_each; it updates nothing.
-            allowed = first in ("sqlite_master", "sqlite_schema")
-        else:
-            allowed = action in _ALLOWED and not (action == sqlite3.SQLITE_FUNCTION and second == "load_extension")
-        self.has_refused = self.has_refused or not allowed
-        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def _told(error: Exception, refused: bool, place: ShardPath, timeout_s: float) -> str:
@@ -124,9 +90,11 @@ def _told(error: Exception, refused: bool, place: ShardPath, timeout_s: float) -
     return f"{place.path.name}: {text}; correct the statement"
 
 
-def _text(found: bytes) -> str:
-    """Reads text; a half of a surrogate pair, which JSON strings may hold, is shown as a replacement mark."""
-    return found.decode("utf-8", "replace")
+def plain(value: Any) -> Any:
+    """Returns a value of SQLite as JSON can hold it: bytes in hexadecimal, no number that is none."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _distinct(columns: list[str]) -> list[str]:

@@ -1,17 +1,17 @@
-"""`mainspring shards`: figures of the shards, and SQL over their files.
+"""`mainspring shards`: figures of the shards, SQL over their files, and what an operator does to them.
 
-Decides which source is asked: a running node, or files. It must not know how either answers (shard_stat.py,
-shard_sql.py).
+Decides the list of its commands, and of `stat` and `query` which source is asked: a running node, or files. It must not
+know how either answers (shard_stat.py, shard_sql.py).
 """
 
 import csv
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from . import shard_backup, shard_export, shard_rebuild, shard_restore, shard_verify
 from .connection import Url, connected
 from .data_folder import Data, data_folder, shard_paths
 from .errors import CommandError
@@ -43,7 +43,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Look into the shard files.",
+    help="Look into the shard files; check, back up, restore, rebuild and export them.",
 )
 
 
@@ -134,31 +134,31 @@ def query(
     """
     if as_csv and as_lines:
         raise typer.BadParameter("--csv and --json are both given; give one of them")
-    from .shard_sql import run
+    from .shard_sql import plain, run
 
     statement = sys.stdin.read() if sql == "-" else sql
     answer = run(shard_paths(data_folder(data)), statement, limit=limit, timeout_s=timeout)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(answer.columns)
-        writer.writerows([_plain(value) for value in row] for row in answer.rows)
+        writer.writerows([plain(value) for value in row] for row in answer.rows)
     elif as_lines:
         for row in answer.rows:
-            told = dict(zip(answer.columns, map(_plain, row), strict=True))
+            told = dict(zip(answer.columns, map(plain, row), strict=True))
             sys.stdout.write(f"{json_text(told)}\n")
     else:
         columns = [Column(name, name, right=_is_number(answer.rows, at)) for at, name in enumerate(answer.columns)]
-        rows = [dict(zip(answer.columns, map(_plain, row), strict=True)) for row in answer.rows]
+        rows = [dict(zip(answer.columns, map(plain, row), strict=True)) for row in answer.rows]
         show_list(rows, columns, as_json=False, empty="no rows")
     if answer.more:
         sys.stderr.write(f"only the first {limit} rows are shown; --limit N gives more\n")
 
 
-def _plain(value: Any) -> Any:
-    """Returns a value of SQLite as JSON can hold it: bytes in hexadecimal, no number that is none."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+app.command("verify")(shard_verify.command)
+app.command("backup")(shard_backup.command)
+app.command("restore")(shard_restore.command)
+app.command("rebuild")(shard_rebuild.command)
+app.command("export")(shard_export.command)
 
 
 def _is_number(rows: list[tuple[Any, ...]], at: int) -> bool:

@@ -19,6 +19,7 @@ from ...chaos import coverage
 from ...chaos.simulate import Report, run
 from .errors import CommandError
 from .output import Json, show_json
+from .progress import bar
 
 SEED_MAX = (1 << 63) - 1
 SEEDS = 100
@@ -99,18 +100,12 @@ def _many(numbers: "range | count[int]", minutes: float | None, jobs: int, json:
 
 
 def _shown(numbers: "range | count[int]", minutes: float | None, jobs: int) -> Iterator[Report]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.completed} seeds"), TimeElapsedColumn(), TextColumn("{task.description}"))
     until = None if minutes is None else monotonic() + 60 * minutes
-    # No refresh by itself: that would be a thread, and worker processes are forked here.
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
-        bar = progress.add_task("", total=len(numbers) if isinstance(numbers, range) else None)
+    with bar(len(numbers) if isinstance(numbers, range) else None, "seeds") as step:
         failing = 0
         for report in _side_by_side(iter(numbers), until, jobs):
             failing += report.violation is not None
-            progress.update(bar, advance=1, description=f"{failing} failing" if failing else "", refresh=True)
+            step(1, f"{failing} failing" if failing else "")
             yield report
 
 

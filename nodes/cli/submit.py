@@ -85,6 +85,7 @@ Priority = Annotated[int | None, _option("N", "-100 to 100, higher first.")]
 Retries = Annotated[int | None, _option("N", "How often a failed attempt is tried again, if not as the task says.")]
 Timeout = Annotated[float | None, _option("SPAN", "The longest an attempt may run.", _seconds)]
 Expires = Annotated[float | None, _option("SPAN", "Drop it if it has not started by then.", _seconds)]
+Deadline = Annotated[float | None, _option("SPAN", "End all its attempts by then, and start none later.", _seconds)]
 Wait = Annotated[
     float | None, _option("[SPAN]", "Wait until it has ended, or so long at most, and print its result.", _wait)
 ]
@@ -105,6 +106,7 @@ def command(
     retries: Retries = None,
     timeout: Timeout = None,
     expires: Expires = None,
+    deadline: Deadline = None,
     wait: Wait = None,
     url: Url = None,
     json: Json = False,
@@ -128,7 +130,7 @@ def command(
         raise typer.BadParameter(str(fault)) from None
     options: dict[str, Any] = {
         "delay": delay, "at": at, "key": key, "queue": queue, "tenant": tenant, "priority": priority,
-        "retries": retries, "timeout": timeout, "expires": expires,
+        "retries": retries, "timeout": timeout, "expires": expires, "deadline": deadline,
     }  # fmt: skip
     with connected(url) as client:
         try:

@@ -15,7 +15,7 @@ from ..settings.load import default, load
 from ..settings.models import NodeSettings
 from ..supervisor.run import run_node
 from ..supervisor.several import run_nodes
-from .errors import CommandError
+from .errors import USAGE, CommandError
 
 DATA_DIR = Path("mainspring-data")
 
@@ -49,7 +49,7 @@ def command(
             )
         return run_node(settings, ready=announce)
     if tasks or data_dir:
-        raise CommandError("--tasks and --data-dir are for a node without FILE: set them in the file instead")
+        raise typer.BadParameter("--tasks and --data-dir are for a node without FILE: set them in the file instead")
     every = [check_schedules(load(file)) for file in files]
     if len(files) == 1:
         return run_node(every[0], ready=announce)
@@ -69,7 +69,8 @@ def _refuse_shared(files: list[Path], every: list[NodeSettings]) -> None:
     for file, settings in zip(files, every, strict=True):
         data_dir = settings.node.data_dir
         if data_dir in used:
-            raise CommandError(f"{used[data_dir]} and {file} have the same data_dir, {data_dir}: give each its own")
+            text = f"{used[data_dir]} and {file} have the same data_dir, {data_dir}: give each its own"
+            raise CommandError(text, USAGE)
         used[data_dir] = file
 
 

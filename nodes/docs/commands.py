@@ -24,7 +24,7 @@ the code by `python -m mainspring.nodes.docs`.
 |---|---|
 | 0 | done |
 | 1 | failed; one line on stderr names the fault and the mend |
-| 2 | wrong usage: an unknown command or option, a value that cannot be |
+| 2 | wrong usage: an unknown command or option, a value that cannot be, a file of settings that cannot be used |
 | 130 | interrupted |
 
 With `--json` stdout holds JSON and nothing else: a list is one array, a thing is one object; what streams (`jobs

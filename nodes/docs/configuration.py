@@ -14,10 +14,10 @@ _SCHEDULES: Final = """\
 
 `[schedules]` names a second file, in which each table `[schedules.NAME]` is one schedule. It may change while the node
 runs: within two seconds the node checks it as a whole, applies what differs, and logs the difference line by line;
-SIGHUP has it applied at once. A file with a fault changes nothing, and each fault is logged with its line. When the
-node starts, it is a fault of the node's own file. What the file does not name any more is removed; schedules from
-elsewhere stay. `mainspring schedules lint FILE` checks a file before it is used, `mainspring preview FILE` shows what
-it does.
+[a reload](operating.md#reload) has it applied at once. A file with a fault changes nothing, and each fault is logged
+with its line. When the node starts, it is a fault of the node's own file. What the file does not name any more is
+removed; schedules from elsewhere stay. `mainspring schedules lint FILE` checks a file before it is used, `mainspring
+preview FILE` shows what it does.
 
 A span is a text such as `"30s"`, `"10m"` or `"1h30m"`, or a number of seconds. An instant is a date and time with an
 offset, without quotes: `2026-03-01T08:30:00+01:00`. What each option means: [schedules.md](schedules.md).

@@ -8,19 +8,20 @@ is the design map's, section 2.
 from typing import Final
 
 from ...actors.jobs import lifecycle as life
+from ...actors.jobs.retry import DELAY_MIN_MS
 from ...actors.limits import CRASHES_MAX
 from .markdown import names, page, table
 
 _INTRODUCTION = """\
 # The life of a job
 
-A job is in exactly one state. It begins as `ready` (due now) or `scheduled` (due later). It ends in one of four
-states and never leaves them. This page and its figure are printed from `actors/jobs/lifecycle.py` by
+A job is in exactly one state. It begins as `ready` (due now) or `scheduled` (due later), and ends in one of six. There
+it stays, unless somebody acts on it by hand. This page and its figure are printed from `actors/jobs/lifecycle.py` by
 `python -m mainspring.nodes.docs`.
 
 ![The states of a job](lifecycle.svg)
 
-A move drawn from the frame exists for each of the three states inside it."""
+A move drawn from a frame exists for each of the states inside it."""
 
 _STATES: Final = {
     "scheduled": "Its time has not come.",
@@ -30,29 +31,38 @@ _STATES: Final = {
     "succeeded": "Its handler returned. The result is kept.",
     "dead": "It failed for good. It is kept for people to look at.",
     "cancelled": "Somebody asked for it to stop, and it did not succeed before that.",
-    "expired": "It was not running when its time to start (`expires`) had passed.",
+    "expired": "It was not running when its time to start (`expires`, or its `deadline`) had passed.",
+    "skipped": "Somebody has said by hand that it need not run.",
+    "discarded": "It had ended badly, and somebody has put it aside by hand: a dead letter that is dealt with.",
 }
 
 _EVENTS: Final = {
     "due": "The clock has reached its due time. This follows from the time, so it is not logged, except when memory"
-    " gives the job back to disk (op READY).",
+    " gives the job back to disk, or somebody makes it ready by hand (op READY).",
     "lease": "A slot is free, and the job is given to an executor. A job whose time has not quite come is leased a"
     " few milliseconds ahead, and is sent at its instant.",
     "cancel": "A client cancelled it while it was not running.",
+    "skip": "Somebody skipped it by hand: before it ran, after it ended badly, or while it ran and it then stopped.",
     "expire": "It waits, and its time to start has passed. A job that waits for a retry can expire, too.",
     "succeed": "The attempt succeeded.",
     "retry": "The attempt did not succeed, and the job has a time for the next one.",
     "return": "The attempt ended and the job can run again at once.",
-    "give_up": "The attempt failed, and the job has no retry (or no crash) left.",
+    "give_up": "The attempt failed, and no other follows: no retry (or no crash) is left, the handler has said so, or"
+    " it would begin after the job's deadline.",
     "stop": "The attempt was stopped on request, or it ended without success after it had been asked to stop.",
+    "revive": "Somebody retried it by hand (op REVIVE).",
+    "discard": "Somebody put it aside by hand (op SETTLE).",
 }
 
 _OUTCOMES: Final = {
     "succeeded": ("The handler returned, and its result can travel as JSON.", "`succeeded`"),
-    "failed": ("The handler raised an exception.", "`retrying` while retries are left, then `dead`"),
+    "failed": (
+        "The handler raised an exception.",
+        "`retrying` while retries are left, then `dead`; or as the exception says",
+    ),
     "timed_out": (
-        "It ran longer than its timeout. It was interrupted, and its process killed if it went on.",
-        "as `failed`: a retry is spent",
+        "It ran longer than its timeout, or up to its deadline. It was interrupted, and killed if it went on.",
+        "as `failed`: a retry is spent; `dead` at its deadline",
     ),
     "crashed": (
         (
@@ -69,9 +79,9 @@ _OUTCOMES: Final = {
     "returned": (
         (
             "It is given back: it had to wait too long for its slot, or its executor stops, or another job took the"
-            " process down, or the run never reached the executor."
+            " process down, or the run never reached the executor. Or its handler wants to run later (snooze)."
         ),
-        "`ready` at once, and nothing is spent",
+        "`ready` at once, or `retrying` if it snoozes; nothing is spent",
     ),
 }
 
@@ -84,6 +94,8 @@ _OTHERS: Final = {
     "dead": ("archived", "dead-lettered"),
     "cancelled": ("– (deleted, or archived)", "– (a middleware's)"),
     "expired": ("archived by its deadline", "dropped by its age limit"),
+    "skipped": ("– (archived by hand)", "–"),
+    "discarded": ("– (deleted by hand)", "–"),
 }
 """state -> the words of asynq and of dramatiq."""
 
@@ -91,10 +103,35 @@ _OUTCOME_NOTES = f"""\
 * Each attempt has a number, from 1, and ends with one outcome. Every outcome uses up its number.
 * `failed` and `timed_out` count against the retries. `crashed` and `lost` count against a budget of their own: the
   job ends dead at crash {CRASHES_MAX}, however many retries it has. `returned` counts against nothing.
-* A job that was asked to stop and ends in any way but `succeeded` is `cancelled`. If it succeeds all the same, it has
-  `succeeded`.
+* A handler may say itself what follows its failure. "retry" counts as one, and waits as long as the handler says.
+  "no retry": the job is dead at once. "no count": it is tried again, however often, and no retry is spent. To snooze is
+  no failure at all. No wait is shorter than {DELAY_MIN_MS} ms.
+* A job with a deadline has no attempt that begins after it. An attempt that ends and has no other before the deadline
+  ends the job dead at once, with its own error. One that runs into the deadline is interrupted as at a timeout.
+* A job that was asked to stop and ends in any way but `succeeded` is `cancelled`, or `skipped` if that was asked for
+  first. If it succeeds all the same, it has `succeeded`.
 * A job that was leased ahead of its time and comes back before it waits for its time again, as `retrying`. If it had
   not been sent yet, it has run nowhere, and is `returned` whoever died."""
+
+_BY_HAND = """\
+## By hand
+
+| act | waits | runs | succeeded | dead, cancelled, expired | skipped, discarded |
+|---|---|---|---|---|---|
+| cancel | `cancelled` | asked to stop | – | – | – |
+| retry | `ready` at once, if it waits for its time | – | `ready`, with force | `ready` | `ready` |
+| skip | `skipped` | asked to stop, with force | – | `skipped` | – |
+| discard | – | – | – | `discarded` | – |
+
+To ask twice changes nothing more. One that is leased ahead of its time and not sent yet can be cancelled and skipped as
+if it waited. Who asked a running job to stop first has decided how it ends.
+
+A job that lives again is the same job, with its id, arguments, priority and key. Its attempts count on. Its failures
+and crashes count from zero; its `expires` and `deadline` are over and hold no more. A queue that is full takes none
+back. A job that a schedule has made is, when it lives again, no business of the schedule's overlap rule. Its key is
+held as long as it was given for, however the job ends or lives again.
+
+Each act is an audit row: who, what, from which state to which, and why. A cancel has none."""
 
 _STORED = """\
 ## Where a state is stored
@@ -104,13 +141,12 @@ the log, and after about a second in the table `leases`. That a `scheduled` job 
 time; its row does not change. The view `v_jobs` puts these together. A job leased less than a second or so ago may
 still be shown as it was before.
 
-The numbers stand in logs and shard files and never change. 14 and 15 are reserved (skipped, discarded); nothing uses
-them yet.
+The numbers stand in logs and shard files and never change.
 
 ## In the words of others
 
-dramatiq keeps no state for a message; its column names where the message is. The last column is the value that a
-metric's `status` label will have; no metrics are served yet."""
+dramatiq keeps no state for a message; its column names where the message is. The last column is the value of a metric's
+`status` label."""
 
 
 def printed() -> str:
@@ -140,6 +176,7 @@ def printed() -> str:
             [(number, f"`{name}`", *_OUTCOMES[name]) for number, name in life.OUTCOMES.items()],
         ),
         _OUTCOME_NOTES,
+        _BY_HAND,
         _STORED,
         table(
             ("state", "asynq", "dramatiq", "`status`"),

@@ -7,16 +7,17 @@ map's, section 2.
 
 from typing import Final, NamedTuple
 
-from ...actors.jobs.lifecycle import LIVE, RUNNING, STATES, TERMINAL, TRANSITIONS
+from ...actors.jobs.lifecycle import CANCELLED, DEAD, EXPIRED, LIVE, RUNNING, STATES, TERMINAL, TRANSITIONS
 
 Point = tuple[int, int]
 
-WIDTH, HEIGHT = 800, 400
+WIDTH, HEIGHT = 1000, 500
 BOX_WIDTH, BOX_HEIGHT = 120, 40
-WAITING: Final = "waiting"
-"""The frame around the states of a job that waits: a move that all of them have is drawn once."""
-FRAME: Final = (30, 56, 340, 222)
-"""Left, top, width and height of the frame."""
+WAITING, ENDED, BADLY = "waiting", "ended", "badly"
+GROUPS: Final = {WAITING: LIVE - {RUNNING}, ENDED: TERMINAL, BADLY: frozenset({DEAD, CANCELLED, EXPIRED})}
+"""Groups of states, the larger first: a move that all of them have is drawn once, from a frame around them."""
+FRAMES: Final = {WAITING: (30, 56, 340, 222), ENDED: (624, 36, 366, 430), BADLY: (638, 126, 144, 276)}
+"""Left, top, width and height of the frames."""
 START: Final = (290, 24)
 
 PLACES: Final[dict[str, Point]] = {
@@ -28,6 +29,8 @@ PLACES: Final[dict[str, Point]] = {
     "dead": (710, 167),
     "cancelled": (710, 290),
     "expired": (710, 360),
+    "skipped": (910, 425),
+    "discarded": (910, 200),
 }
 """state -> the middle of its box."""
 
@@ -50,6 +53,11 @@ WAYS: Final[dict[tuple[str, str, str], Way]] = {
     ("running", "stop", "cancelled"): Way(((510, 187), (510, 280), (650, 280)), (580, 273)),
     (WAITING, "cancel", "cancelled"): Way(((230, 278), (230, 300), (650, 300)), (440, 293)),
     (WAITING, "expire", "expired"): Way(((150, 278), (150, 360), (650, 360)), (440, 353)),
+    (WAITING, "skip", "skipped"): Way(((80, 278), (80, 435), (850, 435)), (440, 449)),
+    ("running", "skip", "skipped"): Way(((530, 187), (530, 415), (850, 415)), (580, 409)),
+    (BADLY, "skip", "skipped"): Way(((782, 330), (910, 330), (910, 405)), (850, 323)),
+    (BADLY, "discard", "discarded"): Way(((782, 200), (850, 200)), (815, 193)),
+    (ENDED, "revive", "ready"): Way(((700, 466), (700, 482), (310, 482), (310, 187)), (500, 476)),
 }
 """(from, event, to) -> its line."""
 
@@ -68,13 +76,8 @@ def printed() -> str:
     assert set(PLACES) == set(STATES.values()), "a state has no place in the figure, or a place no state"
     moves = _moves()
     assert moves == set(WAYS), f"moves and ways differ: {sorted(moves ^ set(WAYS))}"
-    left, top, width, height = FRAME
     parts = [
-        (
-            f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10" fill="#f4f6f8" stroke="#999999"'
-            ' stroke-dasharray="5 4"/>\n'
-        ),
-        _text((left + 10, top + 18), "waiting", anchor="start", color="#666666"),
+        *(_frame(name) for name in FRAMES),
         f'<circle cx="{START[0]}" cy="{START[1]}" r="7" fill="#333333"/>\n',
         _line(((START[0] - 7, START[1]), (110, START[1]), (110, 96))),
         _text((200, START[1] - 7), "submitted, due later"),
@@ -88,13 +91,25 @@ def printed() -> str:
 
 
 def _moves() -> set[tuple[str, str, str]]:
-    """Returns the moves as they are drawn: one for all that wait, where all of them have it."""
-    waiting = LIVE - {RUNNING}
+    """Returns the moves as they are drawn: one for a whole group, where all of its states have it."""
     moves: set[tuple[str, str, str]] = set()
     for (state, event), to in TRANSITIONS.items():
-        is_shared = state in waiting and all(TRANSITIONS.get((other, event)) == to for other in waiting)
-        moves.add((WAITING if is_shared else STATES[state], event, STATES[to]))
+        groups = [
+            name
+            for name, states in GROUPS.items()
+            if state in states and all(TRANSITIONS.get((other, event)) == to for other in states)
+        ]
+        moves.add((groups[0] if groups else STATES[state], event, STATES[to]))
     return moves
+
+
+def _frame(name: str) -> str:
+    left, top, width, height = FRAMES[name]
+    text = "" if name == BADLY else _text((left + width - 10, top + 18), name, anchor="end", color="#666666")
+    return (
+        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="10" fill="#f4f6f8" stroke="#999999"'
+        f' stroke-dasharray="5 4"/>\n{text}'
+    )
 
 
 def _box(name: str) -> str:

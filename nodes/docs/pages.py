@@ -6,7 +6,7 @@ The rule that reference pages are printed from code is the design map's, section
 
 from collections.abc import Callable
 
-from . import bounds, commands, configuration, lifecycle, lifecycle_figure, log_format, protocol
+from . import bounds, commands, configuration, lifecycle, lifecycle_figure, log_format, metrics, protocol
 
 PAGES: dict[str, Callable[[], str]] = {
     "bounds.md": bounds.printed,
@@ -15,6 +15,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lifecycle.md": lifecycle.printed,
     "lifecycle.svg": lifecycle_figure.printed,
     "log-format.md": log_format.printed,
+    "metrics.md": metrics.printed,
     "protocol.md": protocol.printed,
 }
 """Path inside docs/ -> the function that prints the page, ending in a line feed."""

@@ -29,6 +29,7 @@ _ROWS: Final = {
     ("Submit", "jobs"): "JOB_COLUMNS",
     ("Submitted", "existing"): "[offset, id]",
     ("Cancelled", "codes"): "[id, code]",
+    ("JobActed", "codes"): "[id, code]",
     ("Ended", "jobs"): "ENDED_COLUMNS",
     ("Listing", "rows"): "the columns that `columns` names",
     ("ScheduleSet", "schedules"): "SCHEDULE_COLUMNS",
@@ -40,6 +41,7 @@ _ROWS: Final = {
     ("Credit", "windows"): "[runner kind, jobs]",
     ("Run", "jobs"): "RUN_COLUMNS",
     ("Finished", "results"): "RESULT_COLUMNS",
+    ("Renew", "figures"): "[name, value]",
     ("CancelRun", "runs"): "[id, attempt]",
 }
 """(message, field) -> what its rows hold."""

@@ -10,7 +10,14 @@ from ...actors.client.settings import SEQUENCES_IN_FLIGHT, ClientSettings
 from ...actors.client.submits import SEQUENCE_SPAN_MAX
 from ...actors.executor.settings import FENCE_MARGIN_MS, RENEW_EVERY_MS, RESEND_AFTER_MS
 from ...actors.limits import LEASE_SLACK
-from ...broker.wire.limits import BATCH_BYTES_MAX, BATCH_JOBS_MAX, FRAME_BYTES_MAX, IDS_MAX
+from ...broker.wire.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_JOBS_MAX,
+    FRAME_BYTES_MAX,
+    FRAME_VALUES_MAX,
+    IDS_MAX,
+    MULTIPART_FRAMES_MAX,
+)
 from ...broker.wire.messages import PROTOCOL_VERSION
 
 _SECOND_NS: Final = 1_000_000_000
@@ -50,6 +57,9 @@ A frame is one part of a ZeroMQ message. It holds one msgpack array:
   the end of a turn into one multipart. There is no empty part before the first frame.
 * A frame has at most {FRAME_BYTES_MAX:_} bytes. A larger one is refused. One that is more than 1 KiB larger ends
   the connection.
+* A frame to a coordinator holds at most {FRAME_VALUES_MAX:_} values, rows and columns counted alike. A map has each key
+  once. Extension types of msgpack are refused.
+* A multipart to a coordinator MUST NOT have more than {MULTIPART_FRAMES_MAX:_} frames; those above are dropped.
 * Numbers are integers of 63 bits and a sign. A boolean is not a number. Texts are UTF-8. Nil stands for "none".
 * Rows inside messages are flat arrays whose columns have fixed places.
 * A frame with one field too many, one too few or one of the wrong type is `malformed`. There are no optional fields:
@@ -89,7 +99,9 @@ SEQUENCES: Final = f"""\
   shard.
 * A request is answered by its own answer or by Refused. Refused names a Submit by `session` and, in `request`, its
   sequence; any other request by `request`, with `session` 0. Where a hello or a frame is refused, both are 0.
-* A client that hears nothing sends the same message again, with growing pauses.
+* A client that hears nothing sends the same message again, with growing pauses. One whose question (Await, Query) is
+  refused as `overloaded` SHOULD do the same.
+* What a peer may do wrong, and what it gets for it, is in [hostile-input.md](hostile-input.md).
 
 ### Sessions and sequences
 

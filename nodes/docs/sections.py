@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from . import tick_reasons
+from . import repair_rules, tick_reasons
 
 
 class Section(NamedTuple):
@@ -18,7 +18,10 @@ class Section(NamedTuple):
     printed: Callable[[], str]
 
 
-SECTIONS: tuple[Section, ...] = (Section("schedules.md", "reasons", tick_reasons.printed),)
+SECTIONS: tuple[Section, ...] = (
+    Section("schedules.md", "reasons", tick_reasons.printed),
+    Section("operating-jobs.md", "repair", repair_rules.printed),
+)
 
 END = "<!-- printed: end -->"
 

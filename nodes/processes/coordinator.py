@@ -27,12 +27,15 @@ from ...broker.wire.limits import FRAME_BYTES_MAX
 from ..log import configure_log
 from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
 from ..storage.log.local_log import LocalLog
+from ..storage.shard.errors import ShardFailed
 from ..storage.shard.migration import ShardFileError
 from ..storage.shard.shard_file import ShardFile, shard_file_name
 from .coordinator_loop import CoordinatorLoop, Shard
 from .death import die_with_parent
 from .disk_guard import DiskGuard
+from .figures import Figures
 from .identity import load_identity
+from .orders import follow_orders
 from .plan import CoordinatorPlan
 from .punctual import wake_punctually
 from .signals import StopSignal
@@ -52,7 +55,8 @@ def main() -> int:
     die_with_parent()
     wake_punctually()
     plan = CoordinatorPlan.from_json(sys.stdin.readline())
-    configure_log(plan.log_level, plan.log_format, "coordinator")
+    configure_log(plan.log_level, plan.log_format, "coordinator", plan.node)
+    follow_orders(plan.orders_fd)
     _allow_files()
     gc.disable()  # what a start reads stays: to look through it again and again costs more than to read it
     try:
@@ -66,6 +70,7 @@ def main() -> int:
         DiskFull,
         LogFailed,
         LogDamaged,
+        ShardFailed,
         ShardFileError,
     ) as error:
         report_failed(plan.status_fd, str(error))
@@ -80,7 +85,7 @@ def main() -> int:
     report_ready(plan.status_fd)
     try:
         loop.run()
-    except (DiskFull, LogFailed) as error:
+    except (DiskFull, LogDamaged, LogFailed, ShardFailed) as error:
         log.error("coordinator ends, to be started again error=%s", error)
         return EXIT_DISK  # without a tidy end: the log's files are as they must be, and memory is ahead of them
     router.close()
@@ -95,10 +100,12 @@ def main() -> int:
 def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq.Context[zmq.Socket[bytes]]]:
     """Opens everything and takes over the shards."""
     data_dir = Path(plan.data_dir)
+    figures = Figures(data_dir)
     engine = LocalLog(
         data_dir / "log",
         segment_bytes=plan.segment_bytes,
         synchronous="full" if plan.synchronous == "full" else "normal",
+        fsync_observer=figures.synced,
     )
     settings = shard_settings(plan, load_identity(data_dir).cluster)
     _check_shard_count(data_dir, plan.shards, engine)
@@ -118,10 +125,13 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
             )  # left by a process that was killed; the log's lock says that we are alone
     router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
     disk = DiskGuard([shard.member for shard in shards.values()], engine, data_dir)
+    figures.outbox_bytes = lambda: router.waiting_bytes
+    shards[0].file.figures = figures.rows  # they are of the process, so one of its shards tells them
     loop = CoordinatorLoop(
-        shards, engine, disk, router, StopSignal(),
+        shards, engine, disk, router, StopSignal(), figures,
         truncate_every_ms=plan.truncate_every_ms, wal_bytes_max=plan.wal_bytes_max,
     )  # fmt: skip
+    figures.frames_refused, figures.connections = loop.intake.refusals.counts, loop.intake.figures
     return loop, engine, router, context
 
 

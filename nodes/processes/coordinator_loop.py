@@ -9,28 +9,26 @@ actors/turn.py decides. Rule: docs/design.md, "Time" (the loop is a plain one) a
 import logging
 import select
 from collections.abc import Mapping, Sequence
+from time import perf_counter_ns
 
 from ...actors.coordinator.shard import ShardMachine
 from ...actors.coordinator.takeover import keep_from
 from ...actors.effects import Send
-from ...actors.events import Drain, PeerGone, Received
+from ...actors.events import Drain, PeerGone
 from ...actors.machine import Now
 from ...actors.turn import Member, answer_reads
 from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
-from ...broker.wire.codec import WireError, decode, encode
-from ...broker.wire.errors import ERRORS
-from ...broker.wire.messages import Refused
+from ...broker.wire.codec import encode
 from ..storage.log.local_log import LocalLog
 from ..storage.shard.shard_file import ShardFile
 from .disk_guard import FULL_RETRY_NS, DiskGuard
+from .figures import Figures
 from .file_users import users_of
+from .intake import Intake
 from .signals import StopSignal
 
 log = logging.getLogger("mainspring.coordinator")
-
-FRAMES_A_TURN = 2_000
-"""Most frames that one turn takes in."""
 
 APPLY_AFTER_NS = 2_000_000
 """Rows are applied this long after the first entry that they lack, if no input waits then. What a turn has set off (a
@@ -75,6 +73,7 @@ class CoordinatorLoop:
         disk: DiskGuard,
         router: Router,
         stop: StopSignal,
+        figures: Figures,
         *,
         truncate_every_ms: int,
         wal_bytes_max: int,
@@ -87,6 +86,7 @@ class CoordinatorLoop:
             disk: runs the turns of the shards on that log.
             router: bound.
             stop: becomes readable when a signal has come.
+            figures: is told how long the turns took.
             truncate_every_ms: how often the log may be truncated.
             wal_bytes_max: no rows are applied to a shard file whose WAL a reader pins above this.
         """
@@ -96,9 +96,10 @@ class CoordinatorLoop:
         self.disk = disk
         self.router = router
         self.stop = stop
+        self.figures = figures
         self.truncate_every_ns = truncate_every_ms * 1_000_000
         self.wal_bytes_max = wal_bytes_max
-        self.frames_malformed = 0
+        self.intake = Intake(router, {number: shard.member for number, shard in shards.items()}, self._send)
         self._tend_ns = 0
         self._truncate_ns = 0
         self._apply_ns: int | None = None
@@ -110,13 +111,15 @@ class CoordinatorLoop:
         now = read_clocks()
         self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
         while True:
-            self._receive()
+            self.intake.take(now.elapsed_ns)
             now = read_clocks()
             stopping = self.stop.asked
             if stopping:
                 for member in self.members:
                     member.inbox.append(Drain())
+            began_ns = perf_counter_ns()
             self._send(self.disk.turn(now, self._send))
+            self.figures.turned(perf_counter_ns() - began_ns)
             if self.router.waiting:
                 self._flush()
             busy = self.router.readable()
@@ -136,31 +139,6 @@ class CoordinatorLoop:
                     wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
                 self._sleep(wake_ns)
         self._apply_rest()
-
-    def _receive(self) -> None:
-        for peer, frame in self.router.receive(FRAMES_A_TURN):
-            try:
-                message = decode(frame)
-            except WireError as error:
-                self._refuse(peer, error)
-                continue
-            shard = getattr(message, "shard", None)
-            if shard is None:  # a hello or a goodbye is for every shard
-                for member in self.members:
-                    member.inbox.append(Received(peer, message))
-            elif shard in self.shards:
-                self.shards[shard].member.inbox.append(Received(peer, message))
-            else:
-                request = getattr(message, "request", getattr(message, "sequence", 0))
-                text = f"shard {shard} is not served here; {ERRORS['not_here'].mend}"
-                refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
-                self._send([Send(peer, refused)])
-
-    def _refuse(self, peer: bytes, error: WireError) -> None:
-        self.frames_malformed += 1
-        if self.frames_malformed < 10 or self.frames_malformed % 1000 == 0:
-            log.warning("frame refused code=%s count=%d text=%s", error.code, self.frames_malformed, error)
-        self._send([Send(peer, Refused(0, 0, 0, error.code, f"{error}; {ERRORS[error.code].mend}"))])
 
     def _send(self, sends: Sequence[Send]) -> None:
         """Lets released sends leave: all that one peer gets in a turn is one multipart.
@@ -257,13 +235,15 @@ class CoordinatorLoop:
 
     def _sleep(self, wake_ns: int) -> None:
         """Waits for a frame or a signal, until `wake_ns` at the longest."""
-        if self.stop.asked or any(member.inbox for member in self.members) or self.router.readable():
+        router = self.router
+        is_news = router.readable() or router.listening.readable()
+        if is_news or self.stop.asked or any(member.inbox for member in self.members):
             return
         wait_ns = wake_ns - read_clocks().elapsed_ns
-        if self.router.waiting:
+        if router.waiting or self.intake.is_holding:
             wait_ns = min(wait_ns, 10_000_000)
         if wait_ns > 0:
             # select() takes fractions of a millisecond, which poll() does not.
-            ready, _, _ = select.select([self.router.fd, self.stop.fd], [], [], wait_ns / 1e9)
+            ready, _, _ = select.select([*router.fds, self.stop.fd], [], [], wait_ns / 1e9)
             if self.stop.fd in ready:
                 self.stop.drain()

@@ -5,47 +5,39 @@ Exit status 0 after a drain, 3 if its tasks do not import; anything else is a cr
 """
 
 import gc
+import resource
 import sys
 
 import zmq
 
 from ...actors.effects import Peer
 from ...actors.executor.machine import ExecutorMachine
-from ...actors.executor.settings import ExecutorSettings
+from ...actors.executor.settings import ExecutorSettings, Recycle
 from ...broker.net.clock import read_clocks
 from ...broker.wire.limits import FRAME_BYTES_MAX
 from ..log import configure_log
 from .death import die_with_parent
 from .executor_loop import ExecutorLoop
+from .orders import follow_orders
 from .plan import ExecutorPlan
 from .signals import StopSignal
+
+FILES_SPARE = 256
+FILES_A_CHILD = 4
 
 
 def main() -> int:
     """Runs the process; returns its exit status."""
     die_with_parent()
     plan = ExecutorPlan.from_json(sys.stdin.readline())
-    configure_log(plan.log_level, plan.log_format, plan.name)
-    settings = ExecutorSettings(
-        plan.node,
-        plan.name,
-        plan.incarnation,
-        plan.replaces,
-        plan.queues,
-        plan.process_slots,
-        plan.asyncio_slots,
-        plan.timeout_default_ms,
-        plan.start_timeout_ms,
-        plan.kill_grace_ms,
-        plan.drain_timeout_ms,
-        plan.command_slots,
-        plan.command_tasks,
-    )
+    configure_log(plan.log_level, plan.log_format, plan.name, plan.node)
+    follow_orders(plan.orders_fd)
+    make_room(plan)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets: dict[Peer, zmq.Socket[bytes]] = {
         endpoint.encode(): _connect(context, endpoint) for endpoint in plan.endpoints
     }
-    machine = ExecutorMachine(settings, list(sockets), read_clocks())
+    machine = ExecutorMachine(_settings(plan), list(sockets), read_clocks())
     loop = ExecutorLoop(machine, plan, sockets, StopSignal())
     gc.collect()
     gc.freeze()
@@ -55,6 +47,37 @@ def main() -> int:
         socket.close()
     context.term()
     return status
+
+
+def _settings(plan: ExecutorPlan) -> ExecutorSettings:
+    return ExecutorSettings(
+        node=plan.node,
+        name=plan.name,
+        incarnation=plan.incarnation,
+        replaces=plan.replaces,
+        queues=plan.queues,
+        labels=plan.labels,
+        log_jobs=plan.log_jobs,
+        process_slots=plan.process_slots,
+        asyncio_slots=plan.asyncio_slots,
+        thread_slots=plan.thread_slots,
+        timeout_default_ms=plan.timeout_default_ms,
+        start_timeout_ms=plan.start_timeout_ms,
+        kill_grace_ms=plan.kill_grace_ms,
+        drain_timeout_ms=plan.drain_timeout_ms,
+        recycle=Recycle(plan.recycle_jobs_max, plan.recycle_rss_bytes_max, plan.recycle_age_ms),
+        command_slots=plan.command_slots,
+        commands=plan.command_tasks,
+    )
+
+
+def make_room(plan: ExecutorPlan) -> None:
+    """Raises the soft limit of open files, as far as it may, where the children's sockets and pipes need more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_SPARE + FILES_A_CHILD * plan.process_slots
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:

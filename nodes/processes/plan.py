@@ -59,6 +59,8 @@ class CoordinatorPlan(_Plan):
     log_format: str = "text"
     status_fd: int | None = None
     """Where the process writes `ready` once it serves (one line), or `failed TEXT`."""
+    orders_fd: int | None = None
+    """Where the process reads what its supervisor tells it while it runs (orders.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,25 @@ class SchedulesPlan(_Plan):
     log_format: str = "text"
     status_fd: int | None = None
     """Where the process writes `ready` once the file was applied or refused for the first time, or `failed TEXT`."""
+    orders_fd: int | None = None
+    """Where the process reads what its supervisor tells it while it runs (orders.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterPlan(_Plan):
+    """The process that answers Prometheus."""
+
+    node: str
+    host: str
+    port: int
+    endpoints: list[str]
+    """The coordinators to ask."""
+    log_level: str = "info"
+    log_format: str = "text"
+    status_fd: int | None = None
+    """Where the process writes `ready` once it listens, or `failed TEXT`."""
+    orders_fd: int | None = None
+    """Where the process reads what its supervisor tells it while it runs (orders.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +112,11 @@ class ExecutorPlan(_Plan):
     """Drawn by the supervisor, 63 bits: this life of the executor."""
     replaces: list[int] = field(default_factory=list[int])
     """Incarnations of the same name whose processes, children included, are known to be dead."""
+    labels: list[str] = field(default_factory=list[str])
+    """Texts `name=value`."""
     process_slots: int = 2
     asyncio_slots: int = 100
+    thread_slots: int = 8
     command_slots: int = 4
     commands: list[list[Any]] = field(default_factory=list[list[Any]])
     """What the declared commands run: rows of runners.command.COMMAND_COLUMNS."""
@@ -103,9 +127,17 @@ class ExecutorPlan(_Plan):
     kill_grace_ms: int = 1000
     start_timeout_ms: int = 30_000
     drain_timeout_ms: int = 30_000
+    recycle_jobs_max: int = 0
+    """0: as many as come; so for the other two."""
+    recycle_rss_bytes_max: int = 0
+    recycle_age_ms: int = 0
     log_level: str = "info"
     log_format: str = "text"
+    log_jobs: str = "failed"
+    """Which ended attempts get a log line: none, failed or all."""
     status_fd: int | None = None
     """Where the process writes `ready` once its first hello was answered and its children can run, or `failed TEXT`."""
     life_fd: int | None = None
     """Held open by this process and its runner children; its end of file proves to the supervisor that all are dead."""
+    orders_fd: int | None = None
+    """Where the process reads what its supervisor tells it while it runs (orders.py)."""

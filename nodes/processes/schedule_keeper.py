@@ -21,6 +21,7 @@ from ..schedules.difference import Change
 from ..schedules.keeper import ScheduleKeeper
 from ..schedules.load import Declared
 from .death import die_with_parent
+from .orders import follow_orders
 from .plan import SchedulesPlan
 from .status import report_ready
 
@@ -64,6 +65,7 @@ def main() -> int:
     die_with_parent()
     plan = SchedulesPlan.from_json(sys.stdin.readline())
     configure_log(plan.log_level, plan.log_format, "schedule-keeper", plan.node)
+    follow_orders(plan.orders_fd)
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)

@@ -20,13 +20,12 @@ from typing import Any, Final, cast
 from ...broker.tasks.context import CURRENT, Context
 from ...broker.tasks.registry import Registry
 from . import frames
-from .frames import Frame, FrameReader, Row
-from .leave import leave
+from .frames import Frame, Row
+from .inbox import Inbox
 from .outcome import failure, not_started, success
 from .outlet import Outlet
 from .watchdog import RunTask, Watchdog, make_task
 
-RECEIVE_BYTES: Final = 256 * 1024
 JOBS_PER_TURN: Final = 128
 """How many jobs one turn of the loop begins, so that results, cancels and other jobs get theirs."""
 PENDING_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -50,7 +49,7 @@ class AsyncioChild:
     def __init__(self, sock: socket.socket, registry: Registry) -> None:
         self._sock = sock
         self._registry = registry
-        self._reader = FrameReader()
+        self._inbox = Inbox(sock)
         self._loop = asyncio.new_event_loop()
         self._outlet = Outlet(sock, self._loop, self._listen)
         self._waiting: deque[Row] = deque()
@@ -80,19 +79,7 @@ class AsyncioChild:
         self._loop.add_reader(self._sock.fileno(), self._on_readable)
 
     def _on_readable(self) -> None:
-        try:
-            data = self._sock.recv(RECEIVE_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            leave(frames.EXIT_ORPHAN)
-        try:
-            arrived = self._reader.feed(data)
-        except frames.FrameError as fault:
-            leave(frames.EXIT_PROTOCOL, f"runner child: {fault}")
-        for frame in arrived:
+        for frame in self._inbox.receive():
             self._take(frame)
 
     def _take(self, frame: Frame) -> None:
@@ -188,7 +175,7 @@ class AsyncioChild:
             except StopIteration as end:
                 self._report(success(run_id, started_ms, end.value))
             except BaseException as fault:  # noqa: BLE001  (whatever a job raises ends the job and not the child)
-                self._report(failure(run_id, started_ms, fault))
+                self._report(failure(run_id, started_ms, fault, None, self._registry.options(name)))
             else:
                 live = self._live[run_id] = Live(context, me)
                 self._hand_over()
@@ -205,7 +192,7 @@ class AsyncioChild:
         try:
             value = await rest
         except BaseException as fault:  # noqa: BLE001  (as above)
-            row = failure(run_id, started_ms, fault, live.reason)
+            row = failure(run_id, started_ms, fault, live.reason, self._registry.options(live.context.task))
         else:
             row = success(run_id, started_ms, value)
         del self._live[run_id]

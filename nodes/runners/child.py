@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ...broker.tasks.registry import Registry
     from .asyncio_child import AsyncioChild
     from .process_child import ProcessChild
+    from .thread_child import ThreadChild
 
-KINDS: Final = ("process", "asyncio", "command")
+KINDS: Final = ("process", "asyncio", "thread", "command")
 
 
 class Arguments(NamedTuple):
@@ -83,21 +84,27 @@ def main() -> int:
         sock.sendall(frames.pack([frames.FAILED, cap(str(fault))]))
         return frames.EXIT_IMPORT
     child = _body(arguments.kind, sock, registry)
-    sock.sendall(frames.pack([frames.READY, os.getpid(), registry.rows(), registry.schedule_rows()]))
+    told = [registry.rows(), registry.schedule_rows(), registry.limit_rows()]
+    sock.sendall(frames.pack([frames.READY, os.getpid(), *told]))
     child.run()
     return 0
 
 
-def _body(kind: str, sock: socket.socket, registry: "Registry") -> "AsyncioChild | ProcessChild":
+def _body(kind: str, sock: socket.socket, registry: "Registry") -> "AsyncioChild | ProcessChild | ThreadChild":
     """Makes the child of a kind; each imports only what it needs."""
     if kind == "asyncio":
         from .asyncio_child import AsyncioChild
 
         return AsyncioChild(sock, registry)
+    if kind == "thread":
+        from .thread_child import ThreadChild
+
+        return ThreadChild(sock, registry)
     from .process_child import ProcessChild
 
     child = ProcessChild(sock, registry)
     signal.signal(signal.SIGUSR1, child.on_interrupt)
+    signal.signal(signal.SIGPROF, child.on_cpu_time)
     return child
 
 

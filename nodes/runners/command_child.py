@@ -11,17 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from . import frames, sessions
 from .command import NO_ARGUMENTS, TASK_PREFIX, Command, read_setup
-from .command_run import NO_RETRY, REFUSED, CommandRun, start_failure
-from .frames import Frame, FrameReader, Row
+from .command_run import REFUSED, CommandRun, start_failure
+from .frames import Frame, Row
+from .inbox import Inbox
 from .keeper import Keeper
 from .leave import leave
 from .outcome import not_started
-
-RECEIVE_BYTES: Final = 256 * 1024
+from .verdict import NO_RETRY
 
 
 def run_commands(sock: socket.socket, keep_fds: Sequence[int]) -> int:
@@ -36,7 +36,7 @@ def run_commands(sock: socket.socket, keep_fds: Sequence[int]) -> int:
     keeper = Keeper([*keep_fds, sock.fileno()])
     child = CommandChild(sock, commands, keeper, grace_ms)
     # The executor knows the commands from its plan; a child has nothing to tell of them.
-    sock.sendall(frames.pack([frames.READY, os.getpid(), [], []]))
+    sock.sendall(frames.pack([frames.READY, os.getpid(), [], [], []]))
     child.run()
     return 0
 
@@ -49,7 +49,7 @@ class CommandChild:
         self._commands = commands
         self._keeper = keeper
         self._grace_ms = grace_ms
-        self._reader = FrameReader()
+        self._inbox = Inbox(sock)
         self._runs: dict[int, CommandRun] = {}
         self._by_fd: dict[int, CommandRun] = {}
         self._stopping = False
@@ -62,7 +62,8 @@ class CommandChild:
         while not self._stopping or self._runs:
             for fd, _ in self._poll.poll(self._wait_s()):
                 if fd == self._sock.fileno():
-                    self._receive()
+                    for frame in self._inbox.receive():
+                        self._take(frame)
                 elif fd == self._keeper.pidfd:
                     self._end_without_keeper()
                 else:
@@ -74,22 +75,6 @@ class CommandChild:
     def _wait_s(self) -> float | None:
         wakes = [wake_ns for run in self._runs.values() if (wake_ns := run.wake_ns()) is not None]
         return max(0.0, (min(wakes) - time.monotonic_ns()) / 1e9) if wakes else None
-
-    def _receive(self) -> None:
-        try:
-            data = self._sock.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            leave(frames.EXIT_ORPHAN)
-        try:
-            arrived = self._reader.feed(data)
-        except frames.FrameError as fault:
-            leave(frames.EXIT_PROTOCOL, f"runner child: {fault}")
-        for frame in arrived:
-            self._take(frame)
 
     def _take(self, frame: Frame) -> None:
         kind = frame[0]

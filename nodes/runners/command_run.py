@@ -23,14 +23,13 @@ from .handle import describe_exit, signal_name
 from .keeper import Keeper
 from .kept_output import KeptOutput
 from .outcome import failure
+from .verdict import NO_RETRY
 
 LINGER_MS: Final = 200
 """How long the output of a command that has ended may stay open before what holds it is killed."""
 READ_BYTES: Final = 64 * 1024
 READS_PER_TURN: Final = 16
 
-NO_RETRY: Final = "no_retry"
-"""The verdict on what another attempt cannot mend."""
 REFUSED: Final = "command_refused"
 """The error_kind of a command that cannot be started as it is declared or asked for."""
 
@@ -155,7 +154,8 @@ class CommandRun:
             return [self.run_id, "succeeded", *times, self._result(status), None, None, None, None, None]
         kind = f"exit {status}" if status >= 0 else signal_name(-status)
         outcome = "failed" if self._reason is None else REASONS[self._reason]
-        return [self.run_id, outcome, *times, None, cap(self._error(status)), self._reason or kind, None, None, None]
+        error, output = cap(self._error(status)), self._output.last_lines() or None
+        return [self.run_id, outcome, *times, None, error, self._reason or kind, output, None, None]
 
     def _result(self, status: int) -> str:
         output = self._output

@@ -1,7 +1,7 @@
 """What a failed attempt says: the traceback of the user's frames, bounded, and the kind of the error.
 
 It decides what of an exception is kept. It must not know of jobs or frames. Frames of Mainspring itself are
-cut from the top, for they help nobody who reads why a handler failed.
+cut from the top, and from the end of an interrupt, for they help nobody who reads why a handler failed.
 """
 
 import traceback
@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from ...broker.wire.limits import ERROR_BYTES_MAX
+from ...broker.tasks.exceptions import AttemptInterrupted
+from ...broker.wire.limits import ERROR_BYTES_MAX, NAME_CHARS_MAX
 
 _OWN_FOLDER: Final = str(Path(__file__).parents[2]) + "/"
 _OWN_PARTS: Final = ("nodes/", "broker/")
@@ -17,22 +18,41 @@ _HEAD_BYTES: Final = ERROR_BYTES_MAX // 4
 _GAP: Final = "\n[…]\n"
 
 
-def error_text(fault: BaseException) -> str:
-    """Returns an exception's traceback without our own leading frames, at most ERROR_BYTES_MAX of UTF-8."""
+def error_text(fault: BaseException, mend: str = "") -> str:
+    """Returns an exception's traceback without our own leading frames, at most ERROR_BYTES_MAX of UTF-8.
+
+    Args:
+        fault: The exception, with those that it was raised from, and those of a group.
+        mend: A line that stands behind it.
+    """
     try:
         trace = fault.__traceback__
         while trace is not None and is_own(trace):
             trace = trace.tb_next
+        if isinstance(fault, AttemptInterrupted):
+            _cut_handler(trace)
         text = "".join(traceback.format_exception(type(fault), fault, trace))
-    except Exception as broken:  # noqa: BLE001  (an exception may break in its own __str__ or __getattr__)
+    except BaseException as broken:  # noqa: BLE001  (an exception may break, with anything, wherever it is looked at)
         text = f"{error_kind(fault)}: (the traceback cannot be formatted: {error_kind(broken)})"
-    return cap(text.rstrip())
+    return cap(f"{text.rstrip()}\n{mend}" if mend else text.rstrip())
 
 
 def error_kind(fault: BaseException) -> str:
     """Returns the name of an exception's class, with its module unless it is builtin."""
     cls = type(fault)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    try:
+        kind = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    except BaseException:  # noqa: BLE001  (as above; a class may have a metaclass)
+        kind = "(an exception without a name)"
+    return kind.encode("utf-8", "backslashreplace").decode()[:NAME_CHARS_MAX]
+
+
+def _cut_handler(trace: TracebackType | None) -> None:
+    """Takes the last frame away where it is our signal handler's, which was called wherever the user's code stood."""
+    while trace is not None and trace.tb_next is not None:
+        if trace.tb_next.tb_next is None and is_own(trace.tb_next):
+            trace.tb_next = None
+        trace = trace.tb_next
 
 
 def is_own(trace: TracebackType) -> bool:

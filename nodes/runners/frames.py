@@ -33,13 +33,17 @@ SHAPES: Final[dict[int, tuple[str, tuple[type | tuple[type, ...], ...]]]] = {
     CANCEL: ("CANCEL run_ids reason", (list, str)),
     PING: ("PING number", (int,)),
     STOP: ("STOP", ()),
-    READY: ("READY pid tasks schedules", (int, list, list)),
+    READY: ("READY pid tasks schedules limits", (int, list, list, list)),
     FAILED: ("FAILED text", (str,)),
     DONE: ("DONE rows", (list,)),
     PONG: ("PONG number", (int,)),
     STUCK: ("STUCK run_id stack", ((int, type(None)), str)),
 }
 """Kind -> how it reads, and the types of its fields; STUCK has run_id None where no job is known."""
+
+LIMIT_COLUMNS: Final = ("task", "memory_bytes", "cpu_ms", "labels")
+"""What READY says of a task beside its row of TASK_COLUMNS: the most that a run of it may use (None: no limit), and the
+labels, texts `name=value`, that its executor must have. A task without any of these has no row."""
 
 RUN_COLUMNS: Final = (
     "run_id",

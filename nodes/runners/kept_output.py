@@ -1,4 +1,4 @@
-"""What is kept of a command's output: its beginning and its end, however much it writes.
+"""What is kept of an output, however much is written: its beginning and its end, or its end alone.
 
 Decides what is cut, and how the gap is told. It must not know where the bytes come from.
 """
@@ -52,6 +52,32 @@ class KeptOutput:
 
     def _end(self) -> bytes:
         return bytes(self._tail[len(self._tail) - self._tail_max :]) if self._tail_max else b""
+
+
+class KeptEnd:
+    """Takes bytes in order and holds the last ones, up to twice as many as it may for a moment."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._end = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """Takes what comes next."""
+        self._end += data[-self._bytes_max :]
+        if len(self._end) > 2 * self._bytes_max:
+            del self._end[: -self._bytes_max]
+
+    def clear(self) -> None:
+        """Begins anew."""
+        self._end.clear()
+
+    def text(self) -> str | None:
+        """Returns what is kept, None if that is nothing; as UTF-8 it is no longer than it may be."""
+        if not self._end:
+            return None
+        # What is no UTF-8 is replaced by a character that takes three bytes.
+        data = _decoded(bytes(self._end)).encode()[-self._bytes_max :]
+        return data.decode(errors="ignore")
 
 
 def _decoded(data: bytes) -> str:

@@ -3,7 +3,7 @@
 It decides the order of work and what an interrupt may end. It must not know of deadlines, which the parent
 watches. An interrupt is a CANCEL frame followed by SIGUSR1: the signal alone names no run and could hit the
 next one, so its handler reads the socket and raises only if the job that runs at this moment has been
-cancelled.
+cancelled. SIGPROF comes when a run has used up its CPU time; a run without limits costs nothing for those of others.
 """
 
 import socket
@@ -11,17 +11,16 @@ import time
 from collections import deque
 from contextvars import copy_context
 from types import FrameType
-from typing import Final
 
 from ...broker.tasks.context import CURRENT, Context
-from ...broker.tasks.exceptions import AttemptCancelled, AttemptTimedOut, MainspringError
+from ...broker.tasks.exceptions import AttemptCancelled, AttemptTimedOut, CpuLimitExceeded, MainspringError
 from ...broker.tasks.registry import Registry
 from . import frames
-from .frames import Frame, FrameReader, Row
+from .allowance import allowances
+from .frames import Frame, Row
+from .inbox import Inbox
 from .leave import leave
 from .outcome import failure, not_started, success
-
-RECEIVE_BYTES: Final = 256 * 1024
 
 
 class ProcessChild:
@@ -30,7 +29,8 @@ class ProcessChild:
     def __init__(self, sock: socket.socket, registry: Registry) -> None:
         self._sock = sock
         self._registry = registry
-        self._reader = FrameReader()
+        self._inbox = Inbox(sock)
+        self._allowances = allowances(registry)
         self._queue: deque[Row] = deque()
         self._stopping = False
         # The run that an interrupt may end now; None outside of the user's code.
@@ -60,30 +60,19 @@ class ProcessChild:
         # Once: a second raise could hit the code that records how the first one ended.
         self._armed = None
         if reason == "timeout":
-            raise AttemptTimedOut("the job ran longer than its timeout")
-        raise AttemptCancelled("the lease of the job was lost" if reason == "lease_lost" else "the job was cancelled")
+            raise AttemptTimedOut
+        raise AttemptCancelled(*(("the lease of the job was lost",) if reason == "lease_lost" else ()))
+
+    def on_cpu_time(self, _signum: int, _frame: FrameType | None) -> None:
+        """Handles SIGPROF: the run has used what its task allows."""
+        if self._armed is not None:
+            self._armed = None
+            raise CpuLimitExceeded("the job used more CPU time than its task allows")
 
     def _receive(self, *, wait: bool) -> None:
         """Takes in what has arrived; with `wait` blocks until something has."""
-        while True:
-            try:
-                data = self._sock.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                leave(frames.EXIT_ORPHAN)
-            try:
-                arrived = self._reader.feed(data)
-            except frames.FrameError as fault:
-                leave(frames.EXIT_PROTOCOL, f"runner child: {fault}")
-            for frame in arrived:
-                self._take(frame)
-            # Part of a frame is nothing to come back with, but once there is a whole one nobody need wait.
-            wait = wait and not arrived
-            if not wait and len(data) < RECEIVE_BYTES:
-                return
+        for frame in self._inbox.receive(wait=wait):
+            self._take(frame)
 
     def _take(self, frame: Frame) -> None:
         kind = frame[0]
@@ -126,18 +115,25 @@ class ProcessChild:
             task = self._registry.get(name)
             args, kwargs = task.signature.decode(payload, context)
         except MainspringError as fault:
-            return failure(run_id, started_ms, fault)
+            return failure(run_id, started_ms, fault, None, self._registry.options(name))
         self._context, self._cancelled = context, None
         CURRENT.set(context)
+        allowance = self._allowances.get(name)
         value: object = None
         try:
             try:
                 # A context of its own, so that one job's variables do not meet the next job.
                 variables = copy_context()
+                if allowance is not None:
+                    allowance.begin()
                 self._armed = run_id
                 value = variables.run(task.func, *args, **kwargs)
             finally:
                 self._armed = None
         except BaseException as fault:  # noqa: BLE001  (whatever a job raises ends the job and not the child)
-            return failure(run_id, started_ms, fault, self._cancelled)
+            if allowance is not None:
+                allowance.end()
+            return failure(run_id, started_ms, fault, self._cancelled, task.options)
+        if allowance is not None:
+            allowance.end()
         return success(run_id, started_ms, value)

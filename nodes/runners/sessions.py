@@ -10,8 +10,9 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
+
+from .process_table import processes
 
 _ROUNDS_MAX: Final = 10
 _LOOK_EVERY_S: Final = 0.005
@@ -48,27 +49,14 @@ def wait_until_gone(leaders: Iterable[int], bound_s: float) -> None:
     """Waits until no process of these sessions is left, or the time is over."""
     until_s = time.monotonic() + bound_s
     wanted = set(leaders)
-    while wanted & {session for _, _, session in _alive()} and time.monotonic() < until_s:
+    while wanted & {each.session for each in processes().values() if not each.is_zombie} and time.monotonic() < until_s:
         time.sleep(_LOOK_EVERY_S)
 
 
 def _strangers(leader: int) -> list[int]:
-    """Lists the processes of the session that are not in the leader's group."""
-    return [pid for pid, group, session in _alive() if session == leader and group != leader]
-
-
-def _alive() -> list[tuple[int, int, int]]:
-    """Lists every process that is no zombie as (pid, group, session)."""
-    found: list[tuple[int, int, int]] = []
-    for name in os.listdir("/proc"):  # noqa: PTH208  (pathlib would make an object of each)
-        if not name.isdecimal():
-            continue
-        with suppress(OSError):  # it has ended in between
-            # The name of the program may hold anything; what follows its last bracket does not.
-            state, _, group, session, *_ = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            if state not in (b"Z", b"X"):
-                found.append((int(name), int(group), int(session)))
-    return found
+    """Lists the living processes of the session that are not in the leader's group."""
+    found = processes().values()
+    return [each.pid for each in found if each.session == leader and each.group != leader and not each.is_zombie]
 
 
 def _signal(pids: list[int], number: int) -> None:

@@ -110,7 +110,9 @@ def _toml(value: object, depth: int) -> str:
 
 def _quoted(text: str) -> str:
     # Lone surrogates come from undecodable environment bytes; they must not break the printing of the error.
-    return json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    shown = json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    # Nor must anything that a terminal obeys, such as a mark that turns the direction of writing.
+    return shown if shown.isprintable() else json.dumps(text)
 
 
 def _shortened(text: str, chars_max: int) -> str:

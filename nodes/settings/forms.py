@@ -8,10 +8,12 @@ import keyword
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ...broker.tasks.exceptions import InvalidOption
+from ...broker.tasks.labels import label_texts
 from .errors import value_text
 
 IPC_PATH_BYTES_MAX = 107  # sun_path of a Unix socket holds 108 bytes, the last one a zero
@@ -95,6 +97,29 @@ def _check_endpoint(text: str) -> str:
     raise ValueError("give an endpoint that starts with ipc:// or tcp://")
 
 
+def _check_address(text: str | None) -> str | None:
+    if text is None:
+        return None
+    found = _TCP.fullmatch(f"tcp://{text}")
+    if found is None or not 1 <= int(found["port"]) <= 65535:
+        raise ValueError("give a host and a port from 1 to 65535, such as 127.0.0.1:9464 or [::1]:9464")
+    return text
+
+
+def _check_labels(given: object) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise ValueError('give a table of texts, such as { gpu = "a100" }')
+    labels = cast("dict[str, object]", given)
+    for name, value in labels.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is no text: put its value in quotes")
+    try:
+        label_texts("it", labels)
+    except InvalidOption as error:
+        raise ValueError(str(error).partition("; ")[2] or str(error)) from None
+    return cast("dict[str, str]", labels)
+
+
 def _check_path(given: object) -> object:
     if not isinstance(given, str):
         return given  # pydantic tells the type fault
@@ -112,5 +137,7 @@ QueueName = Annotated[str, AfterValidator(_check_queue), Form("a queue name", "q
 QueuePattern = Annotated[str, AfterValidator(_check_queue_pattern), Form('a queue name or "*"', 'queue names, or "*"')]
 ModuleName = Annotated[str, AfterValidator(check_module), Form("a module name", "module names")]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")]
+OptionalAddress = Annotated[str | None, AfterValidator(_check_address), Form("a host and a port", "hosts and ports")]
 FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]
+Labels = Annotated[dict[str, str], BeforeValidator(_check_labels), Form("a table of texts", "tables")]
 OptionalPath = Annotated[Path | None, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]

@@ -28,7 +28,9 @@ def write_samples(directory: Path | str) -> list[Path]:
     folder = Path(directory)
     paths = {folder / name: _sample(source) for name, source in SAMPLES.items()}
     if taken := [path for path in paths if path.exists() or path.is_symlink()]:
-        raise SettingsError([_fault(path, "exists already: move it away, or name another folder") for path in taken])
+        it, exist = ("it", "exists") if len(taken) == 1 else ("them", "exist")
+        text = f"{exist} already, and nothing is overwritten: move {it} away, or name another folder"
+        raise SettingsError([_fault(", ".join(map(str, taken)), text)])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in paths.items():
@@ -45,5 +47,5 @@ def _sample(name: str) -> bytes:
     return resources.files(package).joinpath("config", name).read_bytes()
 
 
-def _fault(path: Path, text: str) -> Fault:
+def _fault(path: Path | str, text: str) -> Fault:
     return Fault(str(path), None, None, "", None, text)

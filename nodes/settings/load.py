@@ -12,9 +12,10 @@ from .command_files import with_commands
 from .document import parse, read_text
 from .environment import module_faults, tasks_of
 from .errors import SettingsError
+from .executor_section import ExecutorSection
 from .faults import Place, fault_at
 from .lines import key_lines
-from .models import ExecutorSection, NodeSection, NodeSettings
+from .models import NodeSection, NodeSettings
 from .relations import clashes
 from .validation import valid_part
 

@@ -9,16 +9,22 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from ...broker.wire.limits import BATCH_JOBS_MAX, PAYLOAD_BYTES_MAX
 from .command_section import Commands, CommandSection
-from .forms import Endpoint, FilePath, Form, ModuleName, Name, OptionalPath, QueueName, QueuePattern, TenantName
-from .section import Section
-
-MIB = 1024 * 1024
-DAY_S = 86_400
-YEAR_S = 366 * DAY_S
+from .executor_section import ExecutorSection
+from .forms import (
+    Endpoint,
+    FilePath,
+    Form,
+    Name,
+    OptionalAddress,
+    OptionalPath,
+    QueueName,
+    TenantName,
+)
+from .section import DAY_S, MIB, YEAR_S, Section
 
 
 def host_name() -> str:
@@ -62,6 +68,10 @@ class NodeSection(Section):
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people, or one JSON object a line for machines."
+    )
+    log_jobs: Literal["none", "failed", "all"] = Field(
+        default="failed",
+        description="Which ended attempts get a log line: none, those that failed, timed out or crashed, or all.",
     )
 
 
@@ -218,96 +228,22 @@ class SchedulesSection(Section):
     )
 
 
-class ExecutorSection(Section):
-    """Executor processes, which run jobs in children of their own; the table may be repeated, or left out."""
+class MetricsSection(Section):
+    """What the node tells Prometheus; served by a process of its own, which asks the coordinator at each scrape."""
 
-    name: Name = Field(
-        default="executor",
-        description="Name in logs and metrics, unique in the node; a `count` above 1 adds `-1`, `-2` …",
-    )
-    count: int = Field(default=1, ge=1, le=64, description="Executor processes with these settings.")
-    tasks: Annotated[tuple[ModuleName, ...], Field(strict=False)] = Field(
-        default=(),
-        max_length=1000,
-        description="Modules that define the tasks, imported by the children.",
-        json_schema_extra={"default": "the environment's `MAINSPRING_TASKS`, separated by commas"},
-    )
-    import_paths: Annotated[tuple[FilePath, ...], Field(strict=False)] = Field(
-        default=(Path(),),
-        max_length=100,
-        description="Folders searched for modules before all others.",
-    )
-    queues: Annotated[tuple[QueuePattern, ...], Field(strict=False)] = Field(
-        default=("*",),
-        min_length=1,
-        max_length=10_000,
-        description='Queues to take jobs from; `"*"` stands for every queue.',
-    )
-    process_slots: int = Field(
-        default=1,
-        ge=0,
-        le=1024,
-        description="Jobs of plain functions that run at once, each in a child process of its own.",
-        json_schema_extra={"default": "the CPUs, divided among the node's executor processes; at least 1"},
-    )
-    asyncio_slots: int = Field(
-        default=100,
-        ge=0,
-        le=100_000,
-        description="Jobs of `async` functions that run at once, on one event loop in a child.",
-    )
-    commands: OptionalPath = Field(
+    listen: OptionalAddress = Field(
         default=None,
-        description="A file of commands that these executors run besides those of this file; it holds tables"
-        " `[commands.NAME]`, as this one may.",
-        json_schema_extra={"default": "none"},
+        description="Host and port at which `/metrics` is served over HTTP, without a password; a host other than this"
+        " machine's loopback also needs `insecure = true`. Needs the extra `mainspring[metrics]`.",
+        json_schema_extra={"default": "none: no metrics are served"},
     )
-    command_slots: int = Field(
-        default=4, ge=0, le=256, description="Commands that run at once, each a process of its own."
-    )
-    timeout_default_s: int = Field(
-        default=0,
-        ge=0,
-        le=YEAR_S,
-        description="Time limit of a job where neither its task nor its submit sets one; 0 is none.",
-    )
-    kill_grace_ms: int = Field(
-        default=1_000,
-        ge=0,
-        le=600_000,
-        description="Time that a timed-out or cancelled job has to stop before its child is killed.",
-    )
-    start_timeout_s: float = Field(
-        default=30.0,
-        ge=1,
-        le=3_600,
-        description="Time that a child has to import the task modules before it counts as failed.",
-    )
-    coordinators: Annotated[tuple[Endpoint, ...], Field(strict=False)] = Field(
-        default=(),
-        max_length=16,
-        description="Endpoints of the coordinators to work for.",
-        json_schema_extra={"default": "`[]`: this node's own"},
-    )
-
-    _declared: dict[str, CommandSection] = PrivateAttr(default_factory=dict[str, CommandSection])
 
     @property
-    def declared(self) -> dict[str, CommandSection]:
-        """The commands that it runs, by name; empty without slots for them."""
-        return self._declared if self.command_slots else {}
-
-    def with_commands(self, declared: dict[str, CommandSection]) -> "ExecutorSection":
-        """Returns the same executor with other commands."""
-        changed = self.model_copy()
-        changed._declared = declared
-        return changed
-
-    def process_names(self) -> tuple[str, ...]:
-        """Names the executor processes: the name itself for one, numbered from 1 for several."""
-        if self.count == 1:
-            return (self.name,)
-        return tuple(f"{self.name}-{number}" for number in range(1, self.count + 1))
+    def address(self) -> tuple[str, int]:
+        """Where to listen, as host and port."""
+        assert self.listen is not None, "no metrics are served"
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 class SupervisorSection(Section):
@@ -343,4 +279,5 @@ class NodeSettings(Section):
         Form("[[executor]] tables, in double brackets", "[[executor]] tables"),
     ] = Field(default=(), alias="executor", max_length=64, description="")
     commands: Commands = Field(default_factory=dict[str, CommandSection], description="")
+    metrics: MetricsSection = Field(default=MetricsSection(), description="")
     supervisor: SupervisorSection = Field(default=SupervisorSection(), description="")

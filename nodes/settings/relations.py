@@ -7,11 +7,14 @@ The rules: TCP needs encryption (design map, section 10); stop a child within it
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from .errors import KeyPath
-from .models import ExecutorSection, NodeSettings
+from .executor_section import ExecutorSection
+from .models import NodeSettings
 
 PAGE_BYTES = 4096
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Clash:
 def clashes(settings: NodeSettings) -> Iterator[Clash]:
     """Finds every clash in a set of settings that are right one by one."""
     yield from _endpoints(settings)
+    yield from _metrics(settings)
     yield from _repeats(settings)
     yield from _storage(settings)
     yield from _executors(settings)
@@ -57,6 +61,22 @@ def _endpoints(settings: NodeSettings) -> Iterator[Clash]:
                     " or set insecure = true in [node] where everybody on the network may use the node"
                 )
                 yield Clash(((*path, index), insecure), endpoint, text)
+
+
+def _metrics(settings: NodeSettings) -> Iterator[Clash]:
+    listen = settings.metrics.listen
+    if listen is None:
+        return
+    if find_spec("prometheus_client") is None:
+        text = 'the package prometheus-client is not installed: pip install "mainspring[metrics]"'
+        yield Clash((("metrics", "listen"),), listen, text)
+    host, _ = settings.metrics.address
+    if host not in LOOPBACK and not settings.node.insecure:
+        text = (
+            "whoever reaches the port reads the names of tasks and queues: listen on 127.0.0.1, or set insecure = true"
+            " in [node] where everybody on the network may"
+        )
+        yield Clash((("metrics", "listen"), ("node", "insecure")), listen, text)
 
 
 def _repeats(settings: NodeSettings) -> Iterator[Clash]:
@@ -97,9 +117,10 @@ def _executors(settings: NodeSettings) -> Iterator[Clash]:
             yield Clash(((*path, "tasks"),), executor.tasks if "tasks" in executor.model_fields_set else None, text)
         if not executor.tasks and has_commands and executor.command_slots == 0:
             yield Clash(((*path, "command_slots"),), 0, "no job could run: give command_slots at least 1")
-        if executor.process_slots + executor.asyncio_slots == 0 and (executor.tasks or not has_commands):
-            text = "no job could run: give process_slots or asyncio_slots at least 1"
-            yield Clash(((*path, "process_slots"), (*path, "asyncio_slots")), 0, text)
+        slots = ("process_slots", "asyncio_slots", "thread_slots")
+        if not any(getattr(executor, key) for key in slots) and (executor.tasks or not has_commands):
+            text = "no job could run: give process_slots, asyncio_slots or thread_slots at least 1"
+            yield Clash(tuple((*path, key) for key in slots), 0, text)
         if not coordinator.enabled and not executor.coordinators:
             text = "this node runs no coordinator: give the endpoints of those to work for"
             yield Clash(((*path, "coordinators"), ("coordinator", "enabled")), None, text)

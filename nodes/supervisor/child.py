@@ -11,18 +11,29 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
-from ..processes.plan import CoordinatorPlan, ExecutorPlan, SchedulesPlan
+from ..processes.orders import write_order
+from ..processes.plan import CoordinatorPlan, ExecutorPlan, ExporterPlan, SchedulesPlan
 from ..processes.status import StatusReader
+from ..runners import marks
 from ..runners.handle import describe_exit
 
 READ_BYTES: Final = 64 * 1024
 
-Plan = CoordinatorPlan | ExecutorPlan | SchedulesPlan
+Plan = CoordinatorPlan | ExecutorPlan | ExporterPlan | SchedulesPlan
 
-Planner = Callable[[int, int], Plan]
-"""Makes the plan of a process, given its status descriptor and its life descriptor."""
+
+class Pipes(NamedTuple):
+    """A process's ends of the pipes to its supervisor."""
+
+    status_fd: int
+    life_fd: int
+    orders_fd: int
+
+
+Planner = Callable[[Pipes], Plan]
+"""Makes the plan of a process that has these pipes."""
 
 
 class ActorChild:
@@ -53,17 +64,19 @@ class ActorChild:
         self.name: Final = name
         self.incarnation: Final = incarnation
         self._reader = StatusReader()
-        self.status_fd = self.life_fd = -1
+        self.status_fd = self.life_fd = self._orders_fd = -1
         theirs: list[int] = []
         try:
             self.status_fd, their_status_fd = os.pipe()
             theirs.append(their_status_fd)
             self.life_fd, their_life_fd = os.pipe()
             theirs.append(their_life_fd)
+            their_orders_fd, self._orders_fd = os.pipe()
+            theirs.append(their_orders_fd)
             self._process = _started(
                 [sys.executable, "-P", "-m", module, str(os.getpid()), name],
-                planner(their_status_fd, their_life_fd).to_json(),
-                (their_status_fd, their_life_fd, lock_fd),
+                planner(Pipes(their_status_fd, their_life_fd, their_orders_fd)).to_json(),
+                (*theirs, lock_fd),
             )
         except BaseException:
             self.close()
@@ -72,7 +85,7 @@ class ActorChild:
             for fd in theirs:
                 os.close(fd)
         self.pid: Final = self._process.pid
-        for fd in (self.status_fd, self.life_fd):
+        for fd in (self.status_fd, self.life_fd, self._orders_fd):
             os.set_blocking(fd, False)
 
     def read_status(self) -> list[tuple[str, str]]:
@@ -103,7 +116,11 @@ class ActorChild:
         """Asks the process alone to stop: it knows how to stop its children."""
         self._signal(signal.SIGTERM)
 
-    def reload(self) -> None:
+    def order(self, order: bytes) -> bool:
+        """Tells the process something while it runs (orders.py); says whether that is on its way."""
+        return write_order(self._orders_fd, order)
+
+    def read_again(self) -> None:
         """Asks the process to read its file again."""
         self._signal(signal.SIGHUP)
 
@@ -122,20 +139,21 @@ class ActorChild:
     def reap(self) -> str | None:
         """Returns how the process ended, in words, or None while it runs.
 
-        What it has left in its process group is killed, while its id still holds the group.
+        What it has left in its process group is killed, while its id still holds the group, and what jobs have left.
         """
         if self._process.returncode is None:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return None
             self.kill()
+            marks.kill(marks.mark_of(self.incarnation))
         return describe_exit(self._process.wait())
 
     def close(self) -> None:
-        """Closes both pipes."""
-        for fd in (self.status_fd, self.life_fd):
+        """Closes all pipes."""
+        for fd in (self.status_fd, self.life_fd, self._orders_fd):
             if fd >= 0:
                 os.close(fd)
-        self.status_fd = self.life_fd = -1
+        self.status_fd = self.life_fd = self._orders_fd = -1
 
 
 def _started(words: list[str], plan: str, fds: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -22,6 +22,7 @@ log = logging.getLogger("mainspring.supervisor")
 LOCK_FILE: Final = "supervisor.lock"
 URL_FILE: Final = "coordinator.url"
 SOCKET_FILE: Final = "coordinator.sock"
+CONTROL_FILE: Final = "control.sock"
 SOCKET_PATH_BYTES_MAX: Final = 107
 """The longest path that a Unix socket address holds, without its closing NUL."""
 
@@ -53,11 +54,20 @@ class DataDir:
         Raises:
             NodeError: the private directory belongs to somebody else.
         """
-        path = self.path / SOCKET_FILE
-        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
-            return f"ipc://{path}"
-        digest = blake2b(os.fsencode(self.path.resolve()), digest_size=10).hexdigest()
-        folder = Path("/tmp", f"mainspring-{os.getuid()}-{digest}")  # noqa: S108  (made private, and checked, below)
+        return f"ipc://{self._sockets() / SOCKET_FILE}"
+
+    def control_path(self) -> Path:
+        """Returns the path of the control socket, which lies beside the coordinator's.
+
+        Raises:
+            NodeError: as for that one.
+        """
+        return self._sockets() / CONTROL_FILE
+
+    def _sockets(self) -> Path:
+        folder = socket_folder(self.path)
+        if folder == self.path:
+            return folder
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
@@ -67,7 +77,7 @@ class DataDir:
                 f"{folder}: is not a private directory of this user: remove it, or give the node a data_dir with a"
                 f" shorter path (this one's socket path would have more than {SOCKET_PATH_BYTES_MAX} bytes)"
             )
-        return f"ipc://{folder / SOCKET_FILE}"
+        return folder
 
     def write_url(self, url: str) -> None:
         """Writes where clients reach the coordinator; they read a whole file or none."""
@@ -78,6 +88,19 @@ class DataDir:
     def close(self) -> None:
         """Lets the next node in, once no actor process is left."""
         os.close(self.lock_fd)
+
+
+def socket_folder(data_dir: Path) -> Path:
+    """Returns where the sockets of a data directory lie: in it, or apart if its path is long."""
+    assert len(CONTROL_FILE) <= len(SOCKET_FILE), "one rule for both: the longer name decides"
+    fits = len(os.fsencode(data_dir / SOCKET_FILE)) <= SOCKET_PATH_BYTES_MAX
+    return data_dir if fits else folder_apart(data_dir, os.getuid())
+
+
+def folder_apart(data_dir: Path, uid: int) -> Path:
+    """Returns the folder with a short path for the sockets of a user's data directory."""
+    digest = blake2b(os.fsencode(data_dir.resolve()), digest_size=10).hexdigest()
+    return Path("/tmp", f"mainspring-{uid}-{digest}")  # noqa: S108  (made private, and checked, by the node)
 
 
 def _make_private(path: Path) -> None:

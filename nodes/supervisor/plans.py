@@ -9,16 +9,21 @@ from typing import Any
 
 from ...actors.jobs.retry import RetryPolicy
 from ...actors.supervisor.settings import Kind, ProcessSpec, SupervisorSettings
-from ..processes.plan import CoordinatorPlan, ExecutorPlan, SchedulesPlan
+from ..processes.plan import CoordinatorPlan, ExecutorPlan, ExporterPlan, SchedulesPlan
 from ..runners.command import KIND, TASK_PREFIX
 from ..settings.command_section import CommandSection
-from ..settings.models import ExecutorSection, NodeSettings
+from ..settings.executor_section import ExecutorSection
+from ..settings.models import NodeSettings
 from .errors import NodeError
 
+SUPERVISOR = "supervisor"
 COORDINATOR = "coordinator"
 SCHEDULE_KEEPER = "schedule-keeper"
+EXPORTER = "exporter"
 STOP_MARGIN_MS = 5_000
 """A process that is about to end by itself, its own timeouts over, gets this much more before it is killed."""
+START_MARGIN_MS = 5_000
+"""What an executor may take to start beside the start of its runner children, which has a timeout of its own."""
 
 
 def _ms(seconds: float) -> int:
@@ -89,9 +94,11 @@ def plan_executor(
         queues=list(section.queues),
         incarnation=incarnation,
         replaces=list(replaces),
+        labels=sorted(f"{label}={value}" for label, value in section.labels.items()),
         # Without modules there is nothing that the children of these kinds could run.
         process_slots=section.process_slots if section.tasks else 0,
         asyncio_slots=section.asyncio_slots if section.tasks else 0,
+        thread_slots=section.thread_slots if section.tasks else 0,
         command_slots=section.command_slots,
         commands=[_command_row(command, table) for command, table in declared],
         command_tasks=[_command_task(command, table) for command, table in declared],
@@ -99,8 +106,12 @@ def plan_executor(
         kill_grace_ms=section.kill_grace_ms,
         start_timeout_ms=_ms(section.start_timeout_s),
         drain_timeout_ms=_ms(settings.node.drain_timeout_s),
+        recycle_jobs_max=section.recycle.jobs_max or 0,
+        recycle_rss_bytes_max=section.recycle.rss_bytes_max or 0,
+        recycle_age_ms=_ms(section.recycle.age_s or 0),
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
+        log_jobs=settings.node.log_jobs,
     )
 
 
@@ -133,6 +144,24 @@ def plan_schedules(settings: NodeSettings, endpoint: str) -> SchedulesPlan:
     )
 
 
+def plan_exporter(settings: NodeSettings, endpoint: str) -> ExporterPlan:
+    """Makes the exporter's plan.
+
+    Args:
+        settings: the node's, which say where metrics are served.
+        endpoint: of this node's coordinator.
+    """
+    host, port = settings.metrics.address
+    return ExporterPlan(
+        node=settings.node.name,
+        host=host,
+        port=port,
+        endpoints=urls(settings, endpoint),
+        log_level=settings.node.log_level,
+        log_format=settings.node.log_format,
+    )
+
+
 def specs(settings: NodeSettings) -> list[ProcessSpec]:
     """Lists the processes of a node, the coordinator first.
 
@@ -145,12 +174,20 @@ def specs(settings: NodeSettings) -> list[ProcessSpec]:
         found.append(ProcessSpec(COORDINATOR, Kind.COORDINATOR, stop_ms))
     if settings.schedules.file is not None:
         found.append(ProcessSpec(SCHEDULE_KEEPER, Kind.SCHEDULE_KEEPER, STOP_MARGIN_MS))
-    taken = {COORDINATOR: "the coordinator", SCHEDULE_KEEPER: "the process that keeps the schedules"}
+    if settings.metrics.listen is not None:
+        found.append(ProcessSpec(EXPORTER, Kind.EXPORTER, STOP_MARGIN_MS))
+    taken = {
+        SUPERVISOR: "the process at the root of the node",
+        COORDINATOR: "the coordinator",
+        SCHEDULE_KEEPER: "the process that keeps the schedules",
+        EXPORTER: "the process that answers Prometheus",
+    }
     for section in settings.executors:
         for name in section.process_names():
             if name in taken:
                 raise NodeError(f'an executor is named "{name}", as {taken[name]} is: give it another name')
-            found.append(ProcessSpec(name, Kind.EXECUTOR, stop_ms + section.kill_grace_ms))
+            start_ms = _ms(section.start_timeout_s) + START_MARGIN_MS
+            found.append(ProcessSpec(name, Kind.EXECUTOR, stop_ms + section.kill_grace_ms, start_ms))
     return found
 
 

@@ -6,6 +6,7 @@ Rule: docs/design.md, "What people touch".
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -16,14 +17,19 @@ from ...broker.net.clock import read_clocks
 from ..log import configure_log
 from ..processes.identity import IdentityDamaged, load_identity
 from ..settings.models import NodeSettings
-from .child import ActorChild, Plan
+from .child import ActorChild, Pipes, Plan
+from .control_socket import ControlSocket
 from .data_dir import DataDir
 from .errors import NodeError
+from .levels import Levels
 from .plans import (
     COORDINATOR,
+    EXPORTER,
     SCHEDULE_KEEPER,
+    SUPERVISOR,
     plan_coordinator,
     plan_executor,
+    plan_exporter,
     plan_schedules,
     specs,
     supervisor_settings,
@@ -39,6 +45,7 @@ class Programs(NamedTuple):
     coordinator: str
     executor: str
     schedule_keeper: str = "mainspring.nodes.processes.schedule_keeper"
+    exporter: str = "mainspring.nodes.processes.exporter"
 
 
 PROGRAMS: Final = Programs("mainspring.nodes.processes.coordinator", "mainspring.nodes.processes.executor")
@@ -49,8 +56,8 @@ def run_node(
 ) -> int:
     """Runs a node until it is asked to stop, in the main thread.
 
-    The first SIGTERM or SIGINT lets running jobs finish; the second stops at once. SIGHUP has the
-    schedules read again.
+    The first SIGTERM or SIGINT lets running jobs finish; the second stops at once. SIGHUP
+    reloads, as `mainspring reload` does.
 
     Args:
         settings: the node's.
@@ -70,9 +77,11 @@ def run_node(
         endpoint = _prepared(settings, data_dir)
         url = ",".join(urls(settings, endpoint))
         machine = SupervisorMachine(supervisor_settings(settings), found, Draws(secrets.randbits(64)), read_clocks())
-        with Signals() as signals:
-            spawn = _spawner(settings, endpoint, programs, data_dir.lock_fd)
-            return SupervisorShell(machine, spawn, signals, lambda: ready(url) if ready else None).run()
+        levels = Levels(settings.node.log_level, [SUPERVISOR, *(spec.name for spec in found)])
+        with Signals() as signals, closing(ControlSocket(data_dir.control_path())) as control:
+            spawn = _spawner(settings, endpoint, programs, levels, data_dir.lock_fd)
+            shell = SupervisorShell(machine, spawn, signals, control, levels, lambda: ready(url) if ready else None)
+            return shell.run()
     finally:
         data_dir.close()
 
@@ -89,20 +98,32 @@ def _prepared(settings: NodeSettings, data_dir: DataDir) -> str:
     return endpoint
 
 
-def _spawner(settings: NodeSettings, endpoint: str, programs: Programs, lock_fd: int) -> Callable[[Start], ActorChild]:
+def _spawner(
+    settings: NodeSettings, endpoint: str, programs: Programs, levels: Levels, lock_fd: int
+) -> Callable[[Start], ActorChild]:
     sections = {name: section for section in settings.executors for name in section.process_names()}
-    modules = {COORDINATOR: programs.coordinator, SCHEDULE_KEEPER: programs.schedule_keeper}
+    modules = {
+        COORDINATOR: programs.coordinator,
+        SCHEDULE_KEEPER: programs.schedule_keeper,
+        EXPORTER: programs.exporter,
+    }
 
     def spawn(act: Start) -> ActorChild:
-        def plan(status_fd: int, life_fd: int) -> Plan:
+        def plan(pipes: Pipes) -> Plan:
+            made: Plan
             if act.name == COORDINATOR:
-                return replace(plan_coordinator(settings, endpoint), status_fd=status_fd)
-            if act.name == SCHEDULE_KEEPER:
-                return replace(plan_schedules(settings, endpoint), status_fd=status_fd)
-            made = plan_executor(
-                settings, sections[act.name], act.name, endpoint, incarnation=act.incarnation, replaces=act.replaces
-            )
-            return replace(made, status_fd=status_fd, life_fd=life_fd)
+                made = plan_coordinator(settings, endpoint)
+            elif act.name == SCHEDULE_KEEPER:
+                made = plan_schedules(settings, endpoint)
+            elif act.name == EXPORTER:
+                made = plan_exporter(settings, endpoint)
+            else:
+                executor = plan_executor(
+                    settings, sections[act.name], act.name, endpoint, incarnation=act.incarnation, replaces=act.replaces
+                )
+                made = replace(executor, life_fd=pipes.life_fd)
+            level = levels.of(act.name)
+            return replace(made, status_fd=pipes.status_fd, orders_fd=pipes.orders_fd, log_level=level)
 
         return ActorChild(act.name, act.incarnation, modules.get(act.name, programs.executor), plan, lock_fd)
 

@@ -49,7 +49,7 @@ class _Node:
             self.process.terminate()
 
     def ask_to_reload(self) -> None:
-        """Sends SIGHUP: it reads its schedules again."""
+        """Sends SIGHUP: it goes over to new code and schedules."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGHUP)
 

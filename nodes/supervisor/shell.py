@@ -1,7 +1,7 @@
-"""The loop around the supervisor's machine: signals and pipes in, processes started and signalled.
+"""The loop around the supervisor's machine: signals, pipes and requests in, processes started and signalled.
 
-It decides nothing: the machine in actors/supervisor does. What a process said is reported before its end is. No
-threads: everything comes through one poll.
+It decides nothing: the machine in actors/supervisor does, and the desk answers who asks. What a process said is
+reported before its end is. No threads: everything comes through one poll.
 """
 
 import logging
@@ -13,13 +13,27 @@ from signal import SIGCHLD, SIGHUP
 from typing import assert_never
 
 from ...actors.events import Wake
-from ...actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Reload, Start, Terminate
+from ...actors.supervisor.acts import (
+    Act,
+    AllReady,
+    Exit,
+    Kill,
+    Note,
+    ReadAgain,
+    ReloadEnded,
+    ReloadTold,
+    Start,
+    Terminate,
+)
 from ...actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from ...actors.supervisor.machine import SupervisorMachine
 from ...broker.net.clock import read_clocks
 from ..log import fields
 from ..processes.status import READY
 from .child import ActorChild
+from .control_socket import ControlSocket
+from .desk import Desk
+from .levels import Levels
 from .signals import STOPS, Signals
 
 log = logging.getLogger("mainspring.supervisor")
@@ -31,10 +45,25 @@ Spawn = Callable[[Start], ActorChild]
 
 
 class SupervisorShell:
-    """Runs one machine until it says Exit."""
+    """Runs one machine until it says Exit.
+
+    Args:
+        machine: decides.
+        spawn: starts a process.
+        signals: what the process hears.
+        control: where requests come from.
+        levels: from which level on each process logs; `spawn` looks there too.
+        on_all_ready: called once, when every process has been ready.
+    """
 
     def __init__(
-        self, machine: SupervisorMachine, spawn: Spawn, signals: Signals, on_all_ready: Callable[[], None]
+        self,
+        machine: SupervisorMachine,
+        spawn: Spawn,
+        signals: Signals,
+        control: ControlSocket,
+        levels: Levels,
+        on_all_ready: Callable[[], None],
     ) -> None:
         self._machine = machine
         self._spawn = spawn
@@ -43,6 +72,8 @@ class SupervisorShell:
         self._running: dict[str, ActorChild] = {}
         self._lingering: list[ActorChild] = []
         """Ended, but their children hold the life pipe."""
+        self._control = control
+        self._desk = Desk(control, levels, machine, self._running, read_clocks())
         self._events: deque[Event] = deque()
         self._status: int | None = None
 
@@ -74,10 +105,12 @@ class SupervisorShell:
                 self._running[name].terminate()
             case Kill(name) if name in self._running:
                 self._running[name].kill()
-            case Reload(name) if name in self._running:
-                self._running[name].reload()
-            case Terminate() | Kill() | Reload():
+            case ReadAgain(name) if name in self._running:
+                self._running[name].read_again()
+            case Terminate() | Kill() | ReadAgain():
                 pass
+            case ReloadTold() | ReloadEnded():
+                self._desk.tell(act, read_clocks())
             case Note(level, name, text):
                 log.log(logging.getLevelNamesMapping()[level.upper()], "%s", f"{name}: {text}" if name else text)
             case AllReady():
@@ -106,23 +139,25 @@ class SupervisorShell:
                 if fd >= 0:
                     by_fd[fd] = child
                     poll.register(fd, select.POLLIN)
-        found = {fd for fd, _ in poll.poll(self._wait_ms())}
+        now_ns = read_clocks().elapsed_ns
+        for fd, events in self._control.watched(now_ns).items():
+            poll.register(fd, events)
+        found = dict(poll.poll(self._wait_ms(now_ns)))
         if self._signals.fileno() in found:
             self._hear(self._signals.read())
-        for fd in found & by_fd.keys():
+        for fd in found.keys() & by_fd.keys():
             if fd == by_fd[fd].status_fd:
                 self._hear_from(by_fd[fd])
         for child in list(self._lingering):
             if child.has_left_nothing():
                 self._bury(child)
+        self._events += self._desk.turn(found, read_clocks())
         self._events.append(Wake())  # after the news: what has ended needs no killing
 
-    def _wait_ms(self) -> int:
-        wake_ns = self._machine.wake_at()
-        if wake_ns is None:
-            return POLL_MS_MAX
-        wait_ns = wake_ns - read_clocks().elapsed_ns
-        return max(0, min(POLL_MS_MAX, -(-wait_ns // 1_000_000)))
+    def _wait_ms(self, now_ns: int) -> int:
+        wakes = (self._machine.wake_at(), self._control.wake_ns(now_ns))
+        wait_ns = min((wake_ns - now_ns for wake_ns in wakes if wake_ns is not None), default=None)
+        return POLL_MS_MAX if wait_ns is None else max(0, min(POLL_MS_MAX, -(-wait_ns // 1_000_000)))
 
     def _hear(self, numbers: list[int]) -> None:
         self._events += (StopAsked() for number in numbers if number in STOPS)

@@ -27,7 +27,7 @@ assert len(PAYLOAD.encode()) == 60
 def submit(number: int, now_ms: int) -> list[Op]:
     """The ops that take and lease batch `number`."""
     first = number * BATCH + 1
-    rows = [[1, PAYLOAD, now_ms, None, None, None, None, None, None, None] for _ in range(BATCH)]
+    rows = [[1, PAYLOAD, now_ms, *[None] * 8] for _ in range(BATCH)]
     ids = list(range(first, first + BATCH))
     return [[SUBMIT, 1, number + 1, number, first, rows, []], [LEASE, 1, 1, ids, [1] * BATCH]]
 
@@ -50,6 +50,7 @@ def finish(number: int, now_ms: int) -> list[Op]:
             None,
             0,
             0,
+            None,
         ]
         for id in range(first, first + BATCH)
     ]

@@ -10,8 +10,29 @@ from histories import Command, Model, commands, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainspring.actors.entries import EXECUTORS, FINISH, LANES, SUBMIT, Entry, Op
-from mainspring.actors.jobs.lifecycle import OUTCOME_SUCCEEDED, STATES, SUCCEEDED
+from mainspring.actors.entries import (
+    CANCEL,
+    EXECUTORS,
+    EXPIRE,
+    FINISH,
+    LANES,
+    PRUNE,
+    REVIVE,
+    SETTLE,
+    SUBMIT,
+    Entry,
+    Op,
+)  # fmt: skip
+from mainspring.actors.jobs.lifecycle import (
+    CANCELLED,
+    DEAD,
+    DISCARDED,
+    OUTCOME_FAILED,
+    OUTCOME_SUCCEEDED,
+    SKIPPED,
+    STATES,
+    SUCCEEDED,
+)  # fmt: skip
 from mainspring.actors.store import (
     LIVE_COLUMNS,
     ReadDue,
@@ -75,6 +96,13 @@ def picture(store: ShardStore, model: Model) -> dict[str, Any]:
     filters: list[dict[str, Any]] = [{}, {"limit": 2}, {"after_id": ids[-1], "limit": 3}, {"queue": "mail"}]
     filters += [{"task": "task-1", "tenant": "default"}, *({"state": state} for state in STATES.values())]
     filters.append({"state": "dead", "queue": "mail", "limit": 1})
+    middle_ms = model.stamp_ms // 2
+    ended: list[dict[str, Any]] = [{"error_kind": "KeyError"}, {"finished_after_ms": middle_ms}]
+    ended += [{"finished_before_ms": middle_ms}, {"error_kind": "ValueError", "finished_after_ms": middle_ms}]
+    filters += [*ended, *(chosen | {"state": "dead"} for chosen in ended)]
+    filters += [{"error_kind": "KeyError", "state": "ready"}, {"error_kind": "ValueError", "state": "succeeded"}]
+    groups: list[dict[str, Any]] = [{}, *ended, {"queue": "mail", "limit": 1}, {"tenant": "other", "task": "task-1"}]
+    answers["dead groups"] = [store.read(ReadListing("dead_groups", chosen)) for chosen in groups]
     answers["listings"] = [store.read(ReadListing("jobs", chosen)) for chosen in filters]
     for id in ids[:: max(1, len(ids) // 10)]:
         answers[f"job {id}"] = store.read(ReadListing("job", {"id": id}))
@@ -152,13 +180,13 @@ def a_lane(stamp_ms: int = 1000) -> Entry:
 
 def a_submit(first_id: int = 1, count: int = 1, sequence: int = 1) -> Op:
     """An op that takes plain jobs."""
-    rows = [[1, "{}", 1000, None, None, None, None, None, None, None] for _ in range(count)]
+    rows = [[1, "{}", 1000, *[None] * 8] for _ in range(count)]
     return [SUBMIT, 1, sequence, 0, first_id, rows, []]
 
 
 def a_finish(*ids: int) -> Op:
     """An op that ends jobs well at their first attempt."""
-    rows = [[id, 1, OUTCOME_SUCCEEDED, SUCCEEDED, 1, 2, 3, None, None, None, None, 0, 0] for id in ids]
+    rows = [[id, 1, OUTCOME_SUCCEEDED, SUCCEEDED, 1, 2, 3, None, None, None, None, 0, 0, None] for id in ids]
     return [FINISH, 1, rows]
 
 
@@ -166,7 +194,7 @@ def test_new_store(make: Make) -> None:
     """A new store has applied nothing and gives the first id."""
     store = make()
     assert store.applied == 0
-    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0, [], 1, [], [], 0)
+    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0, [], 1, [], [], 0, 1)
     assert store.apply([])
     store.close()
 
@@ -185,13 +213,17 @@ def test_gap_is_an_assertion(make: Make) -> None:
     ("op", "text"),
     [
         (a_finish(1), "job 1"),
-        ([7, [1]], "job 1"),
-        ([9, [1]], "job 1"),
+        ([CANCEL, [1], CANCELLED], "job 1"),
+        ([EXPIRE, [1]], "job 1"),
+        ([REVIVE, [[2, 1]]], "job 2 is not finished"),
+        ([REVIVE, [[1, 2]]], "job 1 stands in lane 1"),
+        ([SETTLE, [[2, 1]], SKIPPED], "job 2 is not finished"),
+        ([SETTLE, [[1, 2]], DISCARDED], "job 1 stands in lane 1"),
     ],
-    ids=["finish", "cancel", "expire"],
+    ids=["finish", "cancel", "expire", "revive", "revive in another lane", "settle", "settle in another lane"],
 )
-def test_end_of_a_job_that_is_not_live(make: Make, op: Op, text: str) -> None:
-    """A job ends once; another end is a fault in the program."""
+def test_ops_that_do_not_fit_the_rows(make: Make, op: Op, text: str) -> None:
+    """A job ends once, and only what has ended lives again or is settled; all else is a fault in the program."""
     store = make()
     assert store.apply([(1, a_lane()), (2, Entry(1, 1000, [a_submit(), a_finish(1)]))])
     with pytest.raises(AssertionError, match=text):
@@ -239,7 +271,7 @@ def test_stamp_that_goes_back(make: Make) -> None:
     ("name", "chosen", "text"),
     [
         ("nothing", {}, "there is no listing 'nothing'; there are jobs, job,"),
-        ("jobs", {"colour": "red"}, "has no filter 'colour'; its filters: state, queue, task, tenant, after_id, limit"),
+        ("jobs", {"colour": "red"}, "has no filter 'colour'; its filters: state, queue, task, tenant, error_kind,"),
         ("jobs", {"limit": 1001}, "limit=1001 is out of range; it runs from 1 to 1000"),
         ("jobs", {"limit": 0}, "limit=0 is out of range"),
         ("jobs", {"limit": True}, "limit=True has the wrong type; limit is of type int"),
@@ -272,4 +304,79 @@ def test_listing_of_jobs_pages(make: Make) -> None:
             break
         after = seen[-1]
     assert seen == list(range(25, 0, -1))
+    store.close()
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "a batch an entry"])
+def test_a_job_that_lives_again(make: Make, together: bool) -> None:
+    """It stands in its lane as it was taken, but for times that are over and what was counted; its attempts go on."""
+    store = make()
+    options = ["key", [3, 1000, 2000, 9000, 1], 700, 5000, "00-trace", 90_000, 6000]
+    taken: Op = [SUBMIT, 1, 1, 0, 1, [[1, "[1]", 900, None, *options], [1, "[2]", 900, *[None] * 8]], []]
+    died = [1, 3, OUTCOME_FAILED, DEAD, 1, 2, 3, None, "it broke", "ValueError", None, 3, 1, "last words"]
+    log = [
+        a_lane(),
+        Entry(1, 1000, [taken]),
+        Entry(1, 1100, [[FINISH, 1, [died]]]),
+        Entry(1, 1200, [[REVIVE, [[1, 1]]]]),
+    ]
+    numbered = list(enumerate(log, 1))
+    for part in [numbered] if together else [[pair] for pair in numbered]:
+        assert store.apply(part)
+    assert store.read(ReadJobs([1], "test")) == [
+        [1, 1, "[1]", 900, None, "key", [3, 1000, 2000, 9000, 1], 700, None, "00-trace", None, 2, 3, 0, 0, 0]
+    ]
+    assert [row[0] for row in store.read(ReadReady(1, 0, 10))] == [1, 2]
+    assert store.read(ReadExpired(1 << 40, 10)) == []
+    assert store.read(ReadKeys([("default", "key")])) == [["default", "key", 1, 90_000]]
+    assert store.finished_count == store.restore().finished == 0
+    assert [row[5] for row in store.restore().lanes] == [2]
+    again = [1, 4, OUTCOME_SUCCEEDED, SUCCEEDED, 1, 2, 3, '"well"', None, None, None, 0, 0, None]
+    assert store.apply([(5, Entry(1, 1300, [[FINISH, 1, [again]]]))])
+    assert store.read(ReadJobs([1], "test")) == [[1, SUCCEEDED, '"well"', None, 4, 1]]
+    attempts = store.read(ReadListing("executions", {"job_id": 1}))[1]
+    assert [(row[1], row[5], row[-1]) for row in attempts] == [(3, "failed", "last words"), (4, "succeeded", None)]
+    store.close()
+
+
+def test_a_job_that_is_settled(make: Make) -> None:
+    """It has another final state in every count, and is kept as long as before."""
+    store = make()
+    rows = [[id, 1, OUTCOME_FAILED, DEAD, 1, 2, 3, None, "it broke", "E", None, 1, 0, None] for id in (1, 2, 3)]
+    assert store.apply([(1, a_lane()), (2, Entry(1, 1000, [a_submit(count=3), [FINISH, 1, rows]]))])
+    settled: Op = [SETTLE, [[1, 1]], SKIPPED]
+    assert store.apply([(3, Entry(1, 2000, [settled, [SETTLE, [[2, 1]], DISCARDED]]))])
+    (queue,) = store.read(ReadListing("queues", {}))[1]
+    assert queue == ["default", "mail", 0, 0, 0, 0, 0, 1, 0, 0, 1, 1]
+    assert store.read(ReadJobs([1], "test")) == [[1, SKIPPED, None, "it broke", 1, 1]]
+    assert [row[0] for row in store.read(ReadListing("jobs", {"state": "discarded"}))[1]] == [2]
+    assert store.finished_count == 3
+    assert store.apply([(4, Entry(1, 3000, [[PRUNE, None, [], 1500, 9, 9]]))])
+    assert store.read(ReadJobs([1, 2, 3], "test")) == []
+    store.close()
+
+
+def test_dead_jobs_by_group(make: Make) -> None:
+    """By task and kind of error, the largest group first, whatever the priority; with the newest of them."""
+    store = make()
+    lanes: Op = [LANES, [[1, "default", "mail", 0, "send"], [2, "default", "mail", 5, "send"]]]
+    jobs = [[1 + id % 2, "{}", 1000, *[None] * 8] for id in range(1, 6)]
+    kinds = ("TimeoutError", "TimeoutError", "ValueError", "TimeoutError", None)
+    rows = [
+        [id, 1, OUTCOME_FAILED, DEAD, 1, 2, 3, None, f"Traceback\nbroke {id}\n", kind, None, 1, 0, None]
+        for id, kind in enumerate(kinds, 1)
+    ]
+    log = [Entry(1, 1000, [lanes]), Entry(1, 1000, [[SUBMIT, 1, 1, 0, 1, jobs, []]])]
+    log += [Entry(1, 1000 + row[0], [[FINISH, 1, [row]]]) for row in rows]
+    assert store.apply(list(enumerate(log, 1)))
+    place = ["default", "mail", "send"]
+    expected = [
+        [*place, "TimeoutError", 3, 1001, 1004, 4, "broke 4"],
+        [*place, None, 1, 1005, 1005, 5, "broke 5"],
+        [*place, "ValueError", 1, 1003, 1003, 3, "broke 3"],
+    ]
+    assert store.read(ReadListing("dead_groups", {}))[1:] == [expected, False]
+    assert store.read(ReadListing("dead_groups", {"limit": 1}))[1:] == [expected[:1], True]
+    late = store.read(ReadListing("dead_groups", {"finished_after_ms": 1003, "finished_before_ms": 1005}))[1]
+    assert [(row[3], row[4], row[5]) for row in late] == [("TimeoutError", 1, 1004), ("ValueError", 1, 1003)]
     store.close()

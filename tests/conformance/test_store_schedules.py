@@ -95,7 +95,7 @@ def test_ticks_move_the_schedule(make: Make) -> None:
         (a_finish(1), False),
         (a_finish(1, outcome=life.OUTCOME_FAILED, state=life.DEAD), False),
         (a_finish(1, outcome=life.OUTCOME_FAILED, state=life.RETRYING, due_ms=1), True),
-        ([entries.CANCEL, [1]], False),
+        ([entries.CANCEL, [1], life.CANCELLED], False),
         ([entries.EXPIRE, [1]], False),
         ([entries.UNSCHEDULE, [1]], True),
     ],

@@ -55,6 +55,9 @@ class LiveNode:
             )  # fmt: skip
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
+        if not line:  # it has ended, or is about to
+            self.process.wait(timeout=BOUND_S)
+            self._close()
         assert line.startswith("ready "), f"the node did not start: {line!r}\n{self.log()}"
 
     def log(self) -> str:

@@ -1,6 +1,7 @@
 """A node whose data directory stands on a file system that runs full: it refuses, goes on, and takes jobs again."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,30 @@ def test_a_start_on_a_full_disk_says_so_and_goes_on_later(node: LiveNode) -> Non
     lines = [line for line in node.log().splitlines() if "coordinator cannot start" in line]
     assert all("no room" in line and str(node.data_dir) in line and "free some space" in line for line in lines), lines
     assert "Traceback" not in node.log()
+
+
+def test_a_backup_may_not_fill_the_disk(node: LiveNode, tmp_path: Path) -> None:
+    """Where there is little room beside the node's own, a backup is refused with path and mend, and leaves nothing."""
+
+    def back_up(target: Path) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "mainspring", "shards", "backup", str(target)]
+        return subprocess.run(words, cwd=node.folder, capture_output=True, text=True, timeout=BOUND_S, check=False)
+
+    with mainspring.Client(node.url, timeout=BOUND_S) as client:
+        assert client.submit(mainspring.job("full_tasks.swallow", "abc")).result(timeout=BOUND_S) == 3
+        with (node.data_dir / "filler").open("wb") as filler:
+            filler.write(bytes(12 * 1024 * 1024))
+        before = sorted(path.name for path in node.data_dir.iterdir())
+        done = back_up(node.data_dir / "copy")
+        assert done.returncode == 1
+        assert f"no room for the backup in {node.data_dir}" in done.stderr
+        assert "free some space, or name another disk" in done.stderr
+        assert sorted(path.name for path in node.data_dir.iterdir()) == before
+        assert back_up(tmp_path / "copy").returncode == 0
+        _fill(node.data_dir / "filler-2")
+        taken = _submit_until_refused(client)
+        assert back_up(tmp_path / "copy-2").returncode == 1, "rows wait for room, and a backup without them lacks jobs"
+        (node.data_dir / "filler").unlink()
+        wait_until(lambda: "room again" in node.log(), "the node to notice the room")
+        assert back_up(tmp_path / "copy-3").returncode == 0
+        assert {job.result(timeout=BOUND_S) for job in taken} <= {20_000}

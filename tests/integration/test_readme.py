@@ -1,4 +1,4 @@
-"""The tour of README.md and the examples of docs/schedules.md, run as they stand; tour.py says how."""
+"""The tour of README.md and the examples of other pages, run as they stand; tour.py says how."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,7 +25,16 @@ def tour() -> Iterator[Tour]:
 
 
 @pytest.mark.skipif(shutil.which("pgrep") is None, reason="the tour finds processes with pgrep")
-@pytest.mark.parametrize(("page", "least"), [("README.md", 15), ("docs/schedules.md", 20), ("docs/migrating.md", 8)])
+@pytest.mark.parametrize(
+    ("page", "least"),
+    [
+        ("README.md", 15),
+        ("docs/schedules.md", 20),
+        ("docs/migrating.md", 8),
+        ("docs/handlers.md", 9),
+        ("docs/operating-jobs.md", 15),
+    ],
+)
 def test_a_page_works_as_it_stands(tour: Tour, page: str, least: int) -> None:
     """Every file and every command of the page, in order, must give what it shows."""
     found = steps((ROOT / page).read_text("utf-8"))

@@ -25,6 +25,7 @@ SERVERS = ("mainspring up", "mainspring node ")
 REPEATABLE = (
     "mainspring job ",
     "mainspring jobs",
+    "mainspring dead",
     "mainspring shards query",
     "mainspring schedules show",
     "mainspring schedules ticks",

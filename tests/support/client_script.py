@@ -24,7 +24,7 @@ def a_job(payload: str = "[[],{}]", **fields: Any) -> list[Any]:
     values = {"task": "echo", "queue": "default", "tenant": "default", "priority": 0, "key": None, **fields}
     return [
         values["task"], payload, values["queue"], values["tenant"], values["priority"], None, None, values["key"],
-        None, None, None, None,
+        None, None, None, None, None,
     ]  # fmt: skip
 
 

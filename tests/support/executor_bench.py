@@ -54,6 +54,9 @@ class Result(NamedTuple):
     result: str | None
     error: str | None
     error_kind: str | None
+    output: str | None
+    verdict: str | None
+    after_ms: int | None
 
 
 class Said(NamedTuple):
@@ -222,17 +225,19 @@ class ExecutorBench:
         started_ms = self.wall_ms - took_ms
         return [
             self.run_ids[id], outcome, started_ms, self.wall_ms, fields.get("result"), fields.get("error"),
-            fields.get("error_kind"),
+            fields.get("error_kind"), fields.get("output"), fields.get("verdict"), fields.get("after_ms"),
         ]  # fmt: skip
 
     def hands_back(self, *ids: int) -> Said:
         """The children say that they had not begun these jobs."""
-        rows = [(self.children[id], [self.run_ids[id], "returned", None, None, None, None, NOT_STARTED]) for id in ids]
+        rows = [
+            (self.children[id], [self.run_ids[id], "returned", *[None] * 4, NOT_STARTED, *[None] * 3]) for id in ids
+        ]
         return self.turn(*[ChildDone(child, [row]) for child, row in rows])
 
-    def dies(self, child: int, how: str = "was killed by signal 9") -> Said:
+    def dies(self, child: int, how: str = "was killed by signal 9", output: str | None = None) -> Said:
         """A child is dead."""
-        return self.turn(ChildExited(child, how))
+        return self.turn(ChildExited(child, how, output))
 
     def quick(self) -> Said:
         """Has enough short runs end that jobs are taken ahead of free slots."""

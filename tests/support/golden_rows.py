@@ -22,7 +22,7 @@ VIEWS = {
     "v_audit": "id",
 }
 KEYS = [("default", "welcome"), ("acme", "report")]
-SHOWN_AFTER = (6, 9, 12, 15, 17, 19)
+SHOWN_AFTER = (6, 9, 10, 13, 16, 18, 20)
 """The entries after which the views are kept."""
 
 

@@ -38,6 +38,9 @@ class Model:
         self.due: dict[int, int | None] = {}
         self.running: dict[int, tuple[int, int]] = {}
         self.held: set[int] = set()
+        self.lane_of: dict[int, int] = {}
+        self.finished: dict[int, tuple[int, int]] = {}
+        """Finished jobs that no PRUNE can have taken: id -> (state, attempts)."""
         self.ids: list[int] = []
         self.keys: dict[tuple[str, str], int] = {}
         self.plans: dict[int, Plan] = {}
@@ -57,13 +60,15 @@ class Model:
         self.entries.append(Entry(self.epoch, self.stamp_ms, self.ops or [[entries.NOOP]]))
         self.ops = []
 
-    def take(self, id: int, due_ms: int | None) -> None:
+    def take(self, id: int, lane: int, due_ms: int | None) -> None:
         """A job was taken."""
         self.ids.append(id)
+        self.lane_of[id] = lane
         self.attempts[id], self.due[id] = 0, due_ms
 
-    def forget(self, id: int) -> None:
+    def end(self, id: int, state: int) -> None:
         """A live job has ended."""
+        self.finished[id] = (state, self.attempts[id])
         del self.attempts[id], self.due[id]
         self.running.pop(id, None)
         self.held.discard(id)
@@ -135,9 +140,10 @@ def submit(model: Model, a: int, b: int) -> None:
                 model.stamp_ms + seed % 500 if seed % 6 == 0 else None,
                 "00-trace" if seed % 8 == 0 else None,
                 until_ms,
+                model.stamp_ms + 600 + seed % 500 if seed % 6 == 0 else None,
             ]
         )
-        model.take(first_id + offset, due_ms)
+        model.take(first_id + offset, lane, due_ms)
     model.sequence += len(rows)
     existing = [[len(rows), model.ids[0]]] if b % 5 == 0 and model.ids else []
     first_id = first_id if rows else 0
@@ -187,17 +193,18 @@ def finish(model: Model, a: int, b: int) -> None:
                 model.stamp_ms - 7 if started else None,
                 model.stamp_ms - 4 if started else None,
                 f"[{id}]" if good and a % 3 else None,
-                None if good else f"it broke: {attempt}",
-                None if good else "ValueError",
+                None if good else f"it broke: {attempt}\nfor a reason",
+                None if good else ("ValueError", "KeyError")[id % 2],
                 due_ms,
                 attempt - 1,
                 b % 2,
+                None if good or a % 2 else f"line {attempt}\n",
             ]
         )
         model.attempts[id], model.due[id] = attempt, due_ms
         model.held.discard(id)
         if state in life.TERMINAL:
-            model.forget(id)
+            model.end(id, state)
     if rows:
         model.ops.append([entries.FINISH, executor, rows])
 
@@ -206,16 +213,38 @@ def cancel(model: Model, a: int, b: int) -> None:
     """Ends some jobs that do not run."""
     ids = model.idle(a, b % 3)
     if ids:
-        model.ops.append([entries.CANCEL if b % 2 else entries.EXPIRE, ids])
+        final = (life.CANCELLED, life.SKIPPED)[a % 2] if b % 2 else life.EXPIRED
+        model.ops.append([entries.CANCEL, ids, final] if b % 2 else [entries.EXPIRE, ids])
         for id in ids:
-            model.forget(id)
+            model.end(id, final)
+
+
+def revive(model: Model, a: int, b: int) -> None:
+    """Lets some finished jobs live again."""
+    ids = _some(sorted(model.finished), a, b % 4)
+    if ids:
+        model.ops.append([entries.REVIVE, [[id, model.lane_of[id]] for id in ids]])
+        for id in ids:
+            _, model.attempts[id] = model.finished.pop(id)
+            model.due[id] = None
+
+
+def settle(model: Model, a: int, b: int) -> None:
+    """Puts some finished jobs aside."""
+    event = ("skip", "discard")[b % 2]
+    able = [id for id, (state, _) in model.finished.items() if (state, event) in life.TRANSITIONS]
+    ids = _some(sorted(able), a, b % 4)
+    if ids:
+        final = life.TRANSITIONS[life.DEAD, event]
+        model.ops.append([entries.SETTLE, [[id, model.lane_of[id]] for id in ids], final])
+        model.finished.update((id, (final, model.finished[id][1])) for id in ids)
 
 
 def ask(model: Model, a: int, b: int) -> None:
     """Asks some running jobs to stop."""
     ids = _some(sorted(model.running), a, b % 3)
     if ids:
-        model.ops.append([entries.ASK, ids])
+        model.ops.append([entries.ASK, ids, (life.CANCELLED, life.SKIPPED)[b % 2]])
 
 
 def ready(model: Model, a: int, b: int) -> None:
@@ -250,6 +279,7 @@ def prune(model: Model, a: int, b: int) -> None:
     before_ms = model.stamp_ms - b % 800 if a % 2 else 0
     keep = a % 11 if b % 3 else 1_000_000
     others = ["web"] if queue is None and a % 2 else []
+    model.finished.clear()
     model.ops.append([entries.PRUNE, queue, others, before_ms, keep, 1 + b % 9])
 
 
@@ -272,6 +302,8 @@ STEPS: tuple[Callable[[Model, int, int], None], ...] = (
     cancel,
     ask,
     ready,
+    revive,
+    settle,
     new_lane,
     new_executor,
     task,

@@ -6,6 +6,7 @@ from shard_entries import START_MS, a_submit, an_entry
 
 from mainspring.actors import entries
 from mainspring.actors.entries import Entry, Op
+from mainspring.actors.jobs import lifecycle as life
 from mainspring.actors.schedules import reasons
 from mainspring.broker.wire.ids import job_id
 from mainspring.broker.wire.rows import SCHEDULE_COLUMNS
@@ -85,7 +86,7 @@ def schedules_of_each(shard: int = 3, sequence: int = 10) -> list[Entry]:
         an_entry(
             [entries.PAUSE, [2], 1, "the printer is out of ink"],
             [entries.UNSCHEDULE, [4]],
-            [entries.CANCEL, [first + 1]],
+            [entries.CANCEL, [first + 1], life.CANCELLED],
             [entries.BOOT, "node-1", "boot-1"],
             stamp_ms=stamp_ms + 2,
         ),

@@ -98,13 +98,13 @@ def tick(model: "Model", a: int, b: int) -> None:
         row = _fate(model, model.plans[number], a + b * 5 + offset * 7)
         if reasons.REASONS[row[4]].fired:
             row[5] = first_id + len(jobs)
-            jobs.append([model.lanes[a % len(model.lanes)][0], "[]", row[1], None, *[None] * 6])
+            jobs.append([model.lanes[a % len(model.lanes)][0], "[]", row[1], None, *[None] * 7])
         rows.append(row)
     if jobs:
         model.ops.append([entries.SUBMIT, 0, 0, 0, first_id, jobs, []])
         model.sequence += len(jobs)
         for at in range(len(jobs)):
-            model.take(first_id + at, None)
+            model.take(first_id + at, jobs[at][0], None)
     model.ops.append([entries.TICK, rows])
 
 

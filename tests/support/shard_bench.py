@@ -27,6 +27,7 @@ from mainspring.broker.wire.messages import (
     ExecutorWelcome,
     Finished,
     Goodbye,
+    JobAct,
     Message,
     Query,
     Renew,
@@ -41,6 +42,7 @@ SHARD = 3
 """Not 0, so that an id is never the same as its sequence number."""
 
 CLIENT = b"client"
+OPERATOR = b"operator"
 SESSION = 99
 START_MS = 1_700_000_000_000
 MS = 1_000_000
@@ -70,7 +72,7 @@ class Leased(NamedTuple):
     queue: str
     tenant: str
     trace: str | None
-    deadline_ms: int | None
+    left_ms: int | None
     epoch: int
     index: int
     peer: bytes
@@ -212,6 +214,20 @@ class ShardBench:
         """Cancels jobs."""
         self.request += 1
         return self.hear(CLIENT, Cancel(SHARD, self.request, list(ids)))
+
+    def act(
+        self, action: str, *ids: int, force: bool = False, reason: str | None = None, request: int | None = None
+    ) -> list[Said]:
+        """Retries, skips or discards jobs."""
+        self.request += 1
+        return self.hear(OPERATOR, self.an_act(action, *ids, force=force, reason=reason, request=request))
+
+    def an_act(
+        self, action: str, *ids: int, force: bool = False, reason: str | None = None, request: int | None = None
+    ) -> JobAct:
+        """A JobAct."""
+        number = self.request if request is None else request
+        return JobAct(SHARD, number, "ann", action, list(ids), force, reason)
 
     def state_of(self, *ids: int) -> list[str]:
         """Asks for the states of jobs as a client does."""

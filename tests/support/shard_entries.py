@@ -91,6 +91,7 @@ def one_of_each(shard: int = 3) -> list[Entry]:
         "error": "no such host\nTraceback ...",
         "error_kind": "ConnectionError",
         "result": None,
+        "output": "connecting\n",
     }
     taken = a_submit(first, 9, payload='{"args":["someone@example.org"],"kwargs":{}}', key=None, trace="00-abc-def-01")
     rows = taken[5]
@@ -109,7 +110,9 @@ def one_of_each(shard: int = 3) -> list[Entry]:
         an_entry([entries.LEASE, 1, 77, [first + 3, first + 4, first + 5, first + 6], [1] * 4], stamp_ms=START_MS + 2),
         an_entry(*ended, stamp_ms=START_MS + 20),
         an_entry(a_hold(first + 3, 3, START_MS + 2), stamp_ms=START_MS + 1500),
-        an_entry([entries.CANCEL, [first + 7]], [entries.EXPIRE, [first + 8]], stamp_ms=START_MS + 2000),
+        an_entry(
+            [entries.CANCEL, [first + 7], life.CANCELLED], [entries.EXPIRE, [first + 8]], stamp_ms=START_MS + 2000
+        ),
     ]
 
 

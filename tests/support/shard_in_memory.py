@@ -123,8 +123,8 @@ class ShardsInMemory:
             outcome = self.handler(run)
             if outcome is not None:
                 name, result, error = outcome
-                fence = [message.epoch, message.index]
-                results.append([run[0], run[1], *fence, name, now.wall_ms, now.wall_ms, result, error, None])
+                fence, times = [message.epoch, message.index], [now.wall_ms, now.wall_ms]
+                results.append([run[0], run[1], *fence, name, *times, result, error, None, None, None, None])
         if results:
             self.batches += 1
             self.deliver(EXECUTOR, Finished(message.shard, self.batches, results))

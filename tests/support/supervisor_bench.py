@@ -6,7 +6,18 @@ It decides only the notation. A line is `MS EVENT -> ACT, ACT`; lives are number
 from mainspring.actors.draws import Draws
 from mainspring.actors.events import Wake
 from mainspring.actors.machine import Now
-from mainspring.actors.supervisor.acts import Act, AllReady, Exit, Kill, Note, Reload, Start, Terminate
+from mainspring.actors.supervisor.acts import (
+    Act,
+    AllReady,
+    Exit,
+    Kill,
+    Note,
+    ReadAgain,
+    ReloadEnded,
+    ReloadTold,
+    Start,
+    Terminate,
+)
 from mainspring.actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from mainspring.actors.supervisor.machine import SupervisorMachine
 from mainspring.actors.supervisor.settings import Kind, ProcessSpec, SupervisorSettings
@@ -60,6 +71,8 @@ class Bench:
                 return StopAsked()
             case "hangup":
                 return ReloadAsked()
+            case "reload":
+                return ReloadAsked(int(name))
             case "ready":
                 return Ready(name)
             case "failed":
@@ -81,8 +94,13 @@ class Bench:
                 return f"terminate {name}"
             case Kill(name):
                 return f"kill {name}"
-            case Reload(name):
-                return f"reload {name}"
+            case ReadAgain(name):
+                return f"read again {name}"
+            case ReloadTold(request, what, name):
+                return f"tell {request} {what} {name}"
+            case ReloadEnded(request, code, name, text, restarted):
+                said = f"tell {request} {code}" + (f" {name}: {text}" if name else f": {text}" if text else "")
+                return f"{said} with {' '.join(restarted)}" if restarted else said
             case AllReady():
                 return "all ready"
             case Exit(status):

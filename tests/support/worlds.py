@@ -27,6 +27,19 @@ class Story:
         """Lets time pass."""
         self.world.run(self.world.now_ns + ms * MS)
 
+    def step(self, by_ms: int, who: str = "coordinator") -> None:
+        """Steps the wall clocks of the coordinator, of its executors, of the client, or of everybody."""
+        faults = self.faults
+        groups = {"coordinator": [self.coordinator], "executors": faults.executors, "client": [self.client]}
+        self.world.history.wall_peaks.append((self.world.now_ns, self.coordinator.now.wall_ms))
+        for node in self.world.all_nodes() if who == "everybody" else groups[who]:
+            node.clock.step(by_ms)
+
+    def suspend(self, for_ms: int) -> None:
+        """Lets the machine on which everything runs sleep."""
+        for node in self.world.all_nodes():
+            node.clock.suspend(for_ms)
+
     def wait_until(self, condition: Callable[[], Any], within_ms: int = 60_000) -> None:
         """Lets time pass until something holds."""
         until_ns = self.world.now_ns + within_ms * MS
@@ -35,16 +48,25 @@ class Story:
             self.wait(1)
 
     def submit(
-        self, plan: str, *, delay_ms: int | None = None, at_ms: int | None = None, timeout_ms: int | None = None
+        self,
+        plan: str,
+        *,
+        delay_ms: int | None = None,
+        at_ms: int | None = None,
+        timeout_ms: int | None = None,
+        expires_ms: int | None = None,
+        deadline_ms: int | None = None,
+        key: str | None = None,
     ) -> Asked:
         """Submits one job whose handler does what the plan says, and returns when it was acked."""
         workload = self.client.workload
         workload.jobs += 1
         tag = f"story.{workload.jobs}"
-        asked = Asked(tag, self.client.name, plan, delay_ms, at_ms, None, self.world.now_ns)
+        asked = Asked(tag, self.client.name, plan, delay_ms, at_ms, key, self.world.now_ns)
         self.world.history.asked[tag] = asked
         payload = payload_for(tag, plan)
-        row = ["work", payload, "default", "default", 0, delay_ms, at_ms, None, None, timeout_ms, None, None]
+        row = ["work", payload, "default", "default", 0, delay_ms, at_ms, key, None, timeout_ms]
+        row += (expires_ms, None, deadline_ms)
         workload.number += 1
         workload.open[workload.number] = ("submit", [asked])
         self.client.ask(SubmitJobs(workload.number, [row], None))

@@ -18,6 +18,11 @@ GROUPS_MAX = 128
 assert GROUPS_MAX * _ROW.size <= VALUE_BYTES_MAX
 
 
+def read_epochs(value: bytes) -> dict[int, int]:
+    """Returns the last epoch of each group, from the value of the file."""
+    return dict(_ROW.iter_unpack(value))
+
+
 class HardState:
     """The last epoch of each group, durable when `raise_epoch` returns."""
 
@@ -25,7 +30,7 @@ class HardState:
 
     def __init__(self, directory: Path, files: Files) -> None:
         self._slots = SlotFile(directory / self.NAME, files)
-        self._epochs: dict[int, int] = dict(_ROW.iter_unpack(self._slots.value))
+        self._epochs = read_epochs(self._slots.value)
 
     @classmethod
     def create(cls, directory: Path, files: Files) -> None:

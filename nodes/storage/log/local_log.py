@@ -178,7 +178,8 @@ class LocalLog:
         if first < kept or last > state.last:
             raise LogDamaged(
                 f"entries {first} to {last} of group {group} are needed, but the log in {self._directory} "
-                f"holds {kept} to {state.last}; restore the shard from a backup that is no older than the log"
+                f"holds {kept} to {state.last}; restore the shard from a backup that is no older than the log "
+                "(`mainspring shards rebuild --from BACKUP`)"
             )
         waiting = [row for row in self._pending if row[0] == group and first <= row[1] <= last]
         durable = self._files.chain.read(group, first, min(last, state.synced))

@@ -31,7 +31,10 @@ faster.
 EMPTY_BYTES = 5 * 4096
 """A new segment: header, two tables, an index; it counts as nothing."""
 
-MEND = "do not start this node on these files; restore the data directory from a replica or a backup"
+MEND = (
+    "do not start this node on these files; `mainspring shards verify` says what is broken and how to save the rest, "
+    "else restore a backup"
+)
 
 Synchronous = Literal["full", "normal", "off"]
 

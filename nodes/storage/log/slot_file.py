@@ -28,13 +28,11 @@ class SlotFile:
     """
 
     def __init__(self, path: Path, files: Files) -> None:
-        image = path.read_bytes()
-        slots = [_unpack(image[start : start + SLOT_BYTES]) for start in (0, SLOT_BYTES)]
-        found = [slot for slot in slots if slot is not None]
+        found = [slot for slot in read_slots(path) if slot is not None]
         if not found:
             raise LogDamaged(
                 f"{path} cannot be read: neither of its two slots has a good checksum; "
-                "restore the data directory from a backup"
+                "`mainspring shards verify` says how to save the rest, else restore the data directory from a backup"
             )
         self.sequence, self.value = max(found)
         self._file = files.open(path)
@@ -54,6 +52,12 @@ class SlotFile:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def read_slots(path: Path) -> list[tuple[int, bytes] | None]:
+    """Returns (sequence, value) of both slots, None for one that cannot be read. Raises OSError."""
+    image = path.read_bytes()
+    return [_unpack(image[start : start + SLOT_BYTES]) for start in (0, SLOT_BYTES)]
 
 
 def _pack(sequence: int, value: bytes) -> bytes:

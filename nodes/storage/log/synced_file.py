@@ -28,6 +28,11 @@ class Synced(NamedTuple):
     crc: int
 
 
+def read_synced(value: bytes) -> dict[int, Synced]:
+    """Returns how far each group is durable, from the value of the side file."""
+    return {group: Synced(last, crc) for group, last, crc in _ROW.iter_unpack(value)}
+
+
 class SyncedFile:
     """The file `synced`, written at most every INTERVAL_NS."""
 
@@ -35,7 +40,7 @@ class SyncedFile:
 
     def __init__(self, directory: Path, files: Files) -> None:
         self._slots = SlotFile(directory / self.NAME, files)
-        self.noted = {group: Synced(last, crc) for group, last, crc in _ROW.iter_unpack(self._slots.value)}
+        self.noted = read_synced(self._slots.value)
         self._written_ns: int | None = None
 
     @classmethod

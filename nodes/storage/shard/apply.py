@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ....actors import entries
 from ....actors.entries import Entry, Op
 from ....actors.jobs.lifecycle import STATES
-from . import retention
+from . import by_hand, retention
 from .batch import EXECUTIONS_COLUMNS, FINISHED_COLUMNS, JOBS_COLUMNS, Batch, JobRow, live_ids, pack
 from .database import Database
 from .schedule_writes import read_schedules, write_schedules, write_tick_jobs
@@ -63,7 +63,14 @@ _INSERT_ANSWER = _insert(
 )
 _END_SESSIONS = "DELETE FROM sessions WHERE session IN (SELECT value FROM json_each(?))"
 
-_ALONE = (entries.SESSIONS_END, entries.PRUNE, entries.KEYS_END, entries.TICKS_END)
+_ALONE = (
+    entries.SESSIONS_END,
+    entries.PRUNE,
+    entries.KEYS_END,
+    entries.TICKS_END,
+    entries.REVIVE,
+    entries.SETTLE,
+)
 
 
 def read_meta(database: Database) -> Meta:
@@ -193,6 +200,11 @@ def _write_alone(database: Database, meta: Meta, op: Op) -> Meta:
         retention.end_keys(database, op[1])
     elif op[0] == entries.TICKS_END:
         return meta._replace(ticks=meta.ticks - retention.end_ticks(database, meta.ticks, *op[1:]))
+    elif op[0] == entries.REVIVE:
+        count_lanes(database, by_hand.revive(database, op[1]))
+        return meta._replace(finished=meta.finished - len(op[1]))
+    elif op[0] == entries.SETTLE:
+        count_lanes(database, by_hand.settle(database, *op[1:]))
     else:
         by_lane, executions = retention.prune(database, *op[1:])
         count_lanes(database, by_lane)

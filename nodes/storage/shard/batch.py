@@ -22,7 +22,7 @@ JOBS_COLUMNS = (
 
 FINISHED_COLUMNS = (
     "id", "lane", "state", "attempts", "created_ms", "scheduled_ms", "finished_ms", "key", "retry", "timeout_ms",
-    "expires_ms", "trace", "deadline_ms", "error", "payload", "result",
+    "expires_ms", "trace", "deadline_ms", "error_kind", "error", "payload", "result",
 )  # fmt: skip
 
 EXECUTIONS_COLUMNS = (
@@ -168,7 +168,7 @@ class Batch:
                 del live[id]
                 finish((
                     id, job[1], state, attempt, job[9], job[4], stamp_ms,
-                    job[10], job[11], job[12], job[13], job[14], job[15], error, job[16], result,
+                    job[10], job[11], job[12], job[13], job[14], job[15], kind, error, job[16], result,
                 ))  # fmt: skip
             else:
                 assert state in LIVE, f"job {id} goes to an unknown state {state}"
@@ -186,7 +186,7 @@ class Batch:
             job = self.live.pop(id, None)
             assert job is not None, f"job {id} ends and is not live"
             self.finished.append(
-                (id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:16], None, job[16], None)
+                (id, job[1], state, job[5], job[9], job[4], stamp_ms, *job[10:16], None, None, job[16], None)
             )
         self._end_leases(ids)
 
@@ -222,8 +222,8 @@ class Batch:
     def _tasks(self, op: Op, _: int) -> None:
         self.tasks.update({row[0]: row for row in op[1]})
 
-    # SESSIONS_END, PRUNE and KEYS_END look at what is in the file, so they are no business of a batch: it is written
-    # before they run.
+    # SESSIONS_END, PRUNE, KEYS_END, REVIVE and SETTLE look at what is in the file, so they are no business of a batch:
+    # it is written before they run.
     _HANDLERS: ClassVar[dict[int, Callable[["Batch", Op, int], None] | None]] = {
         entries.NOOP: None,
         entries.LANES: _lanes,

@@ -7,15 +7,16 @@ in-memory twin share it.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ....actors.jobs.lifecycle import STATES, SUCCEEDED, TERMINAL
+from ....actors.jobs.lifecycle import RUNNING, STATES, SUCCEEDED, TERMINAL
 from ....actors.schedules.reasons import REASONS
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100
 
-SCAN_IDS = 100_000
-"""A listing of jobs with a filter that no index serves looks at so many ids at most. If it says that there is more and
-has fewer rows than asked for, go on with `after_id` lowered by this much."""
+SCAN_IDS = 10_000
+"""A listing of jobs with a filter that no index serves looks at so many ids at most: with large payloads each row is a
+page, and the loop waits meanwhile. If it says that there is more and has fewer rows than asked for, go on with
+`after_id` lowered by this much."""
 
 SCAN_TICKS = 100_000
 """A listing of ticks with a filter that no index serves looks at so many rows of each schedule at most (of all
@@ -24,6 +25,9 @@ together, if none is named). If it says that there is more and has fewer rows th
 
 SCHEDULE_STATES = ("active", "paused", "ended", "removed")
 FATES = ("fired", "skipped", "waiting")
+
+FINISHED_FILTERS = ("error_kind", "finished_after_ms", "finished_before_ms")
+"""Filters of jobs that no live one meets."""
 
 _JOB_CHOICES = {"state": tuple(STATES.values())}
 
@@ -42,19 +46,29 @@ LISTINGS: dict[str, Rules] = {
     "jobs": Rules(
         (
             "id", "tenant", "queue", "task", "priority", "state", "attempts", "due_ms", "scheduled_ms", "created_ms",
-            "finished_ms", "key", "error",
+            "finished_ms", "key", "error", "error_kind",
         ),
-        {"state": str, "queue": str, "task": str, "tenant": str, "after_id": int, "limit": int},
+        {
+            "state": str, "queue": str, "task": str, "tenant": str, "error_kind": str, "finished_after_ms": int,
+            "finished_before_ms": int, "after_id": int, "limit": int,
+        },
         choices=_JOB_CHOICES,
     ),
     "job": Rules(
         (
             "id", "tenant", "queue", "task", "priority", "state", "attempts", "failures", "crashes", "asked", "due_ms",
-            "scheduled_ms", "created_ms", "finished_ms", "expires_ms", "deadline_ms", "timeout_ms", "retry", "key", "trace",
-            "payload", "result", "error",
+            "scheduled_ms", "created_ms", "finished_ms", "expires_ms", "deadline_ms", "timeout_ms", "retry", "key",
+            "trace", "payload", "result", "error", "error_kind", "output",
         ),
         {"id": int},
         "id",
+    ),
+    "dead_groups": Rules(
+        ("tenant", "queue", "task", "error_kind", "count", "first_ms", "last_ms", "example_id", "error"),
+        {
+            "tenant": str, "queue": str, "task": str, "error_kind": str, "finished_after_ms": int,
+            "finished_before_ms": int, "limit": int,
+        },
     ),
     "executions": Rules(
         (
@@ -74,6 +88,7 @@ LISTINGS: dict[str, Rules] = {
     "executors": Rules(("executor", "node", "name", "running"), {}),
     "tasks": Rules(("name", "runner", "queue", "retry", "timeout_ms", "priority"), {}),
     "stat": Rules(("name", "value"), {}),
+    "metrics": Rules(("name", "labels", "value"), {}),
     "schedules": Rules(
         (
             "schedule", "tenant", "name", "state", "expression", "zone", "fold", "gap", "start_ms", "end_ms",
@@ -112,7 +127,10 @@ LISTINGS: dict[str, Rules] = {
         {"who": str, "action": str, "object": str, "after_id": int, "limit": int},
     ),
 }  # fmt: skip
-"""jobs: newest first, ids below `after_id`. executions: of one job, in order of attempt. queues: exact as of the last
+"""jobs: newest first, ids below `after_id`; error_kind and the times choose among finished ones, finished_after_ms <=
+their finished_ms < finished_before_ms. job: error_kind and output are those of its last attempt. dead_groups: the dead
+jobs by tenant, queue, task and error_kind, the largest group first; of each the newest id, and its error's last line.
+executions: of one job, in order of attempt. queues: exact as of the last
 applied entry, but for `running`, which counts the leases that have a row (older ones); a running job also counts in
 the state that it was leased in. schedules: those not removed, unless that state is asked for, in order of name, tenant
 and number, behind (after_name, after_tenant, after_schedule). schedule: all generations of a name, the newest first.
@@ -155,6 +173,8 @@ def checked(name: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
 def scans(chosen: Mapping[str, Any]) -> bool:
     """Tells whether a listing of jobs has to look at rows that it does not show."""
     state = chosen.get("state")
-    if state == "running" or (state != STATES[SUCCEEDED] and state in {STATES[number] for number in TERMINAL}):
-        return False
-    return any(key in chosen for key in ("state", "queue", "task", "tenant"))
+    if state == STATES[RUNNING]:
+        return False  # the leases are few
+    if state in {STATES[number] for number in TERMINAL - {SUCCEEDED}}:
+        return False  # what they are chosen by stands in their index, without their rows
+    return any(key in chosen for key in ("state", "queue", "task", "tenant", *FINISHED_FILTERS))

@@ -61,6 +61,7 @@ def restore(database: Database, meta: Meta) -> Restored:
         tick_jobs=[list(row) for row in database.execute(_TICK_JOBS)],
         boots=[list(row) for row in database.execute(_BOOTS)],
         ticks=meta.ticks,
+        next_audit=meta.next_audit,
     )
 
 

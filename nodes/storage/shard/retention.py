@@ -5,19 +5,22 @@ every replica must share. Must not know when retention runs: the leader logs tha
 TICKS_END ops of actors/entries.py.
 """
 
+# ruff: noqa: S608 - statements are put together from constants; every value is bound
+
 import heapq
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
-from ....actors.jobs.lifecycle import CANCELLED, DEAD, EXPIRED, SUCCEEDED
+from ....actors.jobs.lifecycle import STATES, TERMINAL
 from .batch import pack
 from .database import Database
 
-_LANES_OF_QUEUE = """
-    SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes WHERE kept > 0 AND queue = ?
+_KEPT = " + ".join(STATES[state] for state in sorted(TERMINAL))
+_LANES_OF_QUEUE = f"""
+    SELECT lane, {_KEPT} AS kept FROM lanes WHERE kept > 0 AND queue = ?
 """
-_LANES_BUT_QUEUES = """
-    SELECT lane, succeeded + dead + cancelled + expired AS kept FROM lanes
+_LANES_BUT_QUEUES = f"""
+    SELECT lane, {_KEPT} AS kept FROM lanes
     WHERE kept > 0 AND queue NOT IN (SELECT value FROM json_each(?))
 """
 OLDEST = "SELECT finished_ms, id, lane, state FROM finished WHERE lane = ? ORDER BY finished_ms, id LIMIT ?"
@@ -32,8 +35,6 @@ DELETE_REMOVED = """DELETE FROM schedules WHERE schedule IN (
     ORDER BY name, tenant, schedule LIMIT ?)"""
 DELETE_AUDIT = """DELETE FROM audit WHERE id IN (
     SELECT id FROM (SELECT id, stamp_ms FROM audit ORDER BY id LIMIT ?) WHERE stamp_ms < ?)"""
-
-_FINISHED_STATES = (SUCCEEDED, DEAD, CANCELLED, EXPIRED)
 
 
 def prune(

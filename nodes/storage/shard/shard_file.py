@@ -4,21 +4,23 @@ Decides transactions, locks and durability. Must not know what ops mean or how r
 Rule: docs/shard-file.md, "Durability".
 """
 
-import errno
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
 from ....actors.entries import Entry
-from ....actors.store import Read, Restored
+from ....actors.spread import MetricRow
+from ....actors.store import Read, ReadListing, Restored
 from ..log.errors import DiskFull
 from ..log.files import Files, OsFiles
 from . import reads, restore
 from .apply import read_meta, write
 from .database import Database
+from .errors import DAMAGED_MEND, FAILED_MEND, lacks_room, shard_disk
 from .migration import ShardFileError, check_header, migrate, needs_migration
 
 BUSY_TIMEOUT_MS = 5
@@ -72,7 +74,8 @@ class ShardFile:
         open_timeout_ms: how long a start waits for somebody else's lock.
 
     Raises:
-        ShardFileError: the file is not a shard, is newer than this program, or cannot be read.
+        ShardFileError: the file is not a shard, is newer than this program, or cannot be locked.
+        ShardFailed: it is damaged, or the disk fails it.
         DiskFull: there is no room to begin.
     """
 
@@ -92,24 +95,33 @@ class ShardFile:
         self._checkpoint_at = checkpoint_pages
         self._wal_pages = 0
         self._database = self._open(vfs, open_timeout_ms)
-        self._page_bytes = int(self._database.pragma("page_size"))
-        self._meta = read_meta(self._database)
-        self._tenants = restore.read_tenants(self._database)
         self._durable = 0
-        # For fsync alone. It stays open while SQLite is: closing any descriptor of a database file drops the locks that
-        # SQLite holds on it.
-        self._plain = self._files.open(self.path)
+        self.figures: Callable[[], list[MetricRow]] = list
+        """What the process around the file adds to the listing "metrics"."""
+        try:
+            with shard_disk(self.path):
+                self._page_bytes = int(self._database.pragma("page_size"))
+                self._meta = read_meta(self._database)
+                self._tenants = restore.read_tenants(self._database)
+                # For fsync alone. It stays open while SQLite is: closing any descriptor of a database file drops the
+                # locks that SQLite holds on it.
+                self._plain = self._files.open(self.path)
+        except BaseException:
+            self._database.close()
+            raise
 
     def _open(self, vfs: str | None, timeout_ms: int) -> Database:
         check_header(self.path)
         try:
-            return self._prepared(_connect(self.path, vfs, timeout_ms), vfs, timeout_ms)
-        except (apsw.Error, sqlite3.Error, OSError) as error:
-            if _lacks_room(error):
+            with shard_disk(self.path):
+                return self._prepared(_connect(self.path, vfs, timeout_ms), vfs, timeout_ms)
+        except (apsw.Error, sqlite3.Error) as error:
+            if lacks_room(error):
                 raise DiskFull(f"no room for {self.path}; free some space and start again") from error
-            if not isinstance(error, (apsw.BusyError, sqlite3.OperationalError)) or "locked" not in str(error):
-                raise
-            raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
+            if isinstance(error, (apsw.BusyError, sqlite3.OperationalError)) and "locked" in str(error):
+                raise ShardFileError(f"{self.path} is locked by another process; end it and start again") from error
+            mend = DAMAGED_MEND if "malformed" in str(error) else FAILED_MEND
+            raise ShardFileError(f"{self.path} cannot be made or brought up to date ({error}); {mend}") from error
 
     def _prepared(self, database: Database, vfs: str | None, timeout_ms: int) -> Database:
         try:
@@ -156,30 +168,33 @@ class ShardFile:
 
         Raises:
             apsw.FullError: the disk is full; nothing was written.
-            apsw.IOError: the disk failed; the process must end.
+            ShardFailed: the file is damaged, or the disk failed it; the process must end.
         """
         new = [pair for pair in entries if pair[0] > self._meta.applied]
         if not new:
             return True
-        database = self._database
         try:
-            database.execute("BEGIN IMMEDIATE")
+            with shard_disk(self.path):
+                self._write(new)
         except apsw.BusyError:
             return False
+        if self._wal_pages >= self._checkpoint_at:
+            self.checkpoint()
+        return True
+
+    def _write(self, new: Sequence[tuple[int, Entry]]) -> None:
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
         try:
             meta = write(database, self._meta, self._tenants, new)
             database.execute("COMMIT")
         except BaseException as error:
-            self._roll_back()
-            if isinstance(error, apsw.BusyError):
-                return False
-            if _lacks_room(error) and not isinstance(error, apsw.FullError):
+            with suppress(apsw.Error):  # what has failed before says more
+                self._roll_back()
+            if lacks_room(error) and not isinstance(error, apsw.FullError):
                 raise apsw.FullError("no room for the WAL's index") from error
             raise
         self._meta = meta
-        if self._wal_pages >= self._checkpoint_at:
-            self.checkpoint()
-        return True
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:
@@ -187,12 +202,22 @@ class ShardFile:
         self._tenants = restore.read_tenants(self._database)
 
     def read(self, read: Read) -> list[Any]:
-        """Answers one question as of `applied`, as `ShardStore.read` says."""
-        return reads.answer(self._database, self.path, read)
+        """Answers one question as of `applied`, as `ShardStore.read` says.
+
+        Raises:
+            ValueError: a listing is refused.
+            ShardFailed: the file is damaged, or the disk failed it; the process must end.
+        """
+        with shard_disk(self.path):
+            found = reads.answer(self._database, self.path, read)
+        if isinstance(read, ReadListing) and read.name == "metrics":
+            found[1].extend(self.figures())
+        return found
 
     def restore(self) -> Restored:
-        """Returns what a new machine starts from."""
-        return restore.restore(self._database, self._meta)
+        """Returns what a new machine starts from. Raises ShardFailed as `read` does."""
+        with shard_disk(self.path):
+            return restore.restore(self._database, self._meta)
 
     def checkpoint(self) -> Checkpoint:
         """Copies what it can of the WAL into the database file, without waiting for readers.
@@ -200,7 +225,8 @@ class ShardFile:
         `complete` in the answer means that all of it was copied and fsynced; the next commit starts the WAL again.
         """
         try:
-            done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
+            with shard_disk(self.path):
+                done = Checkpoint(*self._database.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE))
         except (apsw.BusyError, apsw.FullError):
             # Everything stays in the WAL, and a WAL that cannot grow fails the next apply in its own words.
             done = Checkpoint(self._wal_pages, 0)
@@ -222,13 +248,15 @@ class ShardFile:
         copying, and another process's checkpoint may have copied without fsync.
 
         Raises:
-            OSError: the fsync failed; the process must end, and nobody may try it again.
+            ShardFailed: the fsync failed; the process must end, and nobody may try it again.
+            DiskFull: there was no room for what was to be synced; the process must end.
         """
         applied = self._meta.applied
         if applied > self._durable:
-            if self._wal_path.exists():
-                self._files.sync(self._wal_path)
-            self._plain.sync()
+            with shard_disk(self.path):
+                if self._wal_path.exists():
+                    self._files.sync(self._wal_path)
+                self._plain.sync()
             self._durable = applied
         return self._durable
 
@@ -257,18 +285,3 @@ def _connect(path: Path, vfs: str | None, busy_timeout_ms: int) -> Database:
     database: Database = apsw.Connection(str(path), vfs=vfs, statementcachesize=_STATEMENTS_CACHED)
     database.set_busy_timeout(busy_timeout_ms)
     return database
-
-
-def _lacks_room(error: BaseException) -> bool:
-    """Tells whether a full disk is behind this, by whichever library or call it was met."""
-    match error:
-        case apsw.FullError():
-            return True
-        case apsw.Error():
-            return getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
-        case sqlite3.Error():
-            return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        case OSError():
-            return error.errno == errno.ENOSPC
-        case _:
-            return False

@@ -94,15 +94,16 @@ _LEASES = f"""SELECT s.id AS job_id, {shown("s.id")} AS job, s.attempt AS attemp
 FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes l ON l.lane = j.lane
     LEFT JOIN executors x ON x.executor = s.executor"""
 
-_COUNTED = ("scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired", "skipped", "discarded")
+COUNTED = ("scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired", "skipped", "discarded")
 
 _LANES = f"""SELECT lane, tenant, queue, priority, task, scheduled + ready + retrying AS live,
-    {", ".join(_COUNTED)} FROM lanes"""
+    {", ".join(COUNTED)} FROM lanes"""
 
-_QUEUES = f"""SELECT l.tenant AS tenant, l.queue AS queue, {", ".join(f"sum(l.{name}) AS {name}" for name in _COUNTED)},
-    (SELECT count(*) FROM leases s JOIN jobs j ON j.id = s.id JOIN lanes m ON m.lane = j.lane
-     WHERE m.tenant = l.tenant AND m.queue = l.queue) AS running
-FROM lanes l GROUP BY l.tenant, l.queue"""
+_QUEUES = f"""SELECT l.tenant AS tenant, l.queue AS queue, {", ".join(f"sum(l.{name}) AS {name}" for name in COUNTED)},
+    sum(coalesce(r.running, 0)) AS running
+FROM lanes l LEFT JOIN (
+    SELECT j.lane AS lane, count(*) AS running FROM leases s JOIN jobs j ON j.id = s.id GROUP BY j.lane
+) r ON r.lane = l.lane GROUP BY l.tenant, l.queue"""
 
 _EXECUTORS = """SELECT x.executor AS executor, x.node AS node, x.name AS name,
     (SELECT count(*) FROM leases s WHERE s.executor = x.executor) AS running

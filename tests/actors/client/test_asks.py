@@ -1,10 +1,10 @@
 """Cancel, status and query: one answer each, however many messages."""
 
-from client_script import ClientScript, a_welcome, welcomed
+from client_script import PEER, ClientScript, a_welcome, welcomed
 
-from mainspring.actors.client.events import CancelJobs, Forget, RunQuery, StatusJobs
+from mainspring.actors.client.events import ActOnJobs, CancelJobs, Close, Connected, Forget, RunQuery, StatusJobs
 from mainspring.broker.wire.limits import IDS_MAX
-from mainspring.broker.wire.messages import Await, Cancel, Cancelled, Ended, Listing, Query, Refused
+from mainspring.broker.wire.messages import Await, Cancel, Cancelled, Ended, JobAct, JobActed, Listing, Query, Refused
 
 OTHER = 1 << 40
 
@@ -127,3 +127,79 @@ def test_a_forgotten_question_is_asked_no_more() -> None:
     assert script.wait(20_000) == []
     script.hear(Cancelled(0, message.request, [[5, "cancelled"]]))
     assert 2 not in script.completed
+
+
+def test_an_act_on_jobs_over_shards_is_one_answer() -> None:
+    """Each shard gets its own ids, each once, with who asks, why and how; the codes come together."""
+    script = two_shards()
+    command = ActOnJobs(script.next_request(), "retry", [5, OTHER + 1, 5], True, "mended", "ann@host", None)
+    first, second = script.turn(command)
+    assert isinstance(first, JobAct)
+    assert isinstance(second, JobAct)
+    assert (first.shard, first.ids, second.shard, second.ids) == (0, [5], 1, [OTHER + 1])
+    for message in (first, second):
+        assert (message.action, message.by, message.force, message.reason) == ("retry", "ann@host", True, "mended")
+    script.hear(JobActed(1, second.request, [[OTHER + 1, "not_found"]]))
+    assert 2 not in script.completed
+    script.hear(JobActed(0, first.request, [[5, "retried"]]))
+    assert sorted(script.completed[2].value) == [[5, "retried"], [OTHER + 1, "not_found"]]
+
+
+def test_an_act_is_repeated_until_it_is_answered() -> None:
+    """The same message under the same number, after a pause and after a new connection: it is done once."""
+    script = welcomed()
+    (message,) = script.turn(ActOnJobs(script.next_request(), "skip", [5], False, None, "ann@host", None))
+    assert isinstance(message, JobAct)
+    again = script.wait(20_000)
+    assert again
+    assert all(other == message for other in again)
+    assert message in script.turn(Connected(PEER))
+    script.hear(Cancelled(0, message.request, [[5, "cancelled"]]))
+    assert 2 not in script.completed  # an answer of another kind is none
+    script.hear(JobActed(0, message.request, [[5, "skipped"]]), JobActed(0, message.request, [[5, "ended"]]))
+    assert script.completed[2].value == [[5, "skipped"]]
+    assert message not in script.wait(20_000)
+
+
+def test_many_ids_of_an_act_take_several_messages() -> None:
+    """No message holds more than IDS_MAX; ids of shards that do not exist are answered here."""
+    script = welcomed()
+    ids = [*range(1, IDS_MAX + 2), OTHER + 1]
+    messages = script.turn(ActOnJobs(script.next_request(), "discard", ids, False, None, "ann@host", None))
+    acts = [message for message in messages if isinstance(message, JobAct)]
+    assert [len(message.ids) for message in acts] == [IDS_MAX, 1]
+    script.hear(*[JobActed(0, act.request, [[id, "discarded"] for id in act.ids]) for act in acts])
+    codes = dict(script.completed[2].value)
+    assert (len(codes), codes[OTHER + 1], codes[IDS_MAX + 1]) == (IDS_MAX + 2, "not_found", "discarded")
+
+
+def test_an_act_that_was_refused_in_part_is_indefinite() -> None:
+    """Another message of it may have been taken; of one message alone a refusal is definite."""
+    script = two_shards()
+    first, second = script.turn(
+        ActOnJobs(script.next_request(), "retry", [5, OTHER + 1], False, None, "ann@host", None)
+    )
+    assert isinstance(first, JobAct)
+    assert isinstance(second, JobAct)
+    script.hear(JobActed(0, first.request, [[5, "retried"]]))
+    script.hear(Refused(1, 0, second.request, "queue_full", "the queue is full"))
+    failure = script.completed[2].failure
+    assert failure is not None
+    assert (failure.code, failure.definite) == ("queue_full", False)
+    assert "other shards may have done their part" in failure.text
+    (alone,) = script.turn(ActOnJobs(script.next_request(), "retry", [5], False, None, "ann@host", None))
+    assert isinstance(alone, JobAct)
+    script.hear(Refused(0, 0, alone.request, "queue_full", "the queue is full"))
+    failure = script.completed[3].failure
+    assert failure is not None
+    assert (failure.text, failure.definite) == ("the queue is full", True)
+
+
+def test_an_act_that_is_closed_in_the_middle_is_indefinite() -> None:
+    """It was sent, so it may have been done."""
+    script = welcomed()
+    script.turn(ActOnJobs(script.next_request(), "retry", [5], False, None, "ann@host", None))
+    script.turn(Close())
+    failure = script.completed[2].failure
+    assert failure is not None
+    assert (failure.code, failure.definite) == ("closed", False)

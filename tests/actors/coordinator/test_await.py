@@ -45,7 +45,7 @@ def test_news_comes_when_the_job_ends(bench: ShardBench, executor: Executor) -> 
 def test_a_job_that_has_ended_is_told_at_once(bench: ShardBench, executor: Executor) -> None:
     """Without waiting, from the rows; the others of the list are told when they end."""
     first, second = bench.submit(a_job(), a_job(delay_ms=100))
-    executor.finish(*runs_of(bench.said), outcome="failed", error_kind="no_retry", error="boom")
+    executor.finish(*runs_of(bench.said), outcome="failed", verdict="no_retry", error="boom")
     assert awaits(bench, first, second) == [Ended(SHARD, 0, [[first, "dead", None, "boom", 1, None]])]
     (run,) = runs_of(bench.wait(100))
     assert only(executor.finish(run), Ended) == [Ended(SHARD, 0, [[second, "succeeded", None, None, 1, None]])]

@@ -5,6 +5,7 @@ from builders import a_job
 from shard_bench import CLIENT, SHARD, Executor, Leased, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
+from mainspring.actors.jobs.lifecycle import CANCELLED
 from mainspring.actors.limits import HORIZON_MS
 from mainspring.broker.wire.limits import IDS_MAX
 from mainspring.broker.wire.messages import Await, Cancel, Cancelled, CancelRun, Ended, Refused
@@ -68,7 +69,7 @@ def test_a_running_job_is_asked() -> None:
         (executor.peer, CancelRun(SHARD, 1, [[run.id, 1]])),
         (CLIENT, Cancelled(SHARD, bench.request, [[run.id, "asked"]])),
     ]
-    assert bench.ops(entries.ASK) == [[entries.ASK, [run.id]]], "it is written down once"
+    assert bench.ops(entries.ASK) == [[entries.ASK, [run.id], CANCELLED]], "it is written down once"
     assert bench.state_of(run.id) == ["running"]
 
 

@@ -95,6 +95,8 @@ HELLOS: list[tuple[str, ExecutorHello, str, str]] = [
     ("a task of priority 101", a_hello(tasks=[a_task(priority=101)]), "malformed", "priority"),
     ("a held lease of texts", a_hello(held=[["3", "1", "1", "1", "1"]]), "malformed", "held"),
     ("a short held lease", a_hello(held=[[3, 1]]), "malformed", "held"),
+    ("too many labels", a_hello(labels=[f"n{n}=v" for n in range(33)]), "malformed", "labels"),
+    ("an empty label", a_hello(labels=[""]), "malformed", "labels"),
     ("no incarnation", a_hello(0), "malformed", "incarnation"),
     ("a negative incarnation", a_hello(-5), "malformed", "incarnation"),
     ("a negative link", a_hello(link=-1), "malformed", "link"),

@@ -54,12 +54,12 @@ def test_a_finish_is_acknowledged_once_it_is_durable() -> None:
 def test_what_the_executor_reports_is_written_down() -> None:
     """Times, result, error and kind of the attempt stand in the entry as they came."""
     bench, executor, run = running()
-    executor.finish(run, started_ms=5, finished_ms=9, result='"done"', error="none", error_kind="odd")
+    executor.finish(run, started_ms=5, finished_ms=9, result='"done"', error="none", error_kind="odd", output="o")
     (row,) = finishes(bench)
     assert row == {
         "id": run.id, "attempt": 1, "outcome": life.OUTCOME_SUCCEEDED, "state": life.SUCCEEDED,
         "scheduled_ms": START_MS, "started_ms": 5, "finished_ms": 9, "result": '"done"', "error": "none",
-        "error_kind": "odd", "due_ms": None, "failures": 0, "crashes": 0,
+        "error_kind": "odd", "due_ms": None, "failures": 0, "crashes": 0, "output": "o",
     }  # fmt: skip
     assert bench.rows_of(run.id) == [[run.id, "succeeded", '"done"', "none", 1, None]]
 
@@ -147,7 +147,7 @@ def test_results_that_make_no_sense_are_passed_over() -> None:
     second = runs_of(bench.said)[-1]
     good = executor.finished(run).results[0]
     odd = executor.finished(second, outcome="exploded").results[0]
-    bad = [*executor.finished(second).results[0][:-1], 5]
+    bad = [*executor.finished(second).results[0][:-1], -5]
     assert acks(bench.hear(executor.peer, Finished(SHARD, 9, [["nonsense"], odd, bad, good, []]))) == [9]
     assert bench.state_of(run.id, second.id) == ["succeeded", "running"]
     assert bench.state.counts["results_malformed"] == 4
@@ -203,13 +203,6 @@ def test_a_task_that_nobody_announces_any_more_keeps_its_policy() -> None:
     bench.restart()
     executor.hello(held=[run])
     executor.finish(run, outcome="failed")
-    assert bench.state_of(run.id) == ["dead"]
-
-
-def test_no_retry_means_none() -> None:
-    """A handler may say that trying again is no use."""
-    bench, executor, run = running()
-    executor.finish(run, outcome="failed", error="no", error_kind="no_retry")
     assert bench.state_of(run.id) == ["dead"]
 
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from builders import a_hello, a_job, a_task
+from builders import a_hello, a_job, a_result, a_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_bench import a_schedule
 from shard_bench import CLIENT, SHARD, ShardBench, only, runs_of
 
 from mainspring.actors.coordinator.shard import ShardMachine
+from mainspring.actors.events import Received
+from mainspring.broker.wire.codec import decode
+from mainspring.broker.wire.errors import ERRORS
 from mainspring.broker.wire.limits import INTEGER_MAX
 from mainspring.broker.wire.messages import (
     Await,
@@ -21,8 +24,10 @@ from mainspring.broker.wire.messages import (
     ExecutorHello,
     Finished,
     Goodbye,
+    JobAct,
     Message,
     Query,
+    Refused,
     Renew,
     Run,
     ScheduleAct,
@@ -32,6 +37,7 @@ from mainspring.broker.wire.messages import (
 )  # fmt: skip
 from mainspring.broker.wire.rows import (
     HELD_COLUMNS,
+    JOB_ACTIONS,
     JOB_COLUMNS,
     RESULT_COLUMNS,
     SCHEDULE_ACTIONS,
@@ -39,6 +45,9 @@ from mainspring.broker.wire.rows import (
     TASK_COLUMNS,
 )  # fmt: skip
 from mainspring.nodes.storage.shard.shard_file import ShardFile
+
+SOUND_FRAMES = sorted((Path(__file__).parents[2] / "corpus" / "frames").glob("sound.*.bin"))
+"""Messages that pass the codec; see tests/broker/wire/test_corpus.py."""
 
 EXECUTOR = b"executor-1/7"
 PEERS = [CLIENT, EXECUTOR, b"stranger"]
@@ -62,14 +71,15 @@ anything = st.recursive(
     max_leaves=8,
 )
 _SOUND: dict[str, list[Any]] = {
-    "jobs": a_job(), "results": [FIRST, 1, 1, 3, "succeeded", 1, 2, None, None, None], "tasks": a_task(),
+    "jobs": a_job(), "results": a_result(FIRST, index=3, started_ms=1, finished_ms=2), "tasks": a_task(),
     "held": [SHARD, FIRST, 1, 1, 3], "windows": ["process", 2], "schedules": a_schedule("* * * * * *"),
 }  # fmt: skip
 assert [len(_SOUND[name]) for name in ("jobs", "results", "tasks", "held", "schedules")] == [
     len(JOB_COLUMNS), len(RESULT_COLUMNS), len(TASK_COLUMNS), len(HELD_COLUMNS), len(SCHEDULE_COLUMNS),
 ]  # fmt: skip
 _WORDS = {
-    "action": st.sampled_from(SCHEDULE_ACTIONS), "tenant": st.just("default"), "parts": st.just(1), "part": st.just(1),
+    "action": st.sampled_from(SCHEDULE_ACTIONS + JOB_ACTIONS), "ids": st.lists(st.sampled_from([FIRST, FIRST + 1])),
+    "tenant": st.just("default"), "parts": st.just(1), "part": st.just(1),
     "names": st.lists(st.sampled_from(["nightly", "other"]), min_size=1, max_size=2, unique=True),
     "by": st.just("ann"), "source": st.sampled_from(["client", "code"]), "cluster": st.none(), "node": st.just("n"),
     "schedules": st.lists(
@@ -115,7 +125,7 @@ def messages_of(kind: type[Message]) -> st.SearchStrategy[Message]:
 
 KINDS = [
     Submit, Finished, Renew, Await, Cancel, Query, ClientHello, ExecutorHello, Credit, Goodbye, Run, Submitted,
-    ScheduleSet, ScheduleAct,
+    ScheduleSet, ScheduleAct, JobAct, JobAct,
 ]  # fmt: skip
 KINDS_OF_SCHEDULES = [ScheduleSet, ScheduleSet, ScheduleAct, ScheduleAct, ExecutorHello, Goodbye]
 
@@ -164,6 +174,23 @@ def test_strange_talk_can_be_written_down(
         assert store.applied == bench.log.last_index(bench.member.group)
     finally:
         store.close()
+
+
+@pytest.mark.parametrize("path", SOUND_FRAMES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("peer", PEERS, ids=bytes.decode)
+def test_a_kept_frame_stops_no_shard(path: Path, peer: bytes) -> None:
+    """Each odd message that has been kept, from a client, an executor and a stranger: refused, or without effect."""
+    bench = ShardBench(lease_ttl_ms=10_000)
+    busy(bench)
+    message: Any = decode(path.read_bytes())
+    if hasattr(message, "shard"):
+        message.shard = SHARD
+    bench.member.inbox.append(Received(peer, message))
+    said = bench.run()
+    assert not only(said, Submitted), "it makes no sense, and was taken"
+    assert all(refused.code in ERRORS for refused in only(said, Refused))
+    bench.restart()
+    assert len(only(bench.hear(b"fresh", bench.a_submit(session=777, sequence=1)), Submitted)) == 1
 
 
 def test_every_event_of_the_union_is_handled() -> None:

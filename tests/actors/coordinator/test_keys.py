@@ -5,7 +5,9 @@ from builders import a_job
 from shard_bench import CLIENT, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
+from mainspring.actors.coordinator.settings import Retention
 from mainspring.broker.wire.messages import Submitted
+from mainspring.chaos.small_limits import small_limits
 
 
 @pytest.fixture
@@ -104,3 +106,46 @@ def test_a_locked_store_can_still_be_asked(bench: ShardBench) -> None:
     bench.submit(a_job(key="new"))
     found = answer(bench.hear(CLIENT, bench.a_submit(a_job(key="old"), a_job(key="new"), a_job(key="none"))))
     assert found.existing == [[0, bench.id(1)], [1, bench.id(2)]]
+
+
+def test_a_key_outlives_its_jobs_record() -> None:
+    """Retention may have taken the job: its key names it all the same, and who asks for it hears that it is gone."""
+    bench = ShardBench(retention=Retention(finished_jobs_max=0))
+    executor = bench.executor()
+    with small_limits({"PRUNE_JOBS": 1}):
+        (id,) = bench.submit(a_job(key="k"))
+        executor.finish(*runs_of(bench.said))
+        bench.wait(61_000)
+    assert bench.state_of(id) == ["not_found"]
+    assert answer(bench.hear(CLIENT, bench.a_submit(a_job(key="k")))).existing == [[0, id]]
+    bench.restart()
+    bench.executor(incarnation=8)
+    assert answer(bench.hear(CLIENT, bench.a_submit(a_job(key="k")))).existing == [[0, id]]
+
+
+def test_a_key_is_over_across_a_restart() -> None:
+    """Its time runs on while the coordinator is away."""
+    bench = ShardBench(key_ttl_ms=5_000)
+    bench.executor(slots=0)
+    bench.submit(a_job(key="k"))
+    bench.store.make_durable()
+    bench.wait(4_000)
+    bench.restart()
+    bench.executor(slots=0, incarnation=8)
+    assert answer(bench.hear(CLIENT, bench.a_submit(a_job(key="k")))).existing == [[0, bench.id(1)]]
+    bench.wait(1_000)
+    assert answer(bench.hear(CLIENT, bench.a_submit(a_job(key="k")))).first_id == bench.id(2)
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_job_that_lives_again_gets_no_new_key(over: bool) -> None:
+    """Its key is held for as long as it was given, and whoever has it since keeps it."""
+    bench = ShardBench(key_ttl_ms=5_000)
+    bench.executor(slots=0)
+    (id,) = bench.submit(a_job(key="k"))
+    bench.cancel(id)
+    bench.wait(5_000 if over else 1_000)
+    bench.act("retry", id)
+    held = answer(bench.hear(CLIENT, bench.a_submit(a_job(key="k"))))
+    assert (held.first_id, held.existing) == ((bench.id(2), []) if over else (bench.id(2), [[0, id]]))
+    assert bench.state_of(id) == ["ready"]

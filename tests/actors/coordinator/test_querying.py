@@ -88,7 +88,7 @@ def test_executors_tell_slots_and_leases(bench: ShardBench, executor: Executor) 
     assert [row["executor"] for row in rows] == ["e0", "e1"]
     assert rows[1] == {
         "executor": "e1", "node": "node-1", "incarnation": 1, "tasks": 2, "queues": "*,q", "slots": 3, "used": 1,
-        "lease_left_ms": 10_000, "silent": False,
+        "lease_left_ms": 10_000, "silent": False, "labels": "",
     }  # fmt: skip
     assert one.peer in bench.state.links.by_peer
 

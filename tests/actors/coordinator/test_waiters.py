@@ -18,16 +18,3 @@ def test_pairs_are_counted() -> None:
     assert waiters.pop(2) == [HERE]
     waiters.check()
     assert (waiters.by_job, waiters.by_peer) == ({}, {})
-
-
-def test_a_peer_that_goes_while_the_store_looks_is_not_answered() -> None:
-    """Its question was under way when it said goodbye: nothing may be kept for it after that."""
-    waiters = Waiters()
-    for peer in (HERE, GONE, GONE):
-        waiters.begin_reading(peer)
-    waiters.forget(GONE)
-    waiters.check()
-    assert waiters.end_reading(HERE)
-    assert not waiters.end_reading(GONE)
-    assert not waiters.end_reading(GONE)
-    assert (waiters.reading, waiters.left) == ({}, set())

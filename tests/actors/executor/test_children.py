@@ -201,7 +201,7 @@ def test_a_drain_lets_runs_finish(bench: ExecutorBench) -> None:
     bench.run(1, 2, 3)
     said = bench.turn(Drain())
     assert said.outcomes() == {3: "returned"}
-    assert said.credit() == {"process": 0, "asyncio": 0}
+    assert said.credit() == {"process": 0, "asyncio": 0, "thread": 0}
     assert bench.run(4).outcomes() == {4: "returned"}
     said = bench.ends(1, 2)
     assert said.acted(Exit) == []

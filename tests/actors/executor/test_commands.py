@@ -25,20 +25,20 @@ def test_commands_are_announced_with_the_tasks() -> None:
     assert [row[0] for row in bench.hello(said).tasks] == ["echo", "command.backup"]
     (child,) = said.acted(SpawnChild)
     assert child.kind == "command"
-    assert bench.welcome().credit() == {"process": 1, "asyncio": 0, "command": 0}
+    assert bench.welcome().credit() == {"process": 1, "asyncio": 0, "thread": 0, "command": 0}
     said = bench.turn(ChildReady(child.child, [], []))
     assert said.only(ExecutorHello) == []
-    assert said.credit() == {"process": 1, "asyncio": 0, "command": 4}
+    assert said.credit() == {"process": 1, "asyncio": 0, "thread": 0, "command": 4}
 
 
 def test_an_executor_may_run_commands_alone() -> None:
     """Its first child is that for commands, and no other is started."""
-    bench = a_bench(process_slots=0, asyncio_slots=0)
+    bench = a_bench(process_slots=0, asyncio_slots=0, thread_slots=0)
     assert [act.kind for act in bench.turn().acted(SpawnChild)] == ["command"]
     said = bench.turn(ChildReady(1, [], []))
     assert [row[0] for row in bench.hello(said).tasks] == ["command.backup"]
     assert said.acted(SpawnChild) == []
-    assert bench.welcome().credit() == {"process": 0, "asyncio": 0, "command": 4}
+    assert bench.welcome().credit() == {"process": 0, "asyncio": 0, "thread": 0, "command": 4}
 
 
 def test_commands_without_slots_are_not_announced() -> None:

@@ -11,7 +11,8 @@ from mainspring.actors.events import PeerGone, Received
 from mainspring.actors.executor.acts import CancelOn, KillChild, Note, Ready, RunOn, SpawnChild
 from mainspring.actors.executor.events import ChildReady
 from mainspring.actors.executor.settings import RENEW_EVERY_MS, RESEND_AFTER_MS
-from mainspring.broker.wire.limits import BATCH_JOBS_MAX
+from mainspring.broker.wire.codec import encode
+from mainspring.broker.wire.limits import BATCH_BYTES_MAX, BATCH_JOBS_MAX, OUTPUT_BYTES_MAX
 from mainspring.broker.wire.messages import (
     CancelRun,
     Credit,
@@ -220,6 +221,9 @@ def test_strange_messages_are_passed_over(bench: ExecutorBench) -> None:
     (note,) = bench.hear(Refused(0, 0, 0, "wrong_cluster", "go away")).acted(Note)
     assert note.level == "error"
     assert "wrong_cluster" in note.text
+    assert bench.hear(Refused(0, 0, 0, "wrong_cluster", "go away")).acted(Note) == [], "the log has heard of it"
+    assert len(bench.hear(Refused(0, 0, 0, "overloaded", "go away")).acted(Note)) == 1
+    assert bench.state.counts["refused"] == 3
 
 
 def test_a_cancel_of_an_older_epoch_is_passed_over() -> None:
@@ -298,3 +302,15 @@ def test_many_results_leave_in_batches_that_fit() -> None:
     bench.hear(bench.a_run(*[a_run(id, task="io") for id in range(5_001, 5_004)]))
     said = bench.ends(*range(5_001, 5_004), result="x" * 900_000)
     assert [len(finished.results) for finished in said.only(Finished)] == [2, 1]
+
+
+def test_results_with_much_output_leave_in_batches_that_fit() -> None:
+    """Failures of a thousand jobs, each with the end of what it has written."""
+    bench = unwelcomed(asyncio_slots=1_000)
+    bench.welcome()
+    ids = range(1, 1_001)
+    bench.hear(bench.a_run(*[a_run(id, task="io") for id in ids]))
+    finished = bench.ends(*ids, outcome="failed", output="é" * (OUTPUT_BYTES_MAX // 2)).only(Finished)
+    assert [row[0] for message in finished for row in message.results] == list(ids)
+    assert len(finished) > 1
+    assert all(len(encode(message)) <= BATCH_BYTES_MAX for message in finished)

@@ -10,7 +10,7 @@ def test_deadlines_of_ended_runs_do_not_pile_up() -> None:
     """Jobs with a timeout of a day that end at once leave no more than a bounded heap behind."""
     pool = Pool("asyncio", 1, 10, DAY_MS)
     child = pool.children[1] = Child(1, 0)
-    child.ready = True
+    pool.child_came(child, 0)
     for run_id in range(1, 10_001):
         row = [run_id, run_id, 1, 1, 1, "task", "[]", None, 0, None, "default", "default", None]
         pool.waiting.append(Held(b"coordinator", 0, run_id, "asyncio", None, row, 0))

@@ -51,7 +51,7 @@ def test_a_result_is_reported_as_it_came(bench: ExecutorBench) -> None:
     """Times, result, error and kind; under the fence of the run."""
     bench.run(5)
     (row,) = bench.ends(5, outcome="failed", took_ms=7, error="boom", error_kind="ValueError").results()
-    assert row == (5, 1, 1, 41, "failed", START_MS - 7, START_MS, None, "boom", "ValueError")
+    assert row == (5, 1, 1, 41, "failed", START_MS - 7, START_MS, None, "boom", "ValueError", None, None, None)
     assert bench.ends(5).results() == [], "it is reported once"
 
 
@@ -64,7 +64,7 @@ def test_a_waiting_run_gets_the_slot_that_comes_free(bench: ExecutorBench) -> No
 @pytest.mark.parametrize("task", ["nobody", "sometime"])
 def test_a_run_of_a_task_that_nobody_here_runs_goes_back(bench: ExecutorBench, task: str) -> None:
     """Unpunished, with the reason; a task whose runner kind has no children is one of them."""
-    bench.turn(ChildReady(1, [*TASKS, a_task("sometime", runner="thread")], []))
+    bench.turn(ChildReady(1, [*TASKS, a_task("sometime", runner="later")], []))
     bench.welcome()
     (row,) = bench.run(5, task=task).results()
     assert row.outcome == "returned"
@@ -209,9 +209,9 @@ def test_a_cancel_that_goes_unheard_kills_the_child(bench: ExecutorBench) -> Non
 def test_credit_is_what_children_can_hold() -> None:
     """One for each process child that is up, and the slots of the loop."""
     bench = ExecutorBench(process_slots=2, asyncio_slots=10)
-    assert bench.up().credit() == {"process": 2, "asyncio": 10}
-    assert bench.dies(1).credit() == {"process": 1, "asyncio": 10}
-    assert bench.turn(ChildReady(4, TASKS, [])).credit() == {"process": 2, "asyncio": 10}
+    assert bench.up().credit() == {"process": 2, "asyncio": 10, "thread": 0}
+    assert bench.dies(1).credit() == {"process": 1, "asyncio": 10, "thread": 0}
+    assert bench.turn(ChildReady(4, TASKS, [])).credit() == {"process": 2, "asyncio": 10, "thread": 0}
 
 
 def test_short_runs_let_jobs_be_taken_ahead(bench: ExecutorBench) -> None:

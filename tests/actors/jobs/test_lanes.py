@@ -40,6 +40,8 @@ class Owner:
         self.disk: set[int] = set()
         self.memory: dict[int, Record] = {}
         self.timed: list[int] = []
+        self.ended: set[int] = set()
+        self.revived: set[int] = set()
         self.ready: set[int] = set()
         self.answer: tuple[list[int], bool, int] | None = None
 
@@ -98,6 +100,19 @@ class Owner:
             self.memory.setdefault(id, Record(0)).queued = False
             self._end(id)
 
+    def hurry(self, number: int) -> None:
+        """A timed job is made ready by hand."""
+        if self.timed:
+            self._stand_on_disk(self.timed.pop(number % len(self.timed)))
+
+    def revive(self, number: int) -> None:
+        """A job that has ended lives again; what its lane has of it from before is stale."""
+        if self.ended:
+            id = sorted(self.ended)[number % len(self.ended)]
+            self.ended.discard(id)
+            self.revived.add(id)
+            self._stand_on_disk(id)
+
     # What happens to the log and the rows.
 
     def seal(self, _: int) -> None:
@@ -147,6 +162,13 @@ class Owner:
         self.lane.push(id)
         self._give_back()
 
+    def _stand_on_disk(self, id: int) -> None:
+        record = self.memory.setdefault(id, Record(0))
+        record.state, record.queued, record.touched = "ready", False, self.index
+        self.ready.add(id)
+        self.log.append((self.index, True, id))
+        self.lane.stand_on_disk([id], self.index)
+
     def _give_back(self) -> None:
         if self.lane.overfull():
             for back in self.lane.give_back(self.index):
@@ -163,6 +185,7 @@ class Owner:
         record = self.memory[id]
         record.state, record.touched = "ended", self.index
         self.ready.discard(id)
+        self.ended.add(id)
         self.log.append((self.index, False, id))
 
     def check(self) -> None:
@@ -172,7 +195,9 @@ class Owner:
         for id in self.ready:
             record = self.memory.get(id)
             if record is not None and record.queued:
-                assert lane.heads.count(id) == 1, f"{id} stands {lane.heads.count(id)} times in {lane.heads}"
+                assert lane.heads.count(id) == 1 or (id in self.revived and id in lane.heads), (
+                    f"{id} stands {lane.heads.count(id)} times in {lane.heads}"
+                )
             else:
                 assert lane.cursor != ALL, f"{id} is lost: nothing is thought to be on disk alone"
                 assert id > lane.cursor, f"{id} is lost: the reader has passed it ({lane.cursor})"
@@ -181,6 +206,7 @@ class Owner:
 STEPS: list[Callable[[Owner, int], None]] = [
     Owner.submit, Owner.submit, Owner.submit_timed, Owner.submit_timed, Owner.due, Owner.due, Owner.lease,
     Owner.give_up, Owner.come_back, Owner.cancel, Owner.seal, Owner.apply, Owner.read, Owner.hear,
+    Owner.hurry, Owner.revive,
 ]  # fmt: skip
 
 

@@ -221,30 +221,6 @@ def test_a_schedule_keeper_stops_first() -> None:
     """)
 
 
-def test_only_a_ready_schedule_keeper_is_asked_to_reload() -> None:
-    """SIGHUP ends a process that does not hear it yet, and those that never do."""
-    Bench(KEEPER).play(f"""
-        0 hangup -> start c, start e1, start e2, start s
-        1 ready c -> info: c ready
-        1 ready e1 -> info: e1 ready
-        2 hangup ->
-        3 ready s -> info: s ready
-        4 hangup -> reload s
-        5 hangup -> reload s
-        6 exited s killed -> error: s killed; starts again in 0.1 s
-        7 hangup ->
-        106 wake -> start s
-        107 ready s -> info: s ready
-        1000 stop -> {STOPS}, terminate s
-        1001 hangup ->
-    """)
-
-
-def test_without_a_schedule_keeper_nobody_is_asked_to_reload() -> None:
-    """A hangup must change nothing where nothing is read again."""
-    Bench().play(f"{UP}\n1000 hangup ->")
-
-
 def test_the_list_of_dead_lives_is_bounded() -> None:
     """However often an executor starts, a start must list the youngest lives only."""
     bench = Bench([ProcessSpec("e", Kind.EXECUTOR, 1_000)])
@@ -291,3 +267,19 @@ def test_the_snapshot_tells_the_phases() -> None:
         "stopping": False,
         "status": 0,
     }
+
+
+def test_each_process_is_told_with_its_times_restarts_and_error() -> None:
+    """Whoever looks must see since when a process is where it is, how often it came back and why it went."""
+    bench = Bench()
+    bench.play(UP)
+    assert bench.machine.phase == "ready"
+    bench.play("10 exited e1 killed -> error: e1 killed; starts again in 0.1 s\n12 dead e1 1 ->")
+    e1 = next(state for state in bench.machine.processes() if state.name == "e1")
+    assert e1 == ("e1", Kind.EXECUTOR, "waiting", 12_000_000, 0, "killed")
+    bench.play("110 wake -> start e1 replacing 1\n120 ready e1 -> info: e1 ready")
+    assert [(state.name, state.since_ns, state.restarts, state.error) for state in bench.machine.processes()] == [
+        ("c", 6_000_000, 0, ""),
+        ("e1", 120_000_000, 1, ""),
+        ("e2", 7_000_000, 0, ""),
+    ]

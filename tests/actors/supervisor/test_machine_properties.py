@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from supervisor_bench import SETTINGS, SPECS, Bench
 
 from mainspring.actors.events import Wake
-from mainspring.actors.supervisor.acts import Act, AllReady, Exit, Kill, Start, Terminate
-from mainspring.actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, StopAsked
+from mainspring.actors.supervisor.acts import Act, AllReady, Exit, Kill, ReloadEnded, ReloadTold, Start, Terminate
+from mainspring.actors.supervisor.events import AllDead, Event, Exited, Failed, Ready, ReloadAsked, StopAsked
 from mainspring.actors.supervisor.settings import Kind
 
 EXECUTORS = {spec.name for spec in SPECS if spec.kind is Kind.EXECUTOR}
@@ -28,6 +28,11 @@ class World:
         self.stops = 0
         self.killed: set[str] = set()
         self.all_ready = 0
+        self.reload: int | None = None
+        """Who has asked for the reload that is under way."""
+        self.restarting = ""
+        self.answers: dict[int, int] = {}
+        """For each reload that was asked for, how often it was said to be over."""
 
     def handle(self, event: Event) -> None:
         """Hands over one event, and does what the machine asks."""
@@ -50,6 +55,17 @@ class World:
                 assert name in EXECUTORS or not EXECUTORS & (self.running.keys() - self.killed), (
                     "the coordinator stops too early"
                 )
+                assert self.stopping or name == self.restarting, "a reload is at one executor at a time"
+            case ReloadTold(request, what, name):
+                assert self.reload in (None, request), "two reloads at once"
+                self.reload = request
+                self.restarting = name if what == "restarting" else ""
+            case ReloadEnded(request, code, _, _, restarted):
+                assert code != "reloaded" or set(restarted) == EXECUTORS, "an executor was left out"
+                assert code in ("failed", "reloaded") or request != self.reload or self.stopping, "a reload is given up"
+                self.answers[request] = self.answers.get(request, 0) + 1
+                if request == self.reload:
+                    self.reload, self.restarting = None, ""
             case Kill(name):
                 assert name in self.running, "kills a process that does not run"
                 self.killed.add(name)
@@ -61,6 +77,11 @@ class World:
                 self.exit = status
             case _:
                 pass
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the node stops."""
+        return bool(self.bench.machine.snapshot()["stopping"])
 
     def end(self, name: str) -> None:
         """Has a process end."""
@@ -79,10 +100,10 @@ def test_promises_hold_under_any_order_of_events(data: st.DataObject, steps: int
     """No life may run twice, be replaced before it is dead, or start after a stop; and a stop must end."""
     world = World()
     world.handle(Wake())
+    asked = 0
     for _ in range(steps):
-        choices = (
-            ["wake", "stop"] + ["ready", "failed", "exit"] * 3 * bool(world.running) + ["bury"] * bool(world.ended)
-        )
+        choices = ["wake", "stop", "reload", "reload", "hangup"]
+        choices += ["ready", "failed", "exit"] * 3 * bool(world.running) + ["bury"] * bool(world.ended)
         choice = data.draw(st.sampled_from(choices))
         name = data.draw(st.sampled_from(sorted(world.running))) if world.running else ""
         world.now_ms += data.draw(st.sampled_from([0, 1, 99, 100, 500, 1_000, 20_000]))
@@ -99,9 +120,14 @@ def test_promises_hold_under_any_order_of_events(data: st.DataObject, steps: int
             case "stop":
                 world.stops += 1
                 world.handle(StopAsked())
+            case "reload":
+                asked += world.exit is None
+                world.handle(ReloadAsked(asked))
+            case "hangup":
+                world.handle(ReloadAsked())
             case _:
                 world.handle(Wake())
-        world.stops += bool(world.bench.machine.snapshot()["stopping"])
+        world.stops += world.stopping
     # However the world behaves from now on, a stop has an end by time alone.
     world.stops += 1
     world.handle(StopAsked())
@@ -111,3 +137,5 @@ def test_promises_hold_under_any_order_of_events(data: st.DataObject, steps: int
         assert world.now_ms - asked_ms <= STOP_MS_MAX, "the stop takes too long"
         world.handle(Wake())
     assert world.exit is not None, "the stop has no end"
+    told = [world.answers.get(request, 0) for request in range(1, asked + 1)]
+    assert told == [1] * asked, "each reload that was asked for is over once"

@@ -119,7 +119,7 @@ def test_options_reach_the_shard(served: Served, client: Client) -> None:
     client.submit(at.job(when), at=when, key="k", timeout=2)
     client.submit(at.job(when), queue="other", priority=-3, retries=0, expires=1, tenant="default")
     first, second = (message.jobs[0] for message in served.received if isinstance(message, Submit))
-    assert first[2:] == ["slow", "default", 5, None, 1893456000000, "k", None, 2000, 60000, None]
+    assert first[2:] == ["slow", "default", 5, None, 1893456000000, "k", None, 2000, 60000, None, None]
     assert second[2:5] == ["other", "default", -3]
     assert second[8][0] == 0
     assert second[10] == 1000

@@ -11,7 +11,7 @@ import mainspring
 from mainspring.broker.net.async_client import AsyncClient
 from mainspring.broker.net.changes import Change
 from mainspring.broker.net.client import Client
-from mainspring.broker.net.schedule_calls import who
+from mainspring.broker.net.who import who
 from mainspring.broker.tasks.exceptions import InvalidOption
 from mainspring.broker.wire.messages import ScheduleAct, ScheduleChanged, ScheduleSet
 from mainspring.broker.wire.routing import shard_for

@@ -9,6 +9,7 @@ import pytest
 from mainspring import Context, job, task
 from mainspring.broker.tasks.definition import AsyncTask, SyncTask, Task
 from mainspring.broker.tasks.exceptions import InvalidOption, InvalidTask, UnreachableTask
+from mainspring.broker.tasks.sizes import memory_bytes
 from mainspring.broker.wire.rows import task_fault
 
 
@@ -66,8 +67,11 @@ def test_the_runner_follows_the_kind_of_function() -> None:
     assert task(sync).options.runner == "process"
     with pytest.raises(InvalidTask, match="is def, which the asyncio runner does not run; make it async def"):
         task(runner="asyncio")(sync)
-    with pytest.raises(InvalidTask, match="is async def, which the process runner does not run; leave runner out"):
+    with pytest.raises(InvalidTask, match="is async def, which the process runner does not run; make it def, or leave"):
         task(runner="process")(coroutine)
+    assert task(runner="thread")(sync).options.runner == "thread"
+    with pytest.raises(InvalidTask, match="is async def, which the thread runner does not run; make it def, or leave"):
+        task(runner="thread")(coroutine)
     with pytest.raises(InvalidTask, match="runner 'fibre' is unknown; give one of process, asyncio"):
         task(runner="fibre")  # type: ignore[arg-type]  (wrong on purpose)
     with pytest.raises(InvalidTask, match="commands are declared in a node's file"):
@@ -113,6 +117,28 @@ def test_a_decorator_with_options_can_be_kept_and_refined() -> None:
         ({"backoff": (5, 1)}, r"backoff is \(5, 1\): .*base_ms"),
         ({"backoff": (1, 2, 3)}, r"give seconds, or a pair \(base, cap\)"),
         ({"backoff": -1}, "backoff is -1; give 0 or more seconds"),
+        ({"deadline": 0}, "deadline is 0; give more than 0 seconds"),
+        ({"memory": "much"}, "memory is 'much'; give a number of bytes, or text such as '512MiB' or '1GB'"),
+        ({"memory": 1.5}, "memory is 1.5; give a number of bytes"),
+        ({"memory": True}, "memory is True"),
+        ({"memory": 1000}, "memory is 1000; give 1MiB to 1TiB"),
+        ({"memory": "2TiB"}, "memory is '2TiB'; give 1MiB to 1TiB"),
+        ({"cpu": 0}, "cpu is 0; give more than 0 seconds"),
+        ({"runner": "thread", "memory": "1GiB"}, "memory is given with the thread runner, whose runs share a process"),
+        (
+            {"runner": "asyncio", "cpu": 1},
+            "cpu is given with the asyncio runner.*; leave it out, or make the task a def",
+        ),
+        ({"labels": "gpu=yes"}, r"labels is 'gpu=yes'; give a dict such as \{'gpu': 'yes'\}, or a list"),
+        ({"labels": ["gpu"]}, "labels has 'gpu'; give name=value"),
+        ({"labels": {"gpu": 1, "": "x"}}, "labels has '=x'; give name=value"),
+        ({"labels": {"a": "b,c"}}, "labels has 'a=b,c'"),
+        ({"labels": ["a=1", "a=2"]}, "labels has a=1 and a=2; give a one value"),
+        ({"labels": {f"l{n}": "x" for n in range(33)}}, "labels has 33 labels; give at most 32"),
+        ({"no_retry": "ValueError"}, r"no_retry has 'ValueError'; give classes of exceptions, as in no_retry=\("),
+        ({"no_retry": (ValueError, int)}, "no_retry has <class 'int'>"),
+        ({"no_count": None}, "no_count has None"),
+        ({"no_retry": OSError, "no_count": (OSError, KeyError)}, "no_retry and no_count both have OSError; leave it"),
         ({"name": "not a name"}, "task name 'not a name' is not valid"),
         ({"name": "x" * 201}, "at most 200"),
     ],
@@ -121,6 +147,57 @@ def test_options_out_of_range_are_refused_at_once(options: dict[str, object], te
     """The error comes from the decorator, and names the option and what it may be."""
     with pytest.raises(InvalidOption, match=text):
         task(**options)  # type: ignore[arg-type]  (wrong on purpose)
+
+
+def test_limits_labels_and_verdicts_are_brought_to_one_form() -> None:
+    """Sizes become bytes, spans milliseconds, labels sorted texts, classes tuples."""
+
+    def handler() -> None: ...
+
+    options = task(
+        memory="512MiB", cpu=1.5, deadline=60, labels={"zone": "eu-west.1", "gpu": "yes"}, no_retry=ValueError
+    )(handler).options
+
+    assert (options.memory_bytes, options.cpu_ms, options.deadline_ms) == (512 * 2**20, 1500, 60_000)
+    assert options.labels == ("gpu=yes", "zone=eu-west.1")
+    assert (options.no_retry, options.no_count) == ((ValueError,), ())
+    assert options.limits_row("x") == ["x", 512 * 2**20, 1500, ["gpu=yes", "zone=eu-west.1"]]
+    assert add.options.limits_row("x") is None
+    assert task(labels=["gpu=yes", "gpu=yes"])(handler).options.labels == ("gpu=yes",)
+    assert task(no_count=[ConnectionError, KeyboardInterrupt])(handler).options.no_count == (  # type: ignore[arg-type]  (lists are taken, too)
+        ConnectionError,
+        KeyboardInterrupt,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (2**20, 2**20),
+        ("1 GiB", 2**30),
+        ("1.5gib", 3 * 2**29),
+        ("2000kB", 2_000_000),
+        ("3000000", 3_000_000),
+        ("4000000B", 4_000_000),
+        ("1TB", 10**12),
+    ],
+)
+def test_sizes_are_read(text: object, size: int) -> None:
+    """Decimal and binary units, in any case, with and without a space."""
+    assert memory_bytes("memory", text) == size
+
+
+def test_a_scheduled_task_may_have_all_options() -> None:
+    """`cron` goes together with limits, labels, verdicts and a deadline."""
+
+    @task(
+        name="nightly", cron="0 3 * * *", memory="1GiB", cpu=60, labels=["disk=fast"], no_retry=ValueError, deadline=9
+    )
+    def nightly() -> None: ...
+
+    (row,) = nightly.schedule_rows()
+    assert (row[0], row[3], row[8]) == ("nightly", "nightly", "0 3 * * *")
+    assert nightly.options.limits_row("nightly") == ["nightly", 2**30, 60_000, ["disk=fast"]]
 
 
 def test_unknown_options_are_refused() -> None:

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.broker.wire.errors import ERRORS
-from mainspring.broker.wire.limits import IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
+from mainspring.broker.wire.limits import AFTER_MS_MAX, IDS_MAX, NAME_CHARS_MAX, PRIORITY_MAX, TIME_MS_MAX
 from mainspring.broker.wire.rows import (
     JOB_COLUMNS,
     RESULT_COLUMNS,
     RUN_COLUMNS,
     TASK_COLUMNS,
+    VERDICTS,
     ids_fault,
     job_fault,
     result_fault,
@@ -142,6 +143,20 @@ def test_the_fault_of_a_row_names_its_column(
     assert columns[at] in check(row)
     for wrong in (sound[:-1], [*sound, 0], tuple(sound), {}, None, "x"):
         assert ", ".join(columns) in check(wrong)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("verdict", ""), ("verdict", "maybe" * 99), ("after_ms", -1), ("after_ms", AFTER_MS_MAX + 1), ("after_ms", 2**63)],
+)
+def test_a_verdict_is_one_that_is_known(column: str, value: Any) -> None:
+    """What follows, and after how long, is within bounds; each verdict is sound with and without a wait."""
+    fault = result_fault(a_result(**{column: value}))
+    assert fault is not None
+    assert column in fault
+    for verdict in (None, *VERDICTS):
+        for after_ms in (None, 0, AFTER_MS_MAX):
+            assert result_fault(a_result(verdict=verdict, after_ms=after_ms)) is None
 
 
 @pytest.mark.parametrize("column", ["started_ms", "finished_ms"])

@@ -1,82 +1,15 @@
 """A node of stand-ins on real processes: restarts, stops, refusals, and what is left after a kill."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from processes import wait_dead
-
-SUPPORT = Path(__file__).parents[2] / "support"
-PATIENCE_S = 20
-NAMES = {"coordinator", "executor-1", "executor-2"}
-
-
-class Node:
-    """A supervisor with stand-ins, and the ear for what they tell."""
-
-    def __init__(self, folder: Path, *words: str, data_dir: Path | None = None) -> None:
-        self.folder = folder
-        self.data_dir = data_dir or folder / "data"
-        self.words = words
-        self.ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.ear.bind(str(folder / "events"))
-        self.ear.settimeout(PATIENCE_S)
-        self.seen: list[dict[str, Any]] = []
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> "subprocess.Popen[str]":
-        """Starts the supervisor."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stand_ins.node", str(self.data_dir), *self.words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(SUPPORT), "STAND_INS": str(self.folder)},
-        )
-        return self.process
-
-    def behave(self, name: str, how: str) -> None:
-        """Sets how a process behaves from its next life on."""
-        (self.folder / name).write_text(how)
-
-    def event(self, what: str, name: str | None = None) -> dict[str, Any]:
-        """Waits for the next event of that kind; keeps those before it in `seen`."""
-        while True:
-            event = json.loads(self.ear.recv(4096))
-            self.seen.append(event)
-            if event["what"] == what and name in (None, event["name"]):
-                return event
-
-    def pids(self, count: int = 5) -> dict[tuple[str, str], int]:
-        """Waits until `count` processes, runners included, have started; gives (name, what) -> pid."""
-        found: dict[tuple[str, str], int] = {}
-        while len(found) < count:
-            event = json.loads(self.ear.recv(4096))
-            self.seen.append(event)
-            if event["what"].endswith("started"):
-                found[event["name"], event["what"]] = event["pid"]
-        return found
-
-    def up(self) -> dict[tuple[str, str], int]:
-        """Starts the node and waits until it is ready; gives the pids."""
-        process = self.start()
-        pids = self.pids()
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"ready ipc://{self.data_dir}/coordinator.sock\n"
-        return pids
-
-    def end(self) -> tuple[int, str]:
-        """Waits for the supervisor's end; gives its exit status and its log."""
-        assert self.process is not None
-        _, log = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, log
+from stand_in_node import PATIENCE_S, Node
 
 
 @pytest.fixture
@@ -231,7 +164,7 @@ def test_a_second_node_on_the_same_directory_is_refused(node: Node) -> None:
         [sys.executable, "-m", "stand_ins.node", str(node.data_dir)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(SUPPORT), "STAND_INS": str(node.folder)},
+        env=node.environment,
         timeout=PATIENCE_S,
     )
     assert second.returncode == 1
@@ -239,15 +172,27 @@ def test_a_second_node_on_the_same_directory_is_refused(node: Node) -> None:
         f"{node.data_dir}: another node uses it (process {node.process.pid}): stop that one, or give this node a"
         " data_dir of its own\n"
     )
+    assert node.ask({"do": "status"})[-1] == {"done": True, "ok": True}, "the first one's socket is still there"
     node.process.send_signal(signal.SIGTERM)
     assert node.end()[0] == 0
 
 
-def test_sighup_changes_nothing(node: Node) -> None:
-    """A closed terminal must not end the node."""
-    pids = node.up()
-    node.process.send_signal(signal.SIGHUP)
-    os.kill(pids["coordinator", "started"], signal.SIGKILL)
-    node.event("started", "coordinator")
-    node.process.send_signal(signal.SIGTERM)
-    assert node.end()[0] == 0
+def test_of_two_that_start_at_once_one_runs(nodes: list[Node], tmp_path: Path) -> None:
+    """Whoever comes first must run, the other must name it; killed, it must leave the directory to the next."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        nodes.append(Node(tmp_path / name, data_dir=tmp_path / "data"))
+    processes = [node.start() for node in nodes]
+    lines = [process.stdout.readline() for process in processes if process.stdout]
+    assert sorted(lines) == ["", f"ready ipc://{tmp_path}/data/coordinator.sock\n"]
+    loser, winner = nodes if lines[0] == "" else reversed(nodes)
+    assert winner.process is not None
+    status, log = loser.end()
+    assert status == 1
+    assert f"{tmp_path}/data: another node uses it (process {winner.process.pid}): stop that one" in log
+    winner.process.kill()
+    winner.end()
+    loser.up()
+    assert loser.ask({"do": "status"})[-1]["ok"]
+    loser.process.send_signal(signal.SIGTERM)
+    assert loser.end()[0] == 0

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from processes import wait_dead
 
+from mainspring.nodes.cli.control import ask, control_path
+
 PATIENCE_S = 30
 
 
@@ -47,6 +49,9 @@ def ready_lines(up: "subprocess.Popen[str]") -> list[str]:
 def test_they_are_ready_together_and_stop_together(up: "subprocess.Popen[str]", files: list[Path]) -> None:
     """One line a node, in the order of the files, and status 0 after Ctrl-C."""
     assert ready_lines(up) == [f"ready ipc://{file.with_suffix('')}/coordinator.sock\n" for file in files]
+    for file in files:
+        told = list(ask(control_path(file, None), {"do": "status"}))
+        assert [row["process"] for row in told[:-1]] == ["supervisor", "coordinator"], "each has a socket of its own"
     up.send_signal(signal.SIGINT)
     _, log = up.communicate(timeout=PATIENCE_S)
     assert up.returncode == 0

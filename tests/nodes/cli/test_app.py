@@ -68,21 +68,21 @@ def test_wrong_usage_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "status", "told"),
     [
-        (["node", "/no.toml"], "/no.toml: no such file: give the path"),
-        (["up", "/no.toml"], "/no.toml: no such file: give the path"),
-        (["up", "--tasks", "a", "/no.toml"], "--tasks and --data-dir are for a node without FILE: set them in"),
-        (["up", "--tasks", "a.py"], 'task modules: "a.py":'),
-        (["up", "--data-dir", "/dev/null"], "/dev/null: is not a directory: move it away"),
+        (["node", "/no.toml"], 2, "/no.toml: no such file: give the path"),
+        (["up", "/no.toml"], 2, "/no.toml: no such file: give the path"),
+        (["up", "--tasks", "a", "/no.toml"], 2, "invalid value: --tasks and --data-dir are for a node without FILE"),
+        (["up", "--tasks", "a.py"], 2, 'task modules: "a.py":'),
+        (["up", "--data-dir", "/dev/null"], 1, "/dev/null: is not a directory: move it away"),
     ],
 )
-def test_expected_errors_are_one_line_and_status_1(
-    capsys: pytest.CaptureFixture[str], words: list[str], told: str
+def test_expected_errors_are_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], status: int, told: str
 ) -> None:
-    """No expected error may show a traceback."""
-    status, out, err = run(capsys, *words)
-    assert (status, out) == (1, "")
+    """No expected error may show a traceback; settings that cannot be used are wrong usage."""
+    found, out, err = run(capsys, *words)
+    assert (found, out) == (status, "")
     assert err.splitlines()[-1].startswith(f"mainspring: {told}")
     assert "Traceback" not in err
 
@@ -94,7 +94,9 @@ def test_init_writes_and_tells(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     status, out, _ = run(capsys, "init", "--json", str(tmp_path / "other"))
     assert status == 0
     assert json.loads(out) == [f"{tmp_path}/other/{name}" for name in names]
-    assert run(capsys, "init", str(tmp_path))[0] == 1
+    taken = ", ".join(f"{tmp_path}/{name}" for name in names)
+    told = f"mainspring: {taken}: exist already, and nothing is overwritten: move them away, or name another folder\n"
+    assert run(capsys, "init", str(tmp_path)) == (1, "", told)
 
 
 def test_nodes_that_share_a_directory_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_nodes_that_share_a_directory_are_refused(capsys: pytest.CaptureFixture[
     for file in files:
         file.touch()
     status, _, err = run(capsys, "up", *map(str, files))
-    assert status == 1
+    assert status == 2
     assert err == (
         f"mainspring: {files[0]} and {files[1]} have the same data_dir, {tmp_path}/mainspring-data: give each its own\n"
     )

@@ -8,6 +8,7 @@ from mainspring.actors.jobs.retry import RetryPolicy
 from mainspring.broker.net.discovery import URL_VARIABLE
 from mainspring.nodes.cli import app, executors, job, queues, tasks
 from mainspring.nodes.cli.output import json_text
+from mainspring.nodes.storage.shard.listing_rules import LISTINGS
 
 NOBODY = "ipc:///nowhere/coordinator.sock"
 
@@ -33,6 +34,7 @@ def cli(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["submit", "t", "--priority", "1000"], "invalid value: priority is 1000; give a whole number from -100"),
         (["submit", "t", "--priority", "high"], "invalid value for '--priority'"),
         (["submit", "t", "--timeout", "0"], "invalid value: timeout is 0.0; give more than 0 seconds"),
+        (["submit", "t", "--deadline", "0"], "invalid value: deadline is 0.0; give more than 0 seconds"),
         (["submit", "t", "--queue", "a b"], "invalid value: queue 'a b' is no valid name"),
         (["submit", "t", "a=1", "a=2"], "invalid value: the argument a is given twice"),
         (["submit", "t", "--kwargs", "[1]"], "invalid value: --kwargs is no JSON object"),
@@ -121,9 +123,10 @@ def test_an_executor_is_one_row() -> None:
 
 def test_a_queue_is_one_row() -> None:
     """The counts of its partitions must be added up."""
-    counts = dict.fromkeys(("scheduled", "retrying", "running", "succeeded", "dead", "cancelled", "expired"), 0)
+    counts = dict.fromkeys(LISTINGS["queues"].columns[2:], 0)
     rows = [
-        {"tenant": "t", "queue": queue, **counts, "ready": ready} for queue, ready in (("b", 1), ("a", 2), ("b", 3))
+        {"tenant": "t", "queue": queue, **(counts | {"ready": ready})}
+        for queue, ready in (("b", 1), ("a", 2), ("b", 3))
     ]
     assert [(row["queue"], row["ready"], row["dead"]) for row in queues.merged(rows)] == [("a", 2, 0), ("b", 4, 0)]
 
@@ -151,6 +154,10 @@ class StoredJob:
 
     def query(self, name: str, **chosen: Any) -> list[dict[str, Any]]:
         """Lists the job once its entry is applied: when only one state is left."""
+        if name == "audit":
+            return [{"id": 7, "made_ms": 2000, "who": "ann@host", "action": "job retried", "object": chosen["object"]}]
+        if name == "tasks":
+            return [{"name": "shop.ship", "retry": list(RetryPolicy(retries=2).to_row())}]
         assert name == "job"
         return [] if self.states else [{"id": chosen["id"], "state": "dead", "error": None, **self.columns}]
 
@@ -166,10 +173,23 @@ def test_a_job_that_is_not_listed_yet_is_waited_for() -> None:
     assert found is not None
     assert (found["id"], found["job"], found["args"], found["kwargs"]) == (5, "5", [1], {"a": 2})
     assert found["error"] == "x"
+    assert "retries" not in found
     (execution,) = found["executions"]
     assert (execution["duration_ms"], execution["lateness_ms"]) == (50, 250)
     assert execution["started_at"] == "1970-01-01T00:00:01.250Z"
+    made = {"made_ms": 2000, "made_at": "1970-01-01T00:00:02.000Z"}
+    assert found["audit"] == [{**made, "who": "ann@host", "action": "job retried"}]
     assert job.read_job(StoredJob(["not_found"]), 5) is None
+
+
+def test_the_policy_of_a_job_is_its_own_or_its_tasks() -> None:
+    """Whoever asks wants to know how often it is tried, wherever that was said."""
+    found = job.read_job(StoredJob(["dead"], task="shop.ship", retry=None), 5)
+    assert found is not None
+    assert found["retries"] == 2
+    found = job.read_job(StoredJob(["dead"], task="shop.ship", retry=list(RetryPolicy(retries=7).to_row())), 5)
+    assert found is not None
+    assert found["retries"] == 7
 
 
 @pytest.mark.parametrize("payload", ["", "no json", "[1,2]", '{"a":1}', "[[1],{},3]", None])

@@ -218,11 +218,11 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str], words: list
     assert err.startswith(f"mainspring: {told}")
 
 
-def test_a_faulty_file_is_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_faulty_file_is_status_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """All faults of a file must be told, with their lines."""
     (tmp_path / "s.toml").write_text('[schedules.a]\ncron = "x"\ntask = "a.b"\n')
     status, out, err = cli(capsys, "s.toml")
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert err.startswith("mainspring: s.toml:2: schedules.a.cron")
-    assert cli(capsys, "none.toml")[0] == 1
+    assert cli(capsys, "none.toml")[0] == 2
     assert cli(capsys)[2] == "mainspring: no node found\n"

@@ -55,7 +55,7 @@ def test_a_file_is_applied_and_its_difference_shown(node: Node, cli: Cli, tmp_pa
     assert cli("apply", str(path)) == (1, "", f"mainspring: {path}: too many\n")
     path.write_text("[schedules.a]\ncron = 5")
     status, _, err = cli("apply", str(path))
-    assert (status, len(node.asked)) == (1, 3)
+    assert (status, len(node.asked)) == (2, 3)
     assert f"{path}:2: schedules.a.cron = 5: give a cron expression in quotes" in err
 
 

@@ -13,7 +13,7 @@ from mainspring.actors.coordinator.takeover import take_over
 from mainspring.actors.draws import Draws
 from mainspring.actors.events import Received
 from mainspring.actors.machine import Now
-from mainspring.actors.store import ReadJobs
+from mainspring.actors.store import ReadJobs, is_done
 from mainspring.actors.turn import Member, answer_reads
 from mainspring.broker.wire.messages import (
     Credit,
@@ -99,7 +99,7 @@ class Node:
         """A client sends a job; returns the answer."""
         self.sequence += 1
         payload = f'[["{"x" * payload_bytes}"],{{}}]'
-        rows = [["echo", payload, "default", "default", 0, *[None] * 7]]
+        rows = [["echo", payload, "default", "default", 0, *[None] * 8]]
         said = self.hear(b"client", Submit(0, 9, self.sequence, self.sequence, rows))
         (answer,) = [message for message in said if isinstance(message, Submitted | Refused)]
         return answer
@@ -108,7 +108,7 @@ class Node:
         """The executor reports the oldest run; returns its job once that is acknowledged."""
         self.batch += 1
         run = self.runs.pop(0)
-        said = self.hear(b"executor", Finished(0, self.batch, [[*run, "succeeded", 1, 2, "null", None, None]]))
+        said = self.hear(b"executor", Finished(0, self.batch, [[*run, "succeeded", 1, 2, "null", *[None] * 5]]))
         assert FinishedAck(0, self.batch) in said
         return run[0]
 
@@ -159,7 +159,7 @@ def known(directory: Path, ids: set[int]) -> dict[int, bool]:
     rows = store.read(ReadJobs(sorted(ids), "test"))
     store.close()
     log.close()
-    return {row[0]: len(row) == len(DONE_COLUMNS) for row in rows}
+    return {row[0]: is_done(row) for row in rows}
 
 
 def test_a_full_disk_refuses_new_jobs_and_lets_finishes_through(node: Node, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,7 +226,7 @@ def test_rows_that_find_no_room_wait_in_the_log(node: Node) -> None:
     assert not node.guard.is_full
 
 
-_REST = ["default", "default", 0, *[None] * 7]
+_REST = ["default", "default", 0, *[None] * 8]
 
 
 def test_a_disk_without_room_for_ballast_begins_full(node: Node) -> None:

@@ -205,3 +205,52 @@ def test_a_crash_takes_the_child_along(spawn: SpawnChild) -> None:
     child.run(a_run(1, "jobs.crash"))
 
     assert describe_exit(child.end()) == "killed by signal 11 (SIGSEGV)"
+
+
+def test_async_handlers_say_what_follows(spawn: SpawnChild) -> None:
+    """Retry, Snooze and NoRetry work before and after the first suspension, in a TaskGroup, and by class."""
+    source = HOLD + (
+        "from mainspring import NoRetry, Retry, Snooze\n"
+        "@task\nasync def now(): raise Retry('busy', after=3)\n"
+        "@task\nasync def later():\n    await asyncio.sleep(0)\n    raise Snooze(60)\n"
+        "@task\nasync def grouped():\n    async with asyncio.TaskGroup() as group:\n"
+        "        group.create_task(never())\nasync def never(): raise NoRetry('no such account')\n"
+        "@task(no_retry=KeyError, no_count=ConnectionError)\nasync def named(fault: str):\n"
+        "    await asyncio.sleep(0)\n    raise {'k': KeyError, 'c': ConnectionResetError, 'r': RuntimeError}[fault]()\n"
+    )
+    child = spawn("asyncio", source)
+    named = [a_run(n, "jobs.named", f'[["{fault}"],{{}}]') for n, fault in ((4, "k"), (5, "c"), (6, "r"))]
+
+    child.run(a_run(1, "jobs.now"), a_run(2, "jobs.later"), a_run(3, "jobs.grouped"), *named)
+
+    said = {n: [row[1], *row[8:]] for n, row in child.results(6).items()}
+    assert said == {
+        1: ["failed", "retry", 3000],
+        2: ["returned", "snooze", 60_000],
+        3: ["failed", "no_retry", None],
+        4: ["failed", "no_retry", None],
+        5: ["failed", "no_count", None],
+        6: ["failed", None, None],
+    }
+
+
+def test_a_handler_that_swallows_its_cancellation_knows_of_it(spawn: SpawnChild, tmp_path: Path) -> None:
+    """`Context.cancelled` stays true; one that returns then has succeeded, one that goes on is the parent's to end."""
+    source = HOLD + (
+        "@task\nasync def stubborn(ctx: Context, goes_on: bool) -> bool:\n"
+        "    pathlib.Path(f'stubborn{goes_on}').touch()\n    try:\n        await asyncio.Event().wait()\n"
+        "    except asyncio.CancelledError:\n        if goes_on:\n            pathlib.Path('ignored').touch()\n"
+        "            await asyncio.Event().wait()\n    return ctx.cancelled\n"
+    )
+    child = spawn("asyncio", source)
+    child.run(a_run(1, "jobs.stubborn", "[[false],{}]"), a_run(2, "jobs.stubborn", "[[true],{}]"))
+    wait_for_file(tmp_path / "stubbornFalse")
+    wait_for_file(tmp_path / "stubbornTrue")
+
+    child.cancel(1, 2)
+
+    row = child.result()
+    assert (row[0], row[1], row[4]) == (1, "succeeded", "true")
+    wait_for_file(tmp_path / "ignored")
+    child.run(a_run(3, "jobs.fine"))
+    assert child.result()[:2] == [3, "succeeded"]

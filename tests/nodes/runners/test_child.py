@@ -28,7 +28,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("kind", ["process", "asyncio"])
+@pytest.mark.parametrize("kind", ["process", "asyncio", "thread"])
 def test_a_child_dies_with_its_parent(kind: str, tmp_path: Path) -> None:
     """Kill -9 of the parent kills the child, although it sits in a session of its own."""
     (tmp_path / "jobs.py").write_text("")

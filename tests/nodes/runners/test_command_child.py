@@ -13,8 +13,9 @@ from runner_children import BOUND_SECONDS, Child, a_run, wait_for_exit, wait_for
 
 from mainspring.nodes.runners import frames
 from mainspring.nodes.runners.command import setup_text
-from mainspring.nodes.runners.command_run import NO_RETRY
+from mainspring.nodes.runners.command_run import REFUSED
 from mainspring.nodes.runners.handle import ChildHandle
+from mainspring.nodes.runners.verdict import NO_RETRY
 
 GRACE_MS = 100
 SpawnCommands = Callable[..., Child]
@@ -33,7 +34,7 @@ def spawn(tmp_path: Path) -> Iterator[SpawnCommands]:
         child = Child(ChildHandle.spawn("command", [], cwd=tmp_path, setup=setup_text(rows, grace_ms)))
         children.append(child)
         if ready:
-            assert child.next_frame() == [frames.READY, child.handle.pid, [], []]
+            assert child.next_frame() == [frames.READY, child.handle.pid, [], [], []]
         return child
 
     yield start
@@ -82,7 +83,7 @@ def test_a_success_carries_exit_status_and_output(spawn: SpawnCommands) -> None:
     """Standard output and standard error are kept in the order in which they were written; stdin is the text."""
     child = spawn(both={"argv": "echo out; echo err >&2; cat; exit 24", "stdin": "in", "ok_exits": [0, 24]})
 
-    _, outcome, started_ms, finished_ms, result, error, kind = run(child, "both")
+    _, outcome, started_ms, finished_ms, result, error, kind, *_ = run(child, "both")
 
     assert (outcome, error, kind) == ("succeeded", None, None)
     assert started_ms <= finished_ms
@@ -134,9 +135,10 @@ def test_a_failure_tells_status_and_last_lines(spawn: SpawnCommands) -> None:
     """Another exit status than those that are a success fails the attempt, with the end of the output."""
     child = spawn(bad="seq 100; echo 'no space' >&2; exit 3", silent="exit 1")
 
-    _, outcome, _, _, result, error, kind = run(child, "bad")
+    _, outcome, _, _, result, error, kind, output, *verdict = run(child, "bad")
 
-    assert (outcome, result, kind) == ("failed", None, "exit 3")
+    assert (outcome, result, kind, verdict) == ("failed", None, "exit 3", [None, None])
+    assert output == error.split("ends:\n")[1]
     assert error.startswith("the command bad exited with status 3; its output ends:\n62\n")
     assert error.endswith("\n100\nno space")
     assert run(child, "silent")[5] == "the command silent exited with status 1; it has written nothing"
@@ -146,7 +148,7 @@ def test_death_by_a_signal_fails_the_attempt_and_not_the_child(spawn: SpawnComma
     """A segfault is the command's failure; the child goes on."""
     child = spawn(crash="kill -SEGV $$", fine="true")
 
-    _, outcome, _, _, _, error, kind = run(child, "crash")
+    _, outcome, _, _, _, error, kind, *_ = run(child, "crash")
 
     assert (outcome, kind) == ("failed", "SIGSEGV")
     assert error.startswith("the command crash was killed by signal 11 (SIGSEGV)")
@@ -174,9 +176,9 @@ def test_what_cannot_start_is_not_tried_again(
     (tmp_path / "text").chmod(0o755)
     child = spawn(faulty=given, fine="echo here")
 
-    _, outcome, _, _, _, error, kind = run(child, "faulty")
+    _, outcome, _, _, _, error, kind, _, verdict, _ = run(child, "faulty")
 
-    assert (outcome, kind) == ("failed", NO_RETRY)
+    assert (outcome, kind, verdict) == ("failed", REFUSED, NO_RETRY)
     assert text in error
     assert run(child, "fine")[1] == "succeeded"
 
@@ -186,9 +188,9 @@ def test_arguments_are_refused(spawn: SpawnCommands, tmp_path: Path, payload: st
     """Nothing that a client sends gets near a command: whatever stands in the payload, it does not run."""
     child = spawn(touch="touch ran")
 
-    _, outcome, _, _, _, error, kind = run(child, "touch", payload)
+    _, outcome, _, _, _, error, kind, _, verdict, _ = run(child, "touch", payload)
 
-    assert (outcome, kind) == ("failed", NO_RETRY)
+    assert (outcome, kind, verdict) == ("failed", REFUSED, NO_RETRY)
     assert error == "command.touch takes no arguments; what it gets stands in [commands.touch] of the node's file"
     assert not (tmp_path / "ran").exists()
 
@@ -197,7 +199,10 @@ def test_an_undeclared_command_is_refused(spawn: SpawnCommands) -> None:
     """A name that the node's file does not have runs nothing."""
     assert run(spawn(fine="true"), "other")[5:] == [
         "no command is named 'other' here; declare it in the node's file",
+        REFUSED,
+        None,
         NO_RETRY,
+        None,
     ]
 
 
@@ -254,7 +259,7 @@ def test_a_command_that_ignores_the_signal_is_killed(spawn: SpawnCommands, tmp_p
 
     child.cancel(1, reason="lease_lost")
 
-    _, outcome, _, _, _, error, _ = child.result()
+    _, outcome, _, _, _, error, *_ = child.result()
     assert outcome == "cancelled"
     told = "it was told to end and did not within its grace, because the lease of the job was lost"
     assert error == f"the command deaf was killed by signal 9 (SIGKILL): {told}; its output ends:\nlast"
@@ -271,7 +276,7 @@ def test_a_command_may_use_its_grace(spawn: SpawnCommands, tmp_path: Path) -> No
 
     child.cancel(1)
 
-    _, outcome, _, _, _, error, _ = child.result()
+    _, outcome, _, _, _, error, *_ = child.result()
     assert outcome == "cancelled"
     assert "exited with status 0: it was told to end, because the job was cancelled" in error
     assert error.endswith("\ntidied")

@@ -20,8 +20,8 @@ def test_a_job_succeeds_with_its_result_and_times(spawn: SpawnChild) -> None:
 
     child.run(a_run(1, "jobs.add", '[[2],{"b":3}]'))
 
-    run_id, outcome, started_ms, finished_ms, result, error, kind = child.result()
-    assert (run_id, outcome, error, kind) == (1, "succeeded", None, None)
+    run_id, outcome, started_ms, finished_ms, result, error, kind, *rest = child.result()
+    assert (run_id, outcome, error, kind, rest) == (1, "succeeded", None, None, [None, None, None])
     assert json.loads(result) == {"sum": 5}
     assert 1_700_000_000_000 < started_ms <= finished_ms
 
@@ -178,6 +178,8 @@ def test_a_running_job_is_interrupted_and_may_clean_up(spawn: SpawnChild, tmp_pa
 
     done = child.results(2)
     assert (done[1][1], done[1][6], done[2][1]) == ("timed_out", "timeout", "succeeded")
+    assert "time.sleep(600)" in done[1][5]
+    assert "process_child" not in done[1][5]
     assert (tmp_path / "cleaned").exists()
 
 
@@ -321,3 +323,25 @@ def test_a_closed_socket_or_nonsense_ends_an_idle_child(spawn: SpawnChild) -> No
     wait_for_exit(orphan.handle.pid)
     assert orphan.handle.reap() == frames.EXIT_ORPHAN
     assert puzzled.end() == frames.EXIT_PROTOCOL
+
+
+def test_handlers_say_what_follows(spawn: SpawnChild) -> None:
+    """Retry, Snooze, NoRetry and the classes of the task stand in the row, and nothing does where nothing was said."""
+    source = (
+        "from mainspring import NoRetry, Retry, Snooze\n"
+        "said = {'retry': Retry('busy', after=3), 'later': Snooze(60), 'never': NoRetry('gone'), 'key': KeyError()}\n"
+        "@task(no_retry=KeyError)\ndef raises(what: str): raise said[what]\n"
+        "@task\ndef fine(): return 1\n"
+    )
+    child = spawn("process", source)
+    whats = ["retry", "later", "never", "key"]
+
+    child.run(*(a_run(n, "jobs.raises", f'[["{what}"],{{}}]') for n, what in enumerate(whats)), a_run(9, "jobs.fine"))
+
+    assert {n: [row[1], *row[8:]] for n, row in child.results(5).items()} == {
+        0: ["failed", "retry", 3000],
+        1: ["returned", "snooze", 60_000],
+        2: ["failed", "no_retry", None],
+        3: ["failed", "no_retry", None],
+        9: ["succeeded", None, None],
+    }

@@ -97,6 +97,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "coordinator": TABLES
         | st.fixed_dictionaries({"retention": st.fixed_dictionaries({"queues": TABLES | VALUES})}),
         "storage": TABLES,
+        "metrics": TABLES | VALUES,
         "supervisor": TABLES | VALUES,
         "executor": st.lists(TABLES | VALUES, max_size=4) | VALUES,
         "x": VALUES,

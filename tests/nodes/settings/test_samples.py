@@ -73,7 +73,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("mine", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         write_samples(tmp_path)
-    assert str(caught.value) == f"{tmp_path}/tasks.py: exists already: move it away, or name another folder"
+    assert str(caught.value) == (
+        f"{tmp_path}/tasks.py: exists already, and nothing is overwritten: move it away, or name another folder"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["tasks.py"]
 
 

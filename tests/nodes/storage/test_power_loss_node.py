@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
+from builders import a_hello, a_job, a_result
 
 from mainspring.actors.coordinator.settings import ShardSettings
 from mainspring.actors.coordinator.shard import ShardMachine
@@ -16,9 +17,9 @@ from mainspring.actors.draws import Draws
 from mainspring.actors.effects import Send
 from mainspring.actors.events import Received
 from mainspring.actors.machine import Now
-from mainspring.actors.store import ReadJobs
+from mainspring.actors.store import DONE_COLUMNS, ReadJobs
 from mainspring.actors.turn import Member, answer_reads, catch_up, turn
-from mainspring.broker.wire.messages import Credit, ExecutorHello, Finished, FinishedAck, Run, Submit, Submitted
+from mainspring.broker.wire.messages import Credit, Finished, FinishedAck, Run, Submit, Submitted
 from mainspring.chaos.disk.disk import Disk, Event, Loss
 from mainspring.chaos.disk.plain_files import DiskFiles
 from mainspring.chaos.disk.vfs import DiskVfs
@@ -27,7 +28,6 @@ from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 SHARD = "tasks_default_shard_0.db"
 START = Now(10**12, 1_800_000_000_000)
-RETRY = [0, 1000, 2000, 600_000, 0]
 SETTINGS = ShardSettings(cluster="test")
 
 
@@ -71,9 +71,7 @@ class NodeOnDisk:
         self.batch = 0
         self.held: list[Run] = []
         self.told: dict[int, list[int]] = {}
-        tasks = [["echo", "process", "default", RETRY, None, 0]]
-        hello = ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None, [])
-        self.member.inbox.append(Received(b"executor", hello))
+        self.member.inbox.append(Received(b"executor", a_hello()))
         self.turn()
         self.member.inbox.append(Received(b"executor", Credit(0, 1, [["process", 50]])))
         self.turn()
@@ -99,7 +97,7 @@ class NodeOnDisk:
     def submit(self, count: int) -> None:
         """A client sends jobs."""
         self.sequence += 1
-        rows = [["echo", "[[],{}]", "default", "default", 0, *[None] * 7] for _ in range(count)]
+        rows = [a_job() for _ in range(count)]
         self.member.inbox.append(Received(b"client", Submit(0, 9, self.sequence, self.sequence, rows)))
 
     def end_runs(self) -> None:
@@ -107,7 +105,7 @@ class NodeOnDisk:
         for run in self.held:
             self.batch += 1
             self.told[self.batch] = [row[0] for row in run.jobs]
-            rows = [[row[0], row[1], run.epoch, run.index, "succeeded", 1, 2, "null", None, None] for row in run.jobs]
+            rows = [a_result(row[0], row[1], epoch=run.epoch, index=run.index) for row in run.jobs]
             self.member.inbox.append(Received(b"executor", Finished(0, self.batch, rows)))
         self.held = []
 

@@ -62,6 +62,7 @@ def test_a_path_too_long_for_a_socket_gets_a_private_folder(tmp_path: Path, priv
     for folder in (long / "a", long / "a", long / "b"):
         data_dir = DataDir(folder)
         paths.append(socket_path(data_dir))
+        assert data_dir.control_path() == paths[-1].with_name("control.sock")
         data_dir.close()
         private_folders.append(paths[-1].parent)
     assert paths[0] == paths[1] != paths[2]
@@ -76,6 +77,7 @@ def test_the_longest_path_that_fits_is_used(tmp_path: Path) -> None:
     data_dir = DataDir(fits)
     assert socket_path(data_dir).parent == fits
     assert len(os.fsencode(socket_path(data_dir))) == SOCKET_PATH_BYTES_MAX
+    assert data_dir.control_path() == fits / "control.sock", "the shorter name goes where the longer one goes"
     data_dir.close()
 
 

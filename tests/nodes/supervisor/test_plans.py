@@ -27,6 +27,7 @@ listen = ["ipc:///run/mainspring.ipc"]
 drain_timeout_s = 2.5
 log_level = "debug"
 log_format = "json"
+log_jobs = "all"
 
 [coordinator]
 shards = 2
@@ -57,6 +58,9 @@ import_paths = ["src"]
 queues = ["mail"]
 process_slots = 3
 asyncio_slots = 4
+thread_slots = 6
+labels = { gpu = "a100", disk = "ssd" }
+recycle = { jobs_max = 7, rss_bytes_max = 8_388_608, age_s = 9 }
 command_slots = 5
 timeout_default_s = 5
 kill_grace_ms = 600
@@ -120,6 +124,7 @@ def test_the_coordinators_plan_holds_every_setting(settings: NodeSettings, tmp_p
         "log_level": "debug",
         "log_format": "json",
         "status_fd": None,
+        "orders_fd": None,
     }
 
 
@@ -135,8 +140,10 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "queues": ["mail"],
         "incarnation": 5,
         "replaces": [3, 4],
+        "labels": ["disk=ssd", "gpu=a100"],
         "process_slots": 3,
         "asyncio_slots": 4,
+        "thread_slots": 6,
         "command_slots": 5,
         "commands": [["sync", ["rsync", "-a"], {"A": "b"}, "in", str(tmp_path / "data"), 9, [0, 24]]],
         "command_tasks": [["command.sync", "command", "night", [2, 1000, 2000, 600_000, 0], 60_000, -3]],
@@ -144,9 +151,14 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "kill_grace_ms": 600,
         "start_timeout_ms": 7_500,
         "drain_timeout_ms": 2_500,
+        "recycle_jobs_max": 7,
+        "recycle_rss_bytes_max": 8_388_608,
+        "recycle_age_ms": 9_000,
         "log_level": "debug",
         "log_format": "json",
+        "log_jobs": "all",
         "status_fd": None,
+        "orders_fd": None,
         "life_fd": None,
     }
 
@@ -181,9 +193,9 @@ def test_the_processes_of_a_node(settings: NodeSettings) -> None:
     """A process must be killed only after its own timeouts have had their time."""
     assert specs(settings) == [
         ProcessSpec("coordinator", Kind.COORDINATOR, 7_500),
-        ProcessSpec("mail-1", Kind.EXECUTOR, 8_100),
-        ProcessSpec("mail-2", Kind.EXECUTOR, 8_100),
-        ProcessSpec("far", Kind.EXECUTOR, 8_500),
+        ProcessSpec("mail-1", Kind.EXECUTOR, 8_100, 12_500),
+        ProcessSpec("mail-2", Kind.EXECUTOR, 8_100, 12_500),
+        ProcessSpec("far", Kind.EXECUTOR, 8_500, 35_000),
     ]
 
 
@@ -201,11 +213,12 @@ def test_a_schedule_keeper_runs_where_a_file_is_named(settings: NodeSettings, tm
         "log_level": "debug",
         "log_format": "json",
         "status_fd": None,
+        "orders_fd": None,
     }
     assert SchedulesPlan.from_json(plan.to_json()) == plan
 
 
-@pytest.mark.parametrize("name", ["coordinator", "schedule-keeper"])
+@pytest.mark.parametrize("name", ["coordinator", "schedule-keeper", "supervisor"])
 def test_an_executor_with_the_name_of_another_process_is_refused(tmp_path: Path, name: str) -> None:
     """Two processes of one name could not be told apart."""
     (tmp_path / "node.toml").write_text(f'[[executor]]\nname = "{name}"\ntasks = ["a"]')

@@ -44,7 +44,8 @@ def main() -> int:
     plan = json.loads(sys.stdin.readline())
     path = FOLDER / sys.argv[2]
     behaviour, _, text = (path.read_text() if path.exists() else "").partition(" ")
-    tell("started", session=os.getsid(0), incarnation=plan.get("incarnation"), replaces=plan.get("replaces"))
+    facts = {key: plan.get(key) for key in ("incarnation", "replaces", "log_level")}
+    tell("started", session=os.getsid(0), **facts)
     if behaviour == "fail":
         report_failed(plan["status_fd"], text)
         return 3

@@ -6,7 +6,8 @@ It decides nothing; the keys are those of `[supervisor]` and `[node]`.
 import sys
 from pathlib import Path
 
-from mainspring.nodes.settings.models import ExecutorSection, NodeSection, NodeSettings, SupervisorSection
+from mainspring.nodes.settings.executor_section import ExecutorSection
+from mainspring.nodes.settings.models import NodeSection, NodeSettings, SupervisorSection
 from mainspring.nodes.supervisor.errors import NodeError
 from mainspring.nodes.supervisor.run import Programs, run_node
 

@@ -17,6 +17,7 @@ from mainspring.actors.store import ReadListing
 from mainspring.chaos.disk.disk import Disk, Loss
 from mainspring.chaos.disk.plain_files import DiskFiles
 from mainspring.chaos.disk.vfs import DiskVfs
+from mainspring.nodes.storage.shard.errors import ShardFailed
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 
@@ -161,7 +162,7 @@ def test_failed_fsync_is_told(tmp_path: Path) -> None:
     with on_a_disk(tmp_path / "disk") as (store, disk, _):
         assert store.apply([FIRST])
         disk.fail("sync")
-        with pytest.raises(OSError, match="Input/output error"):
+        with pytest.raises(ShardFailed, match=r"shard\.db could not be written to the disk \(Input/output error\)"):
             store.make_durable()
         assert store.durable_applied() == 0
         disk.mend()

@@ -9,6 +9,7 @@ import pytest
 from schedule_entries import schedules_of_each
 from shard_entries import apply, one_of_each
 
+from mainspring.actors.jobs.lifecycle import STATES
 from mainspring.actors.schedules.reasons import REASONS
 from mainspring.nodes.storage.shard.offline import open_offline
 from mainspring.nodes.storage.shard.schedule_views import SCHEDULE_VIEWS
@@ -48,8 +49,7 @@ def test_columns_are_described(shard: sqlite3.Connection) -> None:
     for view in VIEWS | SCHEDULE_VIEWS:
         assert f"`{view}`" in PAGE
         section = PAGE[PAGE.index(f"`{view}`") :]
-        states = {"scheduled", "ready", "retrying", "succeeded", "dead", "cancelled", "expired"}
-        columns = {row[1] for row in shard.execute(f"PRAGMA table_info({view})")} - states
+        columns = {row[1] for row in shard.execute(f"PRAGMA table_info({view})")} - set(STATES.values())
         assert {column for column in columns if f"`{column}`" not in section} == set(), view
 
 

@@ -13,26 +13,31 @@ from hypothesis import strategies as st
 from shard_entries import START_MS, a_finish, a_submit, an_entry, apply, one_of_each
 
 from mainspring.actors import entries
+from mainspring.actors.jobs import lifecycle as life
 from mainspring.actors.store import ReadListing
 from mainspring.broker.wire.ids import format_id, job_id
 from mainspring.broker.wire.limits import TIME_MS_MAX
 from mainspring.nodes.storage.shard import reads, retention, views
+from mainspring.nodes.storage.shard.listing_rules import SCAN_IDS
 from mainspring.nodes.storage.shard.offline import open_offline
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 COLUMNS = {
     "v_jobs": (
         "id job tenant queue task priority state due_at attempts payload result error key created_at scheduled_at"
-        " started_at finished_at expires_at created_ms scheduled_ms due_ms started_ms finished_ms expires_ms timeout_ms"
-        " retry trace"
+        " started_at finished_at expires_at created_ms scheduled_ms due_ms started_ms finished_ms expires_ms"
+        " deadline_at deadline_ms timeout_ms retry trace"
     ),
     "v_executions": (
         "job_id job attempt tenant queue task scheduled_at started_at finished_at node executor outcome error_kind"
-        " error duration_ms lateness_ms scheduled_ms started_ms finished_ms"
+        " error output duration_ms lateness_ms scheduled_ms started_ms finished_ms"
     ),
     "v_leases": "job_id job attempt tenant queue task node executor incarnation epoch entry leased_at leased_ms",
-    "v_lanes": ("lane tenant queue priority task live scheduled ready retrying succeeded dead cancelled expired"),
-    "v_queues": "tenant queue scheduled ready retrying succeeded dead cancelled expired running",
+    "v_lanes": (
+        "lane tenant queue priority task live scheduled ready retrying succeeded dead cancelled expired "
+        "skipped discarded"
+    ),
+    "v_queues": "tenant queue scheduled ready retrying succeeded dead cancelled expired skipped discarded running",
     "v_tasks": "name runner queue priority timeout_ms retry",
     "v_executors": "executor node name running",
     "v_shard": "applied epoch stamp_at stamp_ms next_sequence floor live finished executions schedules ticks",
@@ -111,6 +116,8 @@ def test_finished_job(shard: sqlite3.Connection) -> None:
         "started_ms": START_MS + 3,
         "finished_ms": START_MS + 20,
         "expires_ms": None,
+        "deadline_at": None,
+        "deadline_ms": None,
         "timeout_ms": None,
         "retry": None,
         "trace": "00-abc-def-01",
@@ -163,6 +170,7 @@ def test_executions(shard: sqlite3.Connection) -> None:
         "outcome": "failed",
         "error_kind": "ConnectionError",
         "error": "no such host\nTraceback ...",
+        "output": "connecting\n",
         "duration_ms": 7,
         "lateness_ms": 3,
         "scheduled_ms": START_MS,
@@ -188,6 +196,7 @@ def test_the_small_views(shard: sqlite3.Connection) -> None:
     ]
     mail, slow = rows(shard, "SELECT * FROM v_queues ORDER BY queue")
     counts = {"scheduled": 2, "ready": 2, "retrying": 1, "succeeded": 1, "dead": 1, "cancelled": 1, "expired": 0}
+    counts |= {"skipped": 0, "discarded": 0}
     assert mail == {"tenant": "default", "queue": "mail", **counts, "running": 1}
     assert slow["expired"] == 1
     assert rows(shard, "SELECT name, runner, retry FROM v_tasks") == [
@@ -265,12 +274,26 @@ def test_bounded_listing_goes_on(tmp_path: Path) -> None:
     """A filter that no index serves looks at a bounded number of ids, says that there is more, and can go on below."""
     store = ShardFile(tmp_path / "shard.db")
     log = one_of_each(0)[:1]
-    apply(store, *log, an_entry(a_submit(1, 1, lane=2)), an_entry(a_submit(200_000, 1, sequence=2)))
+    apply(store, *log, an_entry(a_submit(1, 1, lane=2)), an_entry(a_submit(2 * SCAN_IDS, 1, sequence=2)))
     _, found, more = store.read(ReadListing("jobs", {"queue": "slow"}))
     assert (found, more) == ([], True)
-    _, found, more = store.read(ReadListing("jobs", {"queue": "slow", "after_id": 100_000}))
+    _, found, more = store.read(ReadListing("jobs", {"queue": "slow", "after_id": SCAN_IDS}))
     assert ([row[0] for row in found], more) == ([1], False)
-    apply(store, an_entry([entries.CANCEL, [1]]))
+    apply(store, an_entry([entries.CANCEL, [1], life.CANCELLED]))
+    _, found, more = store.read(ReadListing("jobs", {"state": "cancelled"}))
+    assert ([row[0] for row in found], more) == ([1], False)
     _, found, more = store.read(ReadListing("jobs", {"state": "cancelled", "queue": "slow"}))
-    assert ([row[0] for row in found], more) == ([1], False)
+    assert ([row[0] for row in found], more) == ([1], False), "what is rare is found by its index, whatever is asked"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"state": "retrying"}, {"state": "dead", "queue": "slow"}, {"queue": "nowhere"}, {"state": "succeeded"}]
+)
+def test_what_no_lane_counts_is_not_looked_for(tmp_path: Path, chosen: dict[str, str]) -> None:
+    """The counts of the lanes say that there is none, however many jobs there are: nothing more to look at."""
+    store = ShardFile(tmp_path / "shard.db")
+    apply(store, *one_of_each(0)[:1], an_entry(a_submit(1, 1, lane=2)), an_entry(a_submit(2 * SCAN_IDS, 1, sequence=2)))
+    _, found, more = store.read(ReadListing("jobs", dict(chosen)))
+    assert (found, more) == ([], False)
     store.close()

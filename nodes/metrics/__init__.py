@@ -1,0 +1,1 @@
+"""What a node tells Prometheus: the families, and how a scrape gathers them."""

@@ -1,0 +1,159 @@
+"""What comes in at the coordinator's socket: frames become events of the shards, or are refused at the door.
+
+Decides which messages reach a shard machine. What a peer may cost the others is decided by Router (how much a turn
+takes in) and Refusals (who is listened to); what a message means, by the machines.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...actors.effects import Peer, Send
+from ...actors.events import Received
+from ...actors.spread import MetricRow
+from ...actors.turn import Member
+from ...broker.net.refusals import NOTE_EVERY_MS, Refusals
+from ...broker.net.router import Router
+from ...broker.wire.codec import FOR_COORDINATORS, WireError, decode
+from ...broker.wire.errors import ERRORS
+from ...broker.wire.limits import FRAME_VALUES_MAX
+from ...broker.wire.messages import ClientHello, ExecutorHello, Message, Refused
+
+log = logging.getLogger("mainspring.coordinator")
+
+FRAMES_A_TURN = 2_000
+"""Most frames that one turn takes in."""
+
+GREET_EVERY_MS = 100
+"""How often a peer is answered that has said more hellos than it may; the others before its last one are dropped."""
+
+HELD_MAX = 10_000
+"""Hellos that wait for that."""
+
+
+class Intake:
+    """The way in, for all shards of a process.
+
+    Attributes:
+        refusals: what was refused here.
+    """
+
+    def __init__(
+        self, router: Router, members: Mapping[int, Member[Any]], send: Callable[[Sequence[Send]], None]
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            router: bound.
+            members: the shards, by number.
+            send: takes refusals, which leave at once.
+        """
+        self.router = router
+        self.refusals = Refusals()
+        self._members = members
+        self._send = send
+        self._now_ns = 0
+        self._note_ns = 0
+        self._greet_ns = 0
+        self._held: dict[Peer, Message] = {}
+        self._turned_away = 0  # of which the log has heard
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a hello waits here: `take` within GREET_EVERY_MS, even if nothing comes."""
+        return bool(self._held)
+
+    def take(self, now_ns: int) -> None:
+        """Takes in what one turn may.
+
+        Args:
+            now_ns: about now, on the elapsed clock.
+        """
+        self._now_ns = now_ns
+        listening, refusals = self.router.listening, self.refusals
+        if listening.readable():
+            listening.look()
+        for peer, frame in self.router.receive(FRAMES_A_TURN):
+            if not refusals.is_heard(peer, now_ns):
+                continue
+            try:
+                message = decode(frame, FRAME_VALUES_MAX)
+            except WireError as error:
+                self._refuse(peer, error.fault, error.code, str(error), len(frame))
+                continue
+            if type(message) in FOR_COORDINATORS:
+                self._hand_over(peer, message)
+            else:
+                text = f"{type(message).__name__} is not for a coordinator"
+                self._refuse(peer, "misdirected", "malformed", text, len(frame))
+        if self._held and now_ns >= self._greet_ns:
+            self._greet_ns = now_ns + GREET_EVERY_MS * 1_000_000
+            held, self._held = self._held, {}
+            for peer, message in held.items():
+                self._to_all(peer, message)
+        refusals.counts["surplus"] = self.router.surplus_frames
+        if now_ns >= self._note_ns:
+            self._note(now_ns)
+
+    def _hand_over(self, peer: Peer, message: Message) -> None:
+        shard = getattr(message, "shard", None)
+        if shard is None:  # a hello or a goodbye is for every shard
+            if type(message) not in (ClientHello, ExecutorHello) or self._is_greeted(peer, message):
+                self._to_all(peer, message)
+        elif shard in self._members:
+            self._members[shard].inbox.append(Received(peer, message))
+        else:
+            self.refusals.counts["no_shard"] += 1
+            request = getattr(message, "request", getattr(message, "sequence", 0))
+            text = f"shard {shard} is not served here; {ERRORS['not_here'].mend}"
+            refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
+            self._send([Send(peer, refused)])
+
+    def _to_all(self, peer: Peer, message: Message) -> None:
+        for member in self._members.values():
+            member.inbox.append(Received(peer, message))
+
+    def _is_greeted(self, peer: Peer, message: Message) -> bool:
+        if not self.refusals.is_greeted(peer, self._now_ns):
+            if len(self._held) < HELD_MAX:
+                self._held[peer] = message  # the last one of each peer: it may be honest, and only impatient
+            return False
+        listening = self.router.listening
+        if type(message) is ClientHello and listening.is_crowded:
+            self.refusals.counts["crowded"] += 1
+            text = f"the node has {listening.connections} connections, and takes {listening.most}"
+            self._answer(peer, "overloaded", text)
+            return False
+        return True
+
+    def _refuse(self, peer: Peer, fault: str, code: str, text: str, frame_bytes: int) -> None:
+        self.refusals.refused(peer, fault, frame_bytes, self._now_ns)
+        log.debug("frame refused kind=%s code=%s text=%s", fault, code, text)
+        self._answer(peer, code, text)
+
+    def _answer(self, peer: Peer, code: str, text: str) -> None:
+        self._send([Send(peer, Refused(0, 0, 0, code, f"{text}; {ERRORS[code].mend}"))])
+
+    def _note(self, now_ns: int) -> None:
+        """Tells the log of what was refused, each kind seldom, however much of it comes."""
+        self._note_ns = now_ns + 1_000_000_000
+        for fault, more, total in self.refusals.notes(now_ns):
+            log.warning("frames refused kind=%s more=%d total=%d", fault, more, total)
+        listening = self.router.listening
+        if listening.turned_away > self._turned_away:
+            self._note_ns = now_ns + NOTE_EVERY_MS * 1_000_000
+            log.error(
+                "too many connections; share one Client between threads, or raise ulimit -n"
+                " turned_away=%d total=%d connections=%d",
+                listening.turned_away - self._turned_away, listening.turned_away, listening.connections,
+            )  # fmt: skip
+            self._turned_away = listening.turned_away
+
+    def figures(self) -> list[MetricRow]:
+        """Returns what is known of connections, as rows [name, labels, value]."""
+        listening = self.router.listening
+        return [
+            ["scheduler_connections", [], listening.connections],
+            ["scheduler_connections_refused_total", [], listening.turned_away],
+            ["scheduler_handshakes_failed_total", [], listening.handshakes_failed],
+        ]

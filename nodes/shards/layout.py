@@ -1,0 +1,22 @@
+"""Which files of a folder are shards.
+
+Decides it by their names. It must not open them. Rule: docs/design.md, "Storage" (one file a shard).
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+_NAME: Final = re.compile(r"tasks_.+_shard_(\d{1,4})\.db", re.ASCII)
+
+
+def number_of(path: Path) -> int | None:
+    """Returns the number of the shard that a file is by its name; None if it is none."""
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
+def shard_files(folder: Path) -> list[tuple[int, Path]]:
+    """Returns (number, file) of the shards in a folder, by number. Raises OSError."""
+    named = ((number_of(path), path) for path in folder.iterdir())
+    return sorted((number, path) for number, path in named if number is not None)

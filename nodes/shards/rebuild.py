@@ -1,0 +1,163 @@
+"""Makes a shard file again from the log, or from a backup of it and what the log holds beyond.
+
+Decides when that is possible without a loss: the log must reach back to where the new file begins. Nothing
+acknowledged is lost then, no epoch is raised and no job runs twice, for the log is the truth and goes on. The old file
+is kept beside the new one.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import apsw
+
+from ...actors.log import LogDamaged
+from ..processes.identity import FILE_NAME, load_identity
+from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
+from ..storage.log.files import OsFiles
+from ..storage.log.hard_state import HardState
+from ..storage.log.local_log import LocalLog
+from ..storage.shard.errors import ShardFailed, lacks_room
+from ..storage.shard.migration import ShardFileError
+from ..storage.shard.shard_file import ShardFile
+from .backup_files import BackupFiles, open_backup
+from .layout import shard_files
+from .reading import LOG_FOLDER
+from .report import OperatorError, Progress, Report
+from .snapshot import replay, single_file
+from .verify_shard import verify_shard
+
+_ENDS: Final = ("", "-wal", "-shm", "-journal")
+
+
+class Rebuilt(NamedTuple):
+    """One file that was made again."""
+
+    shard: int
+    path: Path
+    begun_at: int
+    """The entry that it began with: 0, or that of the backup."""
+    applied: int
+    old: Path | None
+    """What the old file is called now."""
+
+
+def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: Progress) -> list[Rebuilt]:
+    """Makes shard files of a stopped node again.
+
+    Args:
+        folder: the data folder.
+        shards: their numbers; none: all of them.
+        backup: where to begin; None: with nothing.
+        progress: told how far this is.
+
+    Raises:
+        OperatorError: it cannot be done; the files are as they were.
+    """
+    if not (folder / LOG_FOLDER / HardState.NAME).exists():
+        raise OperatorError(f"{folder} has no log to build from; restore a backup into an empty folder")
+    known = dict(shard_files(folder))
+    numbers = list(shards) or sorted(known)
+    if not numbers:
+        raise OperatorError(f"{folder} has no shard files; say which are missing by --shard")
+    try:
+        log = LocalLog(folder / LOG_FOLDER, ballast_bytes=0)
+    except DataDirectoryInUse as error:
+        raise OperatorError(f"{error}; a shard is built again while its node is stopped") from None
+    except (LogDamaged, LogFailed, DiskFull) as error:
+        raise OperatorError(str(error)) from None
+    try:
+        default = folder / "tasks_default_shard_{}.db"
+        paths = {number: known.get(number, Path(str(default).format(number))) for number in numbers}
+        if backup is None:
+            return [_one(log, number, paths[number], None, progress) for number in numbers]
+        with open_backup(backup) as source:
+            _check_cluster(folder, source)
+            return [_one(log, number, paths[number], source, progress) for number in numbers]
+    except (LogDamaged, LogFailed, ShardFailed, ShardFileError, DiskFull) as error:
+        raise OperatorError(f"{error}; the old files are as they were") from None
+    except (OSError, apsw.Error) as error:
+        told = "there is no room" if lacks_room(error) else str(error)
+        raise OperatorError(f"{folder} cannot be written to ({told}); the old files are as they were") from error
+    finally:
+        with suppress(LogFailed):
+            log.close()
+
+
+def _check_cluster(folder: Path, source: BackupFiles) -> None:
+    if (folder / FILE_NAME).exists() and load_identity(folder).cluster != source.manifest.cluster:
+        raise OperatorError(f"{source.path} is a backup of another cluster; use one of this node")
+
+
+def _one(log: LocalLog, number: int, path: Path, source: BackupFiles | None, progress: Progress) -> Rebuilt:
+    group = number + 1
+    files = OsFiles()
+    new = path.with_name(f".{path.name}.rebuilt")
+    _remove(new)
+    try:
+        begun_at = _begin(new, number, source, progress)
+        first = log.first_index(group)
+        if first > begun_at + 1:
+            begins = f"the log of shard {number} begins at entry {first}, and its file would have to begin at"
+            if source is None:
+                raise OperatorError(
+                    f"{begins} entry 1: what lies before was dropped when the file held it; give a backup that shows"
+                    f" entry {first - 1} or a later one by --from, or restore one"
+                )
+            raise OperatorError(f"{begins} entry {begun_at + 1}: the backup is too old; use a newer one, or restore it")
+        store = ShardFile(new)
+        try:
+            replay(log, group, store, progress)
+            applied = store.applied
+        finally:
+            store.close()
+        single_file(new)
+        report = Report()
+        verify_shard(new, number, report, progress, alone=True)
+        if report.is_damaged:
+            raise OperatorError(f"what was built is damaged as well ({report.findings[0].what}); restore a backup")
+        files.sync(new)
+        return Rebuilt(number, path, begun_at, applied, _exchange(path, new, files))
+    finally:
+        _remove(new)
+
+
+def _begin(new: Path, number: int, source: BackupFiles | None, progress: Progress) -> int:
+    if source is None:
+        return 0
+    for file in source.manifest.files:
+        if file.shard is not None and file.shard.shard == number:
+            with new.open("xb") as target:
+                source.copy(file, target, progress)
+            new.chmod(0o600)
+            return file.shard.applied
+    raise OperatorError(f"{source.path} has no shard {number}; use a backup of this node")
+
+
+def _exchange(path: Path, new: Path, files: OsFiles) -> Path | None:
+    """Puts the new file in the old one's place; at every moment one of them has the name."""
+    old: Path | None = None
+    if path.exists():
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        old = path.with_name(f"{path.name}.old-{stamp}")
+        os.link(path, old)
+        with suppress(FileNotFoundError):
+            path.with_name(f"{path.name}-wal").rename(old.with_name(f"{old.name}-wal"))
+    for end in _ENDS[1:]:
+        path.with_name(path.name + end).unlink(missing_ok=True)  # they belong to the old file
+    files.rename(new, path)
+    files.sync_directory(path.parent)
+    return old
+
+
+def _remove(path: Path) -> None:
+    for end in _ENDS:
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def as_dict(rebuilt: Rebuilt) -> dict[str, Any]:
+    """Returns it for programs."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in rebuilt._asdict().items()}
