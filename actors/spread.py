@@ -1,13 +1,15 @@
 """How often something took how long: the counts behind a histogram.
 
-Decides the buckets and the rows. Must not know Prometheus: nodes/metrics makes its families of the rows.
+Decides the buckets, and how a histogram is made of them. Must not know Prometheus: nodes/metrics makes its families.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 MetricRow = list[object]
-"""[name, labels, value]: labels are texts in turn name, value, name, value."""
+"""[name, labels, value]: labels are texts in turn name, value, name, value; the value of a spread is a list."""
 
 JOB_BOUNDS_MS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
 """Upper bounds for what jobs take, in milliseconds."""
@@ -44,11 +46,16 @@ class Spread:
         """How many were counted."""
         return sum(self.buckets)
 
-    def rows(self, name: str, labels: list[str]) -> list[MetricRow]:
-        """Returns it as a histogram in seconds: buckets that include those below them, the count and the sum."""
-        bounds = [*(f"{bound / self._a_second:g}" for bound in self._bounds), "+Inf"]
-        found: list[MetricRow] = [
-            [f"{name}_bucket", [*labels, "le", bound], count]
-            for bound, count in zip(bounds, accumulate(self.buckets), strict=True)
-        ]
-        return [*found, [f"{name}_count", labels, self.count], [f"{name}_sum", labels, self.total / self._a_second]]
+    def row(self, name: str, labels: list[str]) -> MetricRow:
+        """Returns it as one row, of which `histogram` makes samples: those are many, and nobody here needs them."""
+        return [name, labels, [self._a_second, self.total, list(self._bounds), list(self.buckets)]]
+
+
+def histogram(name: str, labels: list[str], value: Sequence[Any]) -> list[MetricRow]:
+    """Returns a spread's row as a histogram in seconds: buckets that include those below them, the count and the sum."""
+    a_second, total, bounds, buckets = value
+    tops = [*(f"{bound / a_second:g}" for bound in bounds), "+Inf"]
+    found: list[MetricRow] = [
+        [f"{name}_bucket", [*labels, "le", top], count] for top, count in zip(tops, accumulate(buckets), strict=True)
+    ]
+    return [*found, [f"{name}_count", labels, sum(buckets)], [f"{name}_sum", labels, total / a_second]]

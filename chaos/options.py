@@ -188,4 +188,5 @@ def _scheduled(options: Options, draws: Draws) -> Options:
     )
 
 
-assert not set(FAULTS) & set(SCHEDULE_FAULTS) and not set(HOST_FAULTS) & set(FAULTS + SCHEDULE_FAULTS)
+assert not set(FAULTS) & set(SCHEDULE_FAULTS), "a fault has one kind"
+assert not set(HOST_FAULTS) & set(FAULTS + SCHEDULE_FAULTS), "a fault has one kind"

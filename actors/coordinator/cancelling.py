@@ -85,7 +85,7 @@ def end(state: ShardState, ids: list[int], final: int) -> None:
     state.count(f"jobs_{STATES[final]}", len(ids))
     for id in ids:
         job = state.image.jobs[id]
-        state.tallies.job(state.image.lanes[job.lane].task, final)
+        state.tallies.of(state.image.lanes[job.lane].task).job(final)
         if id in state.waiters.by_job:
             waiting.tell(state, job)
 

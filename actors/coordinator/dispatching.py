@@ -200,6 +200,6 @@ def expire(state: ShardState, ids: list[int]) -> None:
     state.count("jobs_expired", len(ids))
     for id in ids:
         job = state.image.jobs[id]
-        state.tallies.job(state.image.lanes[job.lane].task, EXPIRED)
+        state.tallies.of(state.image.lanes[job.lane].task).job(EXPIRED)
         if id in state.waiters.by_job:
             waiting.tell(state, job)

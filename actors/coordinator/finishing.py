@@ -36,7 +36,7 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if fault is not None:
             state.count("results_malformed")
             continue
-        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, *asked = result
+        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, verdict, after_ms = result
         job = leases.get(id)
         if job is None or job.attempts != attempt or job.index != index or job.epoch != epoch or id in ended:
             state.count("finishes_stale")
@@ -51,7 +51,7 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         error, kind = _cut(error, ERROR_BYTES_MAX), _cut(kind, NAME_CHARS_MAX)
         if output is not None and len(output) * 4 > OUTPUT_BYTES_MAX:
             output = output.encode()[-OUTPUT_BYTES_MAX:].decode(errors="ignore")  # its last words
-        ending = Ending(number, started_ms, finished_ms, value, error, kind, output, *asked)
+        ending = Ending(number, started_ms, finished_ms, value, error, kind, output, verdict, after_ms)
         rows.append(row_for(state, job, ending))
         ended[id] = job
     if rows:
@@ -133,10 +133,10 @@ def finish(state: ShardState, executor: int, rows: list[Row], jobs: list[Job]) -
 def _tally(state: ShardState, rows: list[Row], jobs: list[Job]) -> None:
     lanes, tallies = state.image.lanes, state.tallies
     for row, job in zip(rows, jobs, strict=True):
-        task = lanes[job.lane].task
-        tallies.attempt(task, row[2], row[4], row[5], row[6])
+        tally = tallies.of(lanes[job.lane].task)
+        tally.attempt(row[2], row[4], row[5], row[6])
         if job.terminal:
-            tallies.job(task, row[3])
+            tally.job(row[3])
 
 
 def _free(link: Link, job: Job) -> None:

@@ -31,9 +31,7 @@ class Step(NamedTuple):
 
 def take(state: ShardState, peer: Peer, message: JobAct) -> None:
     """Does what is asked, says again that it was done, or refuses it."""
-    known = state.act_answers.get((peer, message.request))
-    if known is not None:
-        state.send(peer, known)
+    if _is_done(state, peer, message):
         return
     fault = ids_fault(message.ids) or _fault(message) or _refusal(state, message)
     if fault is not None:
@@ -68,6 +66,14 @@ def applied(state: ShardState) -> None:
         state.acts_back.clear()
 
 
+def _is_done(state: ShardState, peer: Peer, message: JobAct) -> bool:
+    """Says again what was done, if this request was."""
+    known = state.act_answers.get((peer, message.request))
+    if known is not None:
+        state.send(peer, known)
+    return known is not None
+
+
 def _fault(message: JobAct) -> tuple[str, str] | None:
     if message.action not in JOB_ACTIONS:
         return "invalid_query", f"action={message.action!r:.40} is unknown; give one of {', '.join(JOB_ACTIONS)}"
@@ -87,6 +93,8 @@ def _refusal(state: ShardState, message: JobAct) -> tuple[str, str] | None:
 
 
 def _act(state: ShardState, peer: Peer, message: JobAct, rows: dict[int, list[Any]], applied: int) -> None:
+    if _is_done(state, peer, message):
+        return  # a copy of it that came while this one waited
     found: dict[int, Job] = {}
     for id in dict.fromkeys(message.ids):
         job = state.image.jobs.get(id)

@@ -151,6 +151,8 @@ def fence(state: ExecutorState) -> None:
                     held.kill_ns = min(held.kill_ns, kill_by_ns)
             if fresh:
                 state.count("leases_fenced", len(fresh))
+                text = "the coordinator has not answered a heartbeat in time: leases are over, and what runs is ended"
+                state.act(acts.Note("warning", f"{text} jobs={len(fresh)} shard={shard.shard}"))
                 runs.end(state, fresh, "returned", kill_by_ns)
 
 

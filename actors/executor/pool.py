@@ -76,12 +76,11 @@ class Child:
 class Pool:
     """All children of one runner kind, and the runs that wait for one."""
 
-    def __init__(self, kind: str, children: int, slots: int, timeout_default_ms: int, recycle: Recycle = NEVER) -> None:
+    def __init__(self, kind: str, children: int, slots: int, recycle: Recycle = NEVER) -> None:
         self.kind = kind
         self.serial = kind == "process"  # one job at a time a child
         self.children_max = children
         self.slots = slots  # a child
-        self.timeout_default_ms = timeout_default_ms
         self.recycle = recycle
         self.recycles = recycle != NEVER
         self.children: dict[int, Child] = {}
@@ -191,9 +190,8 @@ class Pool:
         return [RunOn(number, batch) for number, batch in rows.items()]
 
     def _started(self, held: Held, now_ns: int) -> None:
-        timeout_ms = held.timeout_ms or self.timeout_default_ms
-        if timeout_ms:
-            held.deadline_ns = now_ns + timeout_ms * 1_000_000
+        if held.timeout_ms is not None:
+            held.deadline_ns = now_ns + held.timeout_ms * 1_000_000
             heapq.heappush(self.deadlines, (held.deadline_ns, held.run_id))
 
     def held_count(self) -> int:

@@ -26,12 +26,12 @@ def take(state: ExecutorState, peer: bytes, message: Run) -> None:
         if (id, attempt) in state.held:
             continue
         kind = state.task_kind.get(task, "process")
-        timeout_ms = timeout_ms or state.task_timeout_ms.get(task)
-        if left_ms is not None:  # the job's own deadline may leave less than its timeout
-            timeout_ms = min(timeout_ms or left_ms, left_ms)
+        timeout_ms = timeout_ms or state.task_timeout_ms.get(task) or state.settings.timeout_default_ms or None
+        if left_ms is not None:  # the job's own deadline may leave less
+            timeout_ms = left_ms if timeout_ms is None else min(timeout_ms, left_ms)
+        deadline_ms = None if timeout_ms is None else wall_ms + timeout_ms
         run_id = state.next_run
         state.next_run += 1
-        deadline_ms = wall_ms + timeout_ms if timeout_ms else None
         row = [
             run_id,
             id,

@@ -27,15 +27,14 @@ class ExecutorState:
         self.out = Effects()
         self.links = {peer: Link(peer) for peer in coordinators}
         self.pools: dict[str, Pool] = {}
-        timeout_ms, recycle = settings.timeout_default_ms, settings.recycle
         for kind, children, slots in (
             ("process", settings.process_slots, 1),
             ("asyncio", min(1, settings.asyncio_slots), settings.asyncio_slots),
             ("thread", min(1, settings.thread_slots), settings.thread_slots),
         ):
-            self.pools[kind] = Pool(kind, children, slots, timeout_ms, recycle)
+            self.pools[kind] = Pool(kind, children, slots, settings.recycle)
         if settings.commands and settings.command_slots:
-            self.pools[COMMAND] = Pool(COMMAND, 1, settings.command_slots, timeout_ms)
+            self.pools[COMMAND] = Pool(COMMAND, 1, settings.command_slots)
         self.tasks: list[list[Any]] | None = None  # unknown before the first child is ready
         self.schedules: list[list[Any]] = []
         # Tasks, schedules and limits, those without slots or labels here included.

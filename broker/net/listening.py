@@ -102,7 +102,7 @@ class Listening:
                 socket.bind(endpoint)
             except zmq.ZMQError as error:
                 self.close()
-                text = f"cannot listen on {endpoint}: {error}; is another node using it, or may this user not?"
+                text = f"cannot listen on {endpoint}: {zmq.strerror(error.errno or 0)}; end who uses it, or correct `listen`"
                 raise OSError(text) from error
 
     @property

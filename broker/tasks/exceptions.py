@@ -25,9 +25,13 @@ class InvalidOption(MainspringError, ValueError):
 class UnserializablePayload(MainspringError, TypeError):
     """An argument or a result cannot travel as JSON and come back as what it was."""
 
+    __module__ = "mainspring"  # as users import it, and as errors of attempts then name it
+
 
 class PayloadTooLarge(MainspringError, ValueError):
     """The JSON of the arguments or of a result is larger than its bound."""
+
+    __module__ = "mainspring"  # as users import it, and as errors of attempts then name it
 
 
 class InvalidPayload(MainspringError, ValueError):
@@ -62,6 +66,8 @@ class AttemptInterrupted(BaseException):
 class AttemptTimedOut(AttemptInterrupted):
     """The job ran longer than its timeout, or to its deadline."""
 
+    __module__ = "mainspring"
+
     def __init__(self, text: str = "the job ran longer than its timeout") -> None:
         super().__init__(text)
 
@@ -69,9 +75,13 @@ class AttemptTimedOut(AttemptInterrupted):
 class AttemptCancelled(AttemptInterrupted):
     """The job was cancelled, or the lease under which it ran was lost."""
 
+    __module__ = "mainspring"
+
     def __init__(self, text: str = "the job was cancelled") -> None:
         super().__init__(text)
 
 
 class CpuLimitExceeded(AttemptInterrupted):
     """The attempt used more CPU time than its task allows."""
+
+    __module__ = "mainspring"

@@ -68,7 +68,7 @@ _ALL = (
         "queue_full",
         True,
         "the queue's backlog is at backlog_jobs_max",
-        "wait, add executors, or raise the limit",
+        "wait, add executors, or raise backlog_jobs_max",
     ),
     ErrorCode(
         "too_many_lanes",

@@ -38,7 +38,23 @@ def run(words: Sequence[str]) -> int:
         return FAILED
     except expected() as error:
         return fail(str(error), status_of(error))
+    except OSError as error:
+        if not _keeps_output_back():
+            raise
+        cut = f"standard output takes no more ({error.strerror or error}), so the answer is cut short"
+        return fail(f"{cut}; what was asked may be done: give it room, and look before you ask again")
     return status
+
+
+def _keeps_output_back() -> bool:
+    """Says whether standard output takes no more; then it is dropped, so as not to complain at the end."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def fail(text: str, status: int = FAILED) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ...actors.jobs.error_line import error_line
 from ...broker.wire.ids import format_id
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,7 +145,6 @@ INSTANTS: Final = frozenset(
 
 
 def one_line(text: str | None, width: int = 0) -> str:
-    """Returns the last line of an error text, which says most, cut to a width if one is given."""
-    lines = (text or "").strip().splitlines()
-    line = lines[-1].strip() if lines else ""
+    """Returns the line of an error text that says most, cut to a width if one is given."""
+    line = error_line(text)
     return line if not width or len(line) <= width else f"{line[: width - 1]}…"

@@ -56,10 +56,20 @@ def table(rows: Iterable[Mapping[str, object]], columns: Sequence[Column]) -> An
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        drawn.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
-    for row in rows:
+    found = list(rows)
+    contents = [Content(c.title, [cell(row.get(c.key)) for row in found], c.right) for c in columns]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_OF_A_PIPE
+    widths = column_widths(contents, room - GAP * (len(columns) - 1))
+    is_narrow = sum(widths) + GAP * (len(columns) - 1) > room
+    if is_narrow:  # before words are broken, the gaps give way
+        widths = column_widths(contents, room - NARROW_GAP * (len(columns) - 1))
+    drawn = Table(
+        box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0) if is_narrow else (0, 1)
+    )
+    for column, width in zip(columns, widths, strict=True):
+        justify = "right" if column.right else "left"
+        drawn.add_column(Text(column.title), justify=justify, overflow="fold", width=width)
+    for row in found:
         values = [row.get(column.key) for column in columns]
         styles = [column.style(value) if column.style else "" for column, value in zip(columns, values, strict=True)]
         drawn.add_row(*(Text(cell(value), style=style) for value, style in zip(values, styles, strict=True)))

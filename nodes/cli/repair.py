@@ -142,7 +142,7 @@ def _agreed(plan: Plan) -> bool:
     done = Counter[str]()
     for group in plan.groups:
         done[group.action] += 0 if group.is_left else len(group.ids)
-    told = " and ".join(f"{action} {count} jobs" for action, count in done.items() if count)
+    told = " and ".join(f"{action} {count} job{'s' if count != 1 else ''}" for action, count in done.items() if count)
     return typer.confirm(f"{told}?", err=True)
 
 
@@ -201,7 +201,8 @@ def _show_plan(plan: Plan) -> None:
     if rows:
         jobs = sum(len(group.ids) for group in plan.groups)
         left = jobs - plan.count
-        sys.stdout.write(f"\n{jobs} jobs" + (f", of which {left} need a person\n" if left else "\n"))
+        needy = f", of which {left} need{'s' if left == 1 else ''} a person" if left else ""
+        sys.stdout.write(f"\n{jobs} job{'s' if jobs != 1 else ''}{needy}\n")
     if plan.more:
         sys.stderr.write("there are more: a larger --limit takes them in, or run it again afterwards\n")
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from ...actors.spread import histogram
 from ...broker.net.exceptions import MainspringError
-from .families import FAMILIES, family_of
+from .families import FAMILIES
 
 log = logging.getLogger("mainspring.exporter")
 
@@ -51,9 +52,10 @@ class NodeCollector(Collector):
         found["scheduler_up"].add_sample("scheduler_up", {}, up)
         found["scheduler_scrape_seconds"].add_sample("scheduler_scrape_seconds", {}, took_s)
         for name, labels, value in rows:
-            family = family_of(name)
+            family = FAMILIES.get(name)
             if family is not None:  # a newer coordinator may tell more than this exporter knows
-                found[family.name].add_sample(name, dict(zip(labels[::2], labels[1::2], strict=True)), value)
+                samples = histogram(name, labels, value) if family.type == "histogram" else [[name, labels, value]]
+                _add(found[name], samples)
         return [metric for metric in found.values() if metric.samples]
 
     def describe(self) -> Iterable[Metric]:
@@ -65,6 +67,11 @@ class NodeCollector(Collector):
         if now_s - self._noted_s >= NOTE_EVERY_S:
             self._noted_s = now_s
             log.warning("the coordinator does not answer a scrape error=%s", error)
+
+
+def _add(metric: Metric, samples: list[list[Any]]) -> None:
+    for name, labels, value in samples:
+        metric.add_sample(name, dict(zip(labels[::2], labels[1::2], strict=True)), value)
 
 
 def _metric(name: str) -> Metric:

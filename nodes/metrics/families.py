@@ -76,16 +76,3 @@ _ALL: Final = (
 
 FAMILIES: Final = {family.name: family for family in _ALL}
 """name -> Family."""
-
-_PARTS: Final = ("_bucket", "_count", "_sum")
-
-
-def family_of(sample: str) -> Family | None:
-    """Returns the family that a sample belongs to, None if there is none: a histogram has three kinds of samples."""
-    family = FAMILIES.get(sample)
-    for part in _PARTS:
-        if family is None and sample.endswith(part):
-            family = FAMILIES.get(sample.removesuffix(part))
-            if family is not None and family.type != "histogram":
-                family = None
-    return family

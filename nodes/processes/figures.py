@@ -44,8 +44,8 @@ class Figures:
             ["scheduler_disk_free_bytes", [], shutil.disk_usage(self._data_dir).free],
             ["scheduler_outbox_bytes", [], self.outbox_bytes()],
         ]
-        found.extend(self._syncs.rows("scheduler_log_sync_seconds", []))
-        found.extend(self._turns.rows("scheduler_turn_seconds", []))
+        found.append(self._syncs.row("scheduler_log_sync_seconds", []))
+        found.append(self._turns.row("scheduler_turn_seconds", []))
         for kind, count in sorted(self.frames_refused.items()):
             found.append(["scheduler_frames_refused_total", ["kind", kind], count])
         return found + self.connections()

@@ -247,7 +247,7 @@ class RunnerChildren:
                 if child.output.fd >= 0:
                     del self._by_output[child.output.fd]
                     self._poll.unregister(child.output.fd)
-            how = describe_exit(status)
+            how = describe_exit(status) if status >= 0 else f"was {describe_exit(status)}"
             if number in self._deaf:
                 how = "closed its connection to the executor, and was killed"
             del self._dying[number], self._children[number]

@@ -12,16 +12,20 @@ from typing import Final
 
 from ...broker.tasks.registry import Registry
 
+_AGAIN_S: Final = 0.1
+"""More CPU time after which SIGPROF comes again: it may have come when nothing could be raised."""
+
 
 class Allowance:
     """The limits of one task, set for a run and taken back after it."""
 
-    __slots__ = ("_before", "_cpu_s", "_memory_bytes")
+    __slots__ = ("_before", "_cpu_s", "_limit", "_memory_bytes")
 
     def __init__(self, memory_bytes: int | None, cpu_ms: int | None) -> None:
         self._memory_bytes = memory_bytes
         self._cpu_s = None if cpu_ms is None else cpu_ms / 1000
         self._before: Final = resource.getrlimit(resource.RLIMIT_DATA)
+        self._limit = self._before
 
     def begin(self) -> None:
         """Limits this process from now on."""
@@ -30,16 +34,26 @@ class Allowance:
             wanted = _mapped_bytes() + self._memory_bytes
             # What an operator has limited already stays limited.
             limits = [wanted, *(bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY)]
-            resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+            self._limit = (min(limits), hard)
+            self.restore()
         if self._cpu_s is not None:
-            signal.setitimer(signal.ITIMER_PROF, self._cpu_s)
+            signal.setitimer(signal.ITIMER_PROF, self._cpu_s, _AGAIN_S)
 
     def end(self) -> None:
         """Takes the limits back."""
         if self._cpu_s is not None:
             signal.setitimer(signal.ITIMER_PROF, 0)
+        self.lift()
+
+    def lift(self) -> None:
+        """Takes the limit of memory back, or for a moment: what is allocated then is none of the run's."""
         if self._memory_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+    def restore(self) -> None:
+        """Limits memory again."""
+        if self._memory_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, self._limit)
 
 
 def allowances(registry: Registry) -> dict[str, Allowance]:

@@ -20,6 +20,12 @@ MEMORY_LIMIT: Final = "memory_limit"
 CPU_LIMIT: Final = "cpu_limit"
 """The error_kind of a run that used more CPU time than its task allows."""
 
+_NOT_STARTED: Final = {
+    "timeout": "its time was over",
+    "cancelled": "it was cancelled",
+    "lease_lost": "its turn did not come in time, or its lease was over",
+}
+
 
 def success(run_id: int, started_ms: int, value: object) -> Row:
     """Returns the DONE row of a handler that returned, which fails if its result cannot travel."""
@@ -81,5 +87,5 @@ def _of_interrupted(outcome: str, spoken: Spoken) -> Spoken:
 def not_started(run_id: int, reason: str, why: str | None = None) -> Row:
     """Returns the DONE row of a run whose handler was never called."""
     now_ms = time.time_ns() // 1_000_000
-    text = f"not started: {why or reason}"
+    text = f"it had not started: {why or _NOT_STARTED.get(reason, reason)}"
     return [run_id, REASONS.get(reason, "cancelled"), now_ms, now_ms, None, text, NOT_STARTED, None, None, None]

@@ -6,6 +6,7 @@ next one, so its handler reads the socket and raises only if the job that runs a
 cancelled. SIGPROF comes when a run has used up its CPU time; a run without limits costs nothing for those of others.
 """
 
+import signal
 import socket
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from ...broker.tasks.context import CURRENT, Context
 from ...broker.tasks.exceptions import AttemptCancelled, AttemptTimedOut, CpuLimitExceeded, MainspringError
 from ...broker.tasks.registry import Registry
 from . import frames
-from .allowance import allowances
+from .allowance import Allowance, allowances
 from .frames import Frame, Row
 from .inbox import Inbox
 from .leave import leave
@@ -33,14 +34,18 @@ class ProcessChild:
         self._allowances = allowances(registry)
         self._queue: deque[Row] = deque()
         self._stopping = False
-        # The run that an interrupt may end now; None outside of the user's code.
-        self._armed: int | None = None
+        # The run in the user's code, or the last one; an interrupt may end it while it is armed.
+        self._running: int | None = None
+        self._armed = False
+        self._interrupted = False  # while it was not armed
+        self._allowance: Allowance | None = None
         self._context: Context | None = None
         self._cancelled: str | None = None
 
     def run(self) -> None:
         """Works until STOP, or never comes back."""
         while True:
+            self._interrupted = False
             self._receive(wait=not self._queue and not self._stopping)
             if self._stopping:
                 self._drop_queue("the child was told to stop")
@@ -50,29 +55,45 @@ class ProcessChild:
 
     def on_interrupt(self, _signum: int, _frame: FrameType | None) -> None:
         """Handles SIGUSR1: raises AttemptInterrupted in the running job if that is cancelled."""
-        if self._armed is None:
-            # Between jobs the main loop may be in the middle of reading the socket itself.
+        if not self._armed:
+            # The main loop, or this very handler, may be in the middle of reading the socket.
+            self._interrupted = True
             return
-        self._receive(wait=False)
-        reason = self._cancelled
-        if reason is None:
-            return
-        # Once: a second raise could hit the code that records how the first one ended.
-        self._armed = None
+        while True:
+            # Nothing is raised meanwhile, or what was read could be lost before it is understood.
+            self._armed = self._interrupted = False
+            self._receive_unlimited()
+            reason = self._cancelled
+            if reason is not None:
+                break  # and it stays so: a second raise could hit the code that records how the first one ended
+            self._armed = True
+            if not self._interrupted:
+                return
         if reason == "timeout":
             raise AttemptTimedOut
         raise AttemptCancelled(*(("the lease of the job was lost",) if reason == "lease_lost" else ()))
 
     def on_cpu_time(self, _signum: int, _frame: FrameType | None) -> None:
         """Handles SIGPROF: the run has used what its task allows."""
-        if self._armed is not None:
-            self._armed = None
+        if self._armed:
+            self._armed = False
             raise CpuLimitExceeded("the job used more CPU time than its task allows")
 
     def _receive(self, *, wait: bool) -> None:
         """Takes in what has arrived; with `wait` blocks until something has."""
         for frame in self._inbox.receive(wait=wait):
             self._take(frame)
+
+    def _receive_unlimited(self) -> None:
+        """Takes in what has arrived, while a run has its memory limited: frames are none of its memory."""
+        if self._allowance is None:
+            self._receive(wait=False)
+            return
+        self._allowance.lift()
+        try:
+            self._receive(wait=False)
+        finally:
+            self._allowance.restore()
 
     def _take(self, frame: Frame) -> None:
         kind = frame[0]
@@ -86,7 +107,7 @@ class ProcessChild:
             self._stopping = True
 
     def _cancel(self, run_ids: frozenset[int], reason: str) -> None:
-        if self._armed is not None and self._armed in run_ids:
+        if self._running in run_ids:
             self._cancelled = reason
             if self._context is not None:
                 self._context.cancelled = True
@@ -116,9 +137,9 @@ class ProcessChild:
             args, kwargs = task.signature.decode(payload, context)
         except MainspringError as fault:
             return failure(run_id, started_ms, fault, None, self._registry.options(name))
-        self._context, self._cancelled = context, None
+        self._running, self._context, self._cancelled = run_id, context, None
         CURRENT.set(context)
-        allowance = self._allowances.get(name)
+        allowance = self._allowance = self._allowances.get(name)
         value: object = None
         try:
             try:
@@ -126,10 +147,12 @@ class ProcessChild:
                 variables = copy_context()
                 if allowance is not None:
                     allowance.begin()
-                self._armed = run_id
+                self._armed = True
+                if self._interrupted:  # just before: nobody would look what for
+                    self.on_interrupt(signal.SIGUSR1, None)
                 value = variables.run(task.func, *args, **kwargs)
             finally:
-                self._armed = None
+                self._armed = False
         except BaseException as fault:  # noqa: BLE001  (whatever a job raises ends the job and not the child)
             if allowance is not None:
                 allowance.end()

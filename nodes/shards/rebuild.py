@@ -70,6 +70,10 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
     except (LogDamaged, LogFailed, DiskFull) as error:
         raise OperatorError(str(error)) from None
     try:
+        for number in numbers:
+            if number not in known and not (number >= 0 and log.last_index(number + 1)):
+                have = ", ".join(map(str, sorted(known))) or "none"
+                raise OperatorError(f"this node has no shard {number}: its log holds no entry of one; it has {have}")
         default = folder / "tasks_default_shard_{}.db"
         paths = {number: known.get(number, Path(str(default).format(number))) for number in numbers}
         if backup is None:

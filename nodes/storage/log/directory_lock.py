@@ -28,7 +28,7 @@ class DirectoryLock:
             self.close()
             raise DataDirectoryInUse(
                 f"the data directory {directory} is in use by process {holder}; "
-                "stop that process, or give this node a directory of its own"
+                "stop the node that it belongs to, or give this node a directory of its own"
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ....actors.jobs.error_line import error_line
 from ....actors.jobs.lifecycle import DEAD
 from .batch import pack
 from .database import Database
@@ -58,6 +59,5 @@ def dead_groups(database: Database, _path: Path, chosen: dict[str, Any]) -> tupl
 
 
 def last_line(error: str | None) -> str | None:
-    """Returns the line of an error that says most: of a traceback the last one, cut if it is long."""
-    lines = (error or "").strip().splitlines()
-    return lines[-1].strip()[:_ERROR_CHARS_MAX] if lines else None
+    """Returns the line of an error that says most, cut if it is long."""
+    return error_line(error)[:_ERROR_CHARS_MAX] or None

@@ -280,6 +280,23 @@ def test_an_act_waits_for_retention_that_is_not_applied() -> None:
         assert len(bench.ops(entries.PRUNE)) > decided or bench.state.image.finished == 0
 
 
+def test_an_act_that_comes_again_while_it_waits_is_done_once() -> None:
+    """Whoever has no answer yet asks again; both copies get the first one's answer, and no second life follows."""
+    with small_limits({"PRUNE_JOBS": 1}):
+        stage = Stage(retention=Retention(finished_jobs_max=1))
+        bench, executor = stage.bench, stage.executor
+        executor.credit(2)
+        ids = bench.submit(*[a_job()] * 2)
+        finished = executor.finished(*runs_of(bench.said), outcome="failed", verdict="no_retry")
+        executor.credit(0)
+        until_retention(bench, executor, finished)
+        for _ in range(2):
+            assert bench.act("retry", ids[1], request=77) == []
+        bench.store.locked = False
+        assert [answer.codes for answer in only(bench.wait(1_100), JobActed)] == [[[ids[1], "retried"]]] * 2
+        assert len(bench.ops(entries.REVIVE)) == 1
+
+
 def test_too_many_acts_wait() -> None:
     """The rest is refused, and nothing of it is done."""
     with small_limits({"PRUNE_JOBS": 1}):

@@ -90,6 +90,19 @@ def test_a_timeout_tells_the_child(task: str, timeout_ms: int | None, ends_ms: i
     assert act == CancelOn(bench.children[5], [1], "timeout", task != "io")
 
 
+@pytest.mark.parametrize(
+    ("task", "left_ms", "ends_ms"), [("echo", 60_000, 9_000), ("echo", 400, 400), ("slow", 60_000, 3_000)]
+)
+def test_a_deadline_only_shortens_the_time(task: str, left_ms: int, ends_ms: int) -> None:
+    """A job whose deadline is far off has no more time than its task, or else the executor, gives it."""
+    bench = ExecutorBench(timeout_default_ms=9_000)
+    bench.up()
+    bench.run(5, task=task, left_ms=left_ms)
+    assert bench.wait(ends_ms - 1, renewing=True).acted(CancelOn) == []
+    (act,) = bench.wait(1, renewing=True).acted(CancelOn)
+    assert act.reason == "timeout"
+
+
 def test_without_a_timeout_a_run_may_take_for_ever(bench: ExecutorBench) -> None:
     """Nothing ends it but its lease."""
     bench.run(5)

@@ -66,7 +66,7 @@ def test_a_dry_run_shows_and_changes_nothing(node: DeadJobs, cli: Program) -> No
     assert lines[2].startswith("shop.charge default requests.exceptions.ConnectionError 4 ")
     assert lines[2].endswith(" retry something outside did not answer; it may by now")
     assert [" needs a person " in line for line in lines[2:5]] == [False, False, True]
-    assert lines[-1] == "6 jobs, of which 1 need a person"
+    assert lines[-1] == "6 jobs, of which 1 needs a person"
     assert cli("repair", "--strategy", "dry-run", *SINCE)[1] == out
 
 
@@ -100,7 +100,7 @@ def test_nothing_matches(node: DeadJobs, cli: Program) -> None:
     assert cli("repair", *SINCE, "--task", "nix", "--strategy", "retry") == (0, "no dead letters\n", "")
     status, out, _ = cli("repair", *SINCE, "--task", "shop.ship", "--strategy", "auto")
     assert (status, node.acts) == (0, [])
-    assert out.endswith("1 jobs, of which 1 need a person\n")
+    assert out.endswith("1 job, of which 1 needs a person\n")
 
 
 def test_whoever_sits_there_is_asked(node: DeadJobs, cli: Program, monkeypatch: pytest.MonkeyPatch) -> None:

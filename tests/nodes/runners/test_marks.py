@@ -55,7 +55,7 @@ def test_what_a_job_has_started_dies_with_its_child(child: Child) -> None:
     """In a group of its own, in a session of its own, or as a daemon."""
     child.run(a_run(1, "jobs.starts"))
     started = [int(word) for word in str(child.result()[4]).strip("[]").split(",")]
-    assert set(marks.find(marks.mark_of(EXECUTOR, 7))) == {child.handle.pid, *started}
+    assert set(marks.find(marks.mark_of(EXECUTOR, 7))) >= {child.handle.pid, *started}
     assert {process.pid for process in family(processes(), child.handle.pid)} >= {child.handle.pid, *started[:2]}
     assert marks.find(marks.mark_of(EXECUTOR, 77)) == []
     child.handle.kill()
@@ -77,7 +77,8 @@ def test_what_is_left_when_a_child_ends_by_itself_dies_as_it_is_reaped(child: Ch
 def test_the_table_tells_what_a_process_uses(tmp_path: Path) -> None:
     """Memory, CPU time, and whose child it is."""
     ready = tmp_path / "ready"
-    code = "import pathlib, time; b = b'x' * 50_000_000; sum(range(5_000_000)); pathlib.Path('ready').touch(); time.sleep(1000)"
+    code = "import pathlib, time; b = b'x' * 50_000_000; sum(range(5_000_000)); "
+    code += "pathlib.Path('ready').touch(); time.sleep(1000)"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     try:
         wait_for_file(ready)

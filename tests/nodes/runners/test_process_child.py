@@ -200,6 +200,67 @@ def test_a_signal_without_a_cancel_hits_nobody(spawn: SpawnChild, tmp_path: Path
     assert child.result()[:2] == [1, "succeeded"]
 
 
+def test_nothing_comes_between_what_is_read_and_what_is_made_of_it(spawn: SpawnChild, tmp_path: Path) -> None:
+    """While an interrupt reads frames, another one waits, CPU time raises nothing, and memory is not the job's."""
+    source = """
+import signal, time
+from mainspring.nodes.runners.inbox import Inbox
+whole, depths = Inbox.receive, [0]
+def receive(self, *, wait=False):
+    depths.append(depths[-1] + 1)
+    if len(depths) == 2:
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGPROF)
+    frames = whole(self, wait=wait)
+    bytearray(64 * 2**20)
+    depths.append(depths[-1] - 1)
+    return frames
+@task(memory='32MiB')
+def waits(path: str) -> None:
+    Inbox.receive = receive
+    open(path, 'w').close()
+    while True: time.sleep(0.01)
+@task
+def deepest() -> int: return max(depths)
+"""
+    child = spawn("process", source)
+    path = tmp_path / "waits"
+    child.run(a_run(1, "jobs.waits", f'[["{path}"],{{}}]'))
+    wait_for_file(path)
+
+    child.run(a_run(2, "jobs.deepest"))
+    child.cancel(1)
+
+    done = child.results(2)
+    assert done[1][1] == "cancelled", done[1]
+    assert done[2][4] == "1"
+
+
+def test_an_interrupt_in_the_instant_before_a_run_is_heard(spawn: SpawnChild, tmp_path: Path) -> None:
+    """It comes when the run has been taken up and its handler was not called yet."""
+    source = """
+import os, signal, time
+from mainspring.broker.tasks.context import Context
+from mainspring.nodes.runners import process_child
+def made(*columns):
+    open('made', 'w').close()
+    os.read(os.open('go', os.O_RDONLY), 1)
+    signal.raise_signal(signal.SIGUSR1)
+    return Context(*columns)
+process_child.Context = made
+@task
+def holds() -> None: time.sleep(600)
+"""
+    os.mkfifo(tmp_path / "go")
+    child = spawn("process", source)
+    child.run(a_run(1, "jobs.holds"))
+    wait_for_file(tmp_path / "made")
+    assert child.handle.send(frames.pack([frames.CANCEL, [1], "cancelled"]))
+    (tmp_path / "go").write_text("x")
+
+    assert child.result()[1] == "cancelled"
+
+
 def test_a_job_that_swallows_the_interrupt_can_only_be_killed(spawn: SpawnChild, tmp_path: Path) -> None:
     """The handle's kill ends the child and what it started; its status says by which signal."""
     source = (

@@ -57,6 +57,15 @@ def test_a_missing_file(tmp_path: Path) -> None:
     assert dump(folder / SHARD_1) == rows
 
 
+def test_a_shard_that_never_was(tmp_path: Path) -> None:
+    """A file for it would keep the node from starting; nothing is made."""
+    folder = StoredNode(tmp_path / "data", count=2).work(3).close()
+    for number in (2, 16, -1):
+        with pytest.raises(OperatorError, match=f"has no shard {number}: .* it has 0, 1"):
+            rebuild(folder, [0, number], None, no_progress)
+    assert sorted(path.name for path in folder.glob("*.db*")) == [SHARD_0, SHARD_1]
+
+
 def short_log(tmp_path: Path, *, backup: bool) -> Path:
     """A folder whose log has been shortened; backed up before, if asked for."""
     node = StoredNode(tmp_path / "data", log_options={"segment_bytes": 20_000}).work(30)

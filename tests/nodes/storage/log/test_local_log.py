@@ -45,7 +45,7 @@ def test_a_second_process_is_refused(tmp_path: Path):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(DataDirectoryInUse, match=f"process {process.pid}; stop that process"):
+        with pytest.raises(DataDirectoryInUse, match=f"process {process.pid}; stop the node that it"):
             LocalLog(tmp_path)
         process.kill()
     LocalLog(tmp_path).close()
