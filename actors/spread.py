@@ -52,8 +52,10 @@ class Spread:
 
 
 def histogram(name: str, labels: list[str], value: Sequence[Any]) -> list[MetricRow]:
-    """Returns a spread's row as a histogram in seconds: buckets that include those below them, the count and the sum."""
-    a_second, total, bounds, buckets = value
+    """Returns a spread's row as a histogram in seconds: buckets that include those below them, the count, the sum."""
+    a_second, total = value[:2]
+    bounds: list[int] = value[2]
+    buckets: list[int] = value[3]
     tops = [*(f"{bound / a_second:g}" for bound in bounds), "+Inf"]
     found: list[MetricRow] = [
         [f"{name}_bucket", [*labels, "le", top], count] for top, count in zip(tops, accumulate(buckets), strict=True)

@@ -36,7 +36,7 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if fault is not None:
             state.count("results_malformed")
             continue
-        id, attempt, epoch, index, outcome, started_ms, finished_ms, value, error, kind, output, verdict, after_ms = result
+        id, attempt, epoch, index, outcome = result[:5]
         job = leases.get(id)
         if job is None or job.attempts != attempt or job.index != index or job.epoch != epoch or id in ended:
             state.count("finishes_stale")
@@ -48,6 +48,7 @@ def take(state: ShardState, peer: Peer, message: Finished) -> None:
         if number is None:
             state.count("results_malformed")
             continue
+        started_ms, finished_ms, value, error, kind, output, verdict, after_ms = result[5:]
         error, kind = _cut(error, ERROR_BYTES_MAX), _cut(kind, NAME_CHARS_MAX)
         if output is not None and len(output) * 4 > OUTPUT_BYTES_MAX:
             output = output.encode()[-OUTPUT_BYTES_MAX:].decode(errors="ignore")  # its last words

@@ -51,19 +51,19 @@ def read(state: ShardState, read: ReadJobs, rows: list[list[Any]], applied: int)
 
 
 def read_again(state: ShardState, read: ReadJobs, rows: list[list[Any]], applied: int) -> None:
-    """Goes on with an act that has waited."""
-    state.acts_read -= 1
+    """Goes on with an act that has waited, and with the next one."""
+    state.acts_read = False
     peer, message = read.context
     _act(state, peer, message, {row[0]: row for row in rows}, applied)
+    go_on(state)
 
 
-def applied(state: ShardState) -> None:
-    """The store has caught up a little: acts that waited for that are looked up again."""
-    if state.acts_back and state.applied >= state.pruned_index:
-        for peer, message in state.acts_back:
-            state.out.reads.append(ReadJobs(message.ids, "act again", (peer, message)))
-        state.acts_read += len(state.acts_back)
-        state.acts_back.clear()
+def go_on(state: ShardState) -> None:
+    """Looks an act that waits up again, once the store has caught up: one after the other, each may be long."""
+    if state.acts_back and not state.acts_read and state.applied >= state.pruned_index:
+        peer, message = state.acts_back.popleft()
+        state.out.reads.append(ReadJobs(message.ids, "act again", (peer, message)))
+        state.acts_read = True
 
 
 def _is_done(state: ShardState, peer: Peer, message: JobAct) -> bool:

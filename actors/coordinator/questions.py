@@ -25,7 +25,7 @@ class Questions:
     def __init__(self) -> None:
         self._waiting: dict[Peer, deque[tuple[Read, int]]] = {}
         self._asked: dict[Peer, deque[int]] = {}  # what they cost; the store answers in order
-        self._left: set[Peer] = set()  # peers that have gone while the store was being asked
+        self._left: dict[Peer, int] = {}  # of those: how many nobody waits for, for the peer had gone meanwhile
         self._waiting_cost = 0
         self._asked_cost = 0
 
@@ -62,16 +62,17 @@ class Questions:
         """Notes that the store has answered the oldest question of a peer; returns whether it is there to hear it."""
         own = self._asked[peer]
         self._asked_cost -= own.popleft()
-        is_there = peer not in self._left
         if not own:
             del self._asked[peer]
-            self._left.discard(peer)
-        return is_there
+        left = self._left.pop(peer, 0)
+        if left > 1:
+            self._left[peer] = left - 1
+        return not left
 
     def forget(self, peer: Peer) -> None:
         """Forgets the questions of a peer that is gone."""
         if peer in self._asked:
-            self._left.add(peer)
+            self._left[peer] = len(self._asked[peer])
         self._waiting_cost -= sum(cost for _, cost in self._waiting.pop(peer, ()))
 
     def check(self) -> None:
@@ -80,5 +81,6 @@ class Questions:
         assert self._asked_cost == sum(map(sum, self._asked.values()))
         assert all(self._waiting.values()), "a peer without questions waits"
         assert all(self._asked.values()), "a peer without questions was asked for"
-        assert self._left <= self._asked.keys(), "a peer that has gone is remembered for nothing"
+        for peer, count in self._left.items():
+            assert 0 < count <= len(self._asked[peer]), "a peer that has gone is remembered for nothing"
         assert not self._waiting or self._asked_cost >= ROUND_COST, "questions wait, and the store is asked nothing"

@@ -128,7 +128,7 @@ class ShardMachine:
             case Applied(index, finished):
                 state.applied = index
                 state.image.applied(index, finished)
-                job_acts.applied(state)
+                job_acts.go_on(state)
             case Answer():
                 self._answered(event)
             case PeerGone(peer):

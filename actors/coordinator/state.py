@@ -66,7 +66,7 @@ class ShardState:
         self.keys_until_ms = max(now.wall_ms, image.stamp_ms) + settings.key_ttl_ms  # the last of them is over then
         self.pruned_index = 0  # the last PRUNE: which jobs it has taken, nobody knows before it is applied
         self.acts_back: deque[tuple[Peer, JobAct]] = deque()  # acts that wait for it; none follows meanwhile
-        self.acts_read = 0  # of those: how many the store looks up now
+        self.acts_read = False  # whether the store looks one of them up now
         self.act_answers: dict[tuple[Peer, int], JobActed] = {}  # the last ones: a request may come again
         self.schedule_parts: dict[tuple[Peer, int], dict[int, list[Any]]] = {}  # lists of which a part is missing
         self.schedule_answers: dict[tuple[Peer, int], ScheduleChanged] = {}  # the last ones: a request may come again

@@ -83,19 +83,36 @@ def exited(state: ExecutorState, number: int, how: str, output: str | None) -> N
     for held in list(child.runs.values()):
         if held.over is not None and held.ending is None:
             kind, text = held.over
-            report(state, held, "failed", None, finished_ms, None, text, kind, output)
+            report(state, held, "failed", _begun_ms(state, held), finished_ms, None, text, kind, output)
         elif held.ending in ("timed_out", "cancelled") and held.run_id in state.ending:
             text = f"it did not stop within {state.settings.kill_grace_ms} ms, so its process was killed"
-            report(state, held, held.ending, None, finished_ms, None, text, "killed", output)
+            report(state, held, held.ending, _begun_ms(state, held), finished_ms, None, text, "killed", output)
         elif held.ending is not None:
-            report(state, held, "returned", None, finished_ms, None, None, None)
+            report(state, held, "returned", _begun_ms(state, held), finished_ms, None, None, None)
         elif held in at_fault:
-            report(state, held, "crashed", None, finished_ms, None, f"the runner process {how}", "crash", output)
+            report(
+                state,
+                held,
+                "crashed",
+                _begun_ms(state, held),
+                finished_ms,
+                None,
+                f"the runner process {how}",
+                "crash",
+                output,
+            )
         else:
             text = f"the runner process {how} while it ran another job"
             report(state, held, "returned", None, None, None, text, None)
     if child.stop_ns is None and child.ready:
         state.count("children_died")
+
+
+def _begun_ms(state: ExecutorState, held: Held) -> int | None:
+    """Returns when a run whose child cannot tell any more has begun, UTC; about, for it was given to a child then."""
+    if held.begun_ns is None:
+        return None
+    return state.now.wall_ms - (state.now.elapsed_ns - held.begun_ns) // 1_000_000
 
 
 def _at_fault(pool: Pool, child: Child) -> list[Held]:

@@ -11,6 +11,7 @@ class Held:
     __slots__ = (
         "arrived_ns",
         "attempt",
+        "begun_ns",
         "child",
         "deadline_ns",
         "ending",
@@ -43,6 +44,7 @@ class Held:
         self.row = row
         self.arrived_ns = arrived_ns
         self.child: int | None = None
+        self.begun_ns: int | None = None  # when it started, as far as is known here
         self.deadline_ns: int | None = None  # set when it starts
         self.kill_ns: int | None = None  # set when it was told to end: its child dies then
         self.limits: tuple[int | None, int | None] | None = None  # memory_bytes, cpu_ms

@@ -190,6 +190,7 @@ class Pool:
         return [RunOn(number, batch) for number, batch in rows.items()]
 
     def _started(self, held: Held, now_ns: int) -> None:
+        held.begun_ns = now_ns
         if held.timeout_ms is not None:
             held.deadline_ns = now_ns + held.timeout_ms * 1_000_000
             heapq.heappush(self.deadlines, (held.deadline_ns, held.run_id))
@@ -217,7 +218,7 @@ class Pool:
         held = child.runs.pop(run_id, None)
         if held is not None and self.serial:
             head = child.head()
-            if head is not None and head.deadline_ns is None:
+            if head is not None and head.begun_ns is None:
                 head.arrived_ns = now_ns
                 self._started(head, now_ns)
         return held

@@ -13,8 +13,8 @@ _TRACEBACK: Final = re.compile(r"([ |+]*)(?:Exception Group )?Traceback \(most r
 def error_line(error: str | None) -> str:
     """Returns the line of an error that says most; empty if there is none.
 
-    Of several tracebacks it is the last one's: the exception that was not caught, or the last part of a group. A message
-    may have more lines than one, so the exception's name stands before them, behind the frames.
+    Of several tracebacks it is the last one's: the exception that was not caught, or the last part of a group. What
+    stands right behind the frames names it; the message that begins there may have further lines.
     """
     lines = (error or "").strip("\n").splitlines()
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -82,7 +82,7 @@ class Client:
             job: From `task.job(...)` or `mainspring.job(name, ...)`.
             **options: `delay` (seconds or a timedelta) or `at` (an aware datetime): when it is due. `key`: a second
                 submit under it gives the first job. `tenant`: for whom. `queue`, `priority`, `retries`, `timeout`,
-                `expires`, `deadline`: instead of what the task says.
+                `expires`, `deadline`: instead of what the task says. `trace`: the W3C `traceparent` of the caller.
 
         Raises:
             InvalidOption: An option lies outside what it may be.

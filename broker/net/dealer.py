@@ -13,12 +13,11 @@ import zmq
 from ..wire.limits import FRAME_BYTES_MAX, MULTIPART_FRAMES_MAX
 from .context import check_room
 from .exceptions import is_too_many_files
+from .keepalive import keep_alive
 
 HIGH_WATER_FRAMES = 10_000
 RECONNECT_MIN_MS = 20
 RECONNECT_MAX_MS = 100
-HEARTBEAT_MS = 5_000
-HEARTBEAT_TIMEOUT_MS = 15_000
 GOODBYE_LINGER_MS = 50
 
 # Plain ints: an enum's operators cost ten times as much, on every frame.
@@ -62,10 +61,9 @@ class Dealer:
             (zmq.MAXMSGSIZE, FRAME_BYTES_MAX),
             (zmq.RECONNECT_IVL, RECONNECT_MIN_MS),
             (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
         ):
             socket.setsockopt(option, value)
+        keep_alive(socket)
         # The monitor says when a connection stands, again or for the first time; inproc has none and never breaks.
         try:
             check_room(_FILES_TO_COME)

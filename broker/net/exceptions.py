@@ -200,9 +200,8 @@ def job_error(row: list[Any]) -> JobError:
     if state == "cancelled":
         return JobCancelled(f"{job} was cancelled; submit it again if it is still wanted", id, state, attempts)
     if state == "expired":
-        return JobExpired(
-            f"{job} did not start before it expired; add executors, or give a longer expires or deadline", id, state, attempts
-        )
+        text = f"{job} did not start before it expired; add executors, or give a longer expires or deadline"
+        return JobExpired(text, id, state, attempts)
     if state == "skipped":
         text = f"{job} was skipped by hand; `mainspring retry {format_id(id)}` runs it after all"
         return JobSkipped(text, id, state, attempts)

@@ -17,16 +17,10 @@ from typing import cast
 import zmq
 
 from ..wire.limits import CONNECTIONS_MAX
+from .keepalive import keep_alive
 
 HANDSHAKE_MS = 5_000
 """A connection that has not said by then that it speaks ZMTP is closed, however it dribbles."""
-
-HEARTBEAT_MS = 5_000
-HEARTBEAT_TIMEOUT_MS = 15_000
-"""A connection that answers no heartbeat for so long, be it in the middle of a frame, is closed."""
-
-KEEPALIVE_IDLE_S = 60
-"""A TCP connection whose peer speaks an old ZMTP, which has no heartbeats, is looked at after such a silence."""
 
 _FREE_SHARE = 8
 """New clients are refused in words when only this part of the connections is free."""
@@ -82,14 +76,8 @@ class Listening:
         self.accepted = 0
         self.handshakes_failed = 0
         self.turned_away = 0
-        for option, value in (
-            (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS),
-            (zmq.TCP_KEEPALIVE, 1),
-            (zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S),
-        ):
-            socket.setsockopt(option, value)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        keep_alive(socket)
         where = f"inproc://listening-{next(_monitor_numbers)}"
         socket.monitor(where, _WATCHED)
         self._monitor = context.socket(zmq.PAIR)
@@ -102,7 +90,8 @@ class Listening:
                 socket.bind(endpoint)
             except zmq.ZMQError as error:
                 self.close()
-                text = f"cannot listen on {endpoint}: {zmq.strerror(error.errno or 0)}; end who uses it, or correct `listen`"
+                why = zmq.strerror(error.errno or 0)
+                text = f"cannot listen on {endpoint}: {why}; end who uses it, or correct `listen`"
                 raise OSError(text) from error
 
     @property

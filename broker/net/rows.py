@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
     timeout: Span | None
     expires: Span | None
     deadline: Span | None
+    trace: str | None
 
 
 Submission = Job[Any] | tuple[Job[Any], Options]
@@ -122,7 +123,7 @@ def job_row(job: Job[Any], options: SubmitOptions) -> Row:
     )
     tenant = options.tenant or DEFAULT_TENANT
     due = (options.delay_ms, options.at_ms, options.key)
-    ends = (options.timeout_ms, expires_ms, None, deadline_ms)
+    ends = (options.timeout_ms, expires_ms, options.trace, deadline_ms)
     return [job.task, job.payload, queue, tenant, priority, *due, retry, *ends]
 
 

@@ -4,6 +4,7 @@ It decides which values are allowed and brings them to wire units. It must not k
 of them. Instants round up to the millisecond, so that nothing is early.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,6 +18,7 @@ DEFAULT_TENANT: Final = "default"
 """Whose a job or a schedule is if nobody says."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TRACEPARENT: Final = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class SubmitOptions:
         timeout_ms: Overrides the task's timeout.
         expires_ms: Overrides the task's expiry.
         deadline_ms: Overrides the task's deadline: milliseconds from acceptance until all is over.
+        trace: The `traceparent` of the submitter.
     """
 
     delay_ms: int | None = None
@@ -46,6 +49,7 @@ class SubmitOptions:
     timeout_ms: int | None = None
     expires_ms: int | None = None
     deadline_ms: int | None = None
+    trace: str | None = None
 
 
 NO_OPTIONS: Final = SubmitOptions()
@@ -64,6 +68,7 @@ def submit_options(
     timeout: Span | None = None,
     expires: Span | None = None,
     deadline: Span | None = None,
+    trace: str | None = None,
 ) -> SubmitOptions:
     """Validates the options of a submit.
 
@@ -79,6 +84,7 @@ def submit_options(
         expires: Seconds (or a timedelta) for which the job may still start, above 0.
         deadline: Seconds (or a timedelta) after which all attempts are over, above 0: no attempt starts later, and one
             that runs is ended.
+        trace: A W3C `traceparent`, which the handler finds in its context, and the log beside each attempt.
 
     Raises:
         InvalidOption: Names the option and what it may be.
@@ -96,6 +102,7 @@ def submit_options(
         timeout_ms=None if timeout is None else span_ms("timeout", timeout, least_ms=1),
         expires_ms=None if expires is None else span_ms("expires", expires, least_ms=1),
         deadline_ms=None if deadline is None else span_ms("deadline", deadline, least_ms=1),
+        trace=None if trace is None else _check_trace(trace),
     )
 
 
@@ -128,3 +135,10 @@ def _check_key(key: object) -> str:
     except UnicodeEncodeError:
         raise InvalidOption("key holds half a surrogate pair, which is no text; decode it properly") from None
     return key
+
+
+def _check_trace(trace: object) -> str:
+    if not isinstance(trace, str) or not _TRACEPARENT.fullmatch(trace):
+        example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        raise InvalidOption(f"trace is {str(trace)[:60]!r}; give a W3C traceparent such as {example}")
+    return trace

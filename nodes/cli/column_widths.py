@@ -4,12 +4,13 @@ Decides what gives way first: texts that can be broken between words, then long 
 must not know what stands in the columns, nor how they are drawn. Numbers are never broken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-WORD_CHARS: Final = 10
-"""Longer words than these may be broken where there is no other way."""
-LEAST_CHARS: Final = 4
+LONG: Final = 10
+"""Words longer than this are broken where there is no other way."""
+SHORT: Final = 6
+"""The same, where even that does not help."""
 
 
 class Content(NamedTuple):
@@ -20,50 +21,35 @@ class Content(NamedTuple):
     is_number: bool
 
 
-def column_widths(columns: Sequence[Content], room: int) -> list[int]:
+def column_widths(columns: Sequence[Content], room: int, length: Callable[[str], int] = len) -> list[int]:
     """Returns the width of each column.
 
     Args:
         columns: what they hold.
-        room: characters for all of them, without the gaps between; if it is too little, even for words that are
+        room: characters for all of them, without the gaps between; if it is too little even for words that are
             broken, the widths take more.
+        length: how many characters of a terminal a text takes.
     """
-    widths = [max(map(_line, (column.title, *column.cells))) for column in columns]
-    for least in (_by_words, _by_parts, _by_numbers):
-        _shrink(widths, [least(column) for column in columns], room)
+    widths: list[int] = []
+    steps: list[tuple[int, int, int, int]] = []
+    for column in columns:
+        lines = [length(line) for text in column.cells for line in text.split("\n")]
+        words = [length(word) for text in column.cells for word in text.split()]
+        title = max((length(word) for word in column.title.split()), default=0)
+        content = max((1, *(lines if column.is_number else words)))
+        whole = max(content, title)
+        widths.append(max(whole, length(column.title), *lines))
+        long, short = min(whole, LONG), min(whole, SHORT)
+        steps.append((whole, whole, content, content) if column.is_number else (whole, long, long, short))
+    for least in zip(*steps, strict=True):
+        _shrink(widths, least, room)
     return widths
 
 
-def _shrink(widths: list[int], least: list[int], room: int) -> None:
+def _shrink(widths: list[int], least: Sequence[int], room: int) -> None:
     """Takes from the widest that can give, until there is room."""
     while sum(widths) > room:
         givers = [at for at, width in enumerate(widths) if width > least[at]]
         if not givers:
             return
         widths[max(givers, key=lambda at: widths[at])] -= 1
-
-
-def _by_words(column: Content) -> int:
-    return max(_word(column.title), *_cells(column), LEAST_CHARS)
-
-
-def _by_parts(column: Content) -> int:
-    if column.is_number:
-        return _by_words(column)
-    return max(min(_by_words(column), WORD_CHARS), LEAST_CHARS)
-
-
-def _by_numbers(column: Content) -> int:
-    return max(*_cells(column), LEAST_CHARS) if column.is_number else min(_by_parts(column), WORD_CHARS // 2 + 1)
-
-
-def _cells(column: Content) -> list[int]:
-    return [0, 0, *map(_line if column.is_number else _word, column.cells)]
-
-
-def _line(text: str) -> int:
-    return max(map(len, text.split("\n")))
-
-
-def _word(text: str) -> int:
-    return max(map(len, text.split()), default=0)

@@ -1,19 +1,16 @@
 """The data folder whose files a command reads, and the shard files in it.
 
-Decides which files are shards, by their names, and which folder is meant. It must not open them. Rule: docs/design.md,
-"Finding the node" and "Storage" (one file a shard).
+Decides which folder is meant. It must not open the files. Rule: docs/design.md, "Finding the node".
 """
 
-import re
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from ...broker.net.discovery import DATA_FOLDER
+from ..shards.layout import ShardPath, shard_files
 from .errors import CommandError
-
-_NAME = re.compile(r"tasks_(?P<tenant>.+)_shard_(?P<shard>\d{1,4})\.db", re.ASCII)
 
 Data = Annotated[
     Path | None,
@@ -25,14 +22,6 @@ Data = Annotated[
     ),
 ]
 """The type of a command's `--data` option: `data: Data = None`."""
-
-
-class ShardPath(NamedTuple):
-    """One shard's file."""
-
-    shard: int
-    tenant: str
-    path: Path
 
 
 def data_folder(given: Path | None, option: str = "--data") -> Path:
@@ -49,7 +38,7 @@ def data_folder(given: Path | None, option: str = "--data") -> Path:
         if not given.is_dir():
             raise CommandError(f"{given} is no folder; give the data_dir of a node")
         inner = given / DATA_FOLDER
-        return inner if inner.is_dir() and not _shards_in(given) else given
+        return inner if inner.is_dir() and not shard_files(given) else given
     start = Path.cwd()
     for folder in (start, *start.parents):
         if (folder / DATA_FOLDER).is_dir():
@@ -64,7 +53,7 @@ def shard_paths(folder: Path) -> list[ShardPath]:
         CommandError: it has none, or may not be read.
     """
     try:
-        found = _shards_in(folder)
+        found = shard_files(folder)
     except OSError as error:
         raise CommandError(f"{folder} cannot be read ({error.strerror}); run this as the node's user") from None
     if not found:
@@ -72,8 +61,3 @@ def shard_paths(folder: Path) -> list[ShardPath]:
             f"{folder} has no shard files; give a node's data folder, which has them after its first start"
         )
     return found
-
-
-def _shards_in(folder: Path) -> list[ShardPath]:
-    named = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
-    return sorted(ShardPath(int(match["shard"]), match["tenant"], path) for match, path in named if match)

@@ -5,13 +5,17 @@ table as wide as the terminal, or as wide as it needs where nobody looks. It mus
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from .column_widths import Content, column_widths
+
 WIDTH_OF_A_PIPE = 100_000
+GAP, NARROW_GAP = 3, 2
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The type of a command's `--json` option: `json: Json = False`."""
@@ -57,23 +61,31 @@ def table(rows: Iterable[Mapping[str, object]], columns: Sequence[Column]) -> An
     from rich.text import Text
 
     found = list(rows)
-    contents = [Content(c.title, [cell(row.get(c.key)) for row in found], c.right) for c in columns]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_OF_A_PIPE
-    widths = column_widths(contents, room - GAP * (len(columns) - 1))
-    is_narrow = sum(widths) + GAP * (len(columns) - 1) > room
-    if is_narrow:  # before words are broken, the gaps give way
-        widths = column_widths(contents, room - NARROW_GAP * (len(columns) - 1))
-    drawn = Table(
-        box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0) if is_narrow else (0, 1)
-    )
-    for column, width in zip(columns, widths, strict=True):
-        justify = "right" if column.right else "left"
+    widths = _widths(found, columns)
+    padding = (0, 1) if widths is None else (0, 1, 0, 0)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding)
+    for at, column in enumerate(columns):
+        justify, width = "right" if column.right else "left", None if widths is None else widths[at]
         drawn.add_column(Text(column.title), justify=justify, overflow="fold", width=width)
     for row in found:
         values = [row.get(column.key) for column in columns]
         styles = [column.style(value) if column.style else "" for column, value in zip(columns, values, strict=True)]
         drawn.add_row(*(Text(cell(value), style=style) for value, style in zip(values, styles, strict=True)))
     return drawn
+
+
+def _widths(rows: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> list[int] | None:
+    """Returns how wide the columns are on a terminal that is too narrow for them, else None."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.cells import cell_len
+
+    contents = [Content(c.title, [cell(row.get(c.key)) for row in rows], c.right) for c in columns]
+    gaps = len(columns) - 1
+    room = shutil.get_terminal_size().columns
+    if sum(column_widths(contents, sys.maxsize, cell_len)) + GAP * gaps <= room:
+        return None
+    return column_widths(contents, room - NARROW_GAP * gaps, cell_len)
 
 
 def show_one(thing: Mapping[str, object], *, as_json: bool) -> None:

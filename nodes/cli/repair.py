@@ -203,6 +203,7 @@ def _show_plan(plan: Plan) -> None:
         left = jobs - plan.count
         needy = f", of which {left} need{'s' if left == 1 else ''} a person" if left else ""
         sys.stdout.write(f"\n{jobs} job{'s' if jobs != 1 else ''}{needy}\n")
+        sys.stdout.flush()  # whoever is asked has read it, through a pipe as well
     if plan.more:
         sys.stderr.write("there are more: a larger --limit takes them in, or run it again afterwards\n")
 

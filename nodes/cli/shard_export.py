@@ -83,8 +83,7 @@ def command(
     if view not in VIEWS:
         raise typer.BadParameter(f"there is no view {view!r}; there are {', '.join(VIEWS)}")
     form = form or ("ndjson" if json else "csv")
-    shards = [(place.shard, place.path) for place in shard_paths(data_folder(data))]
-    export = Export(shards, view, where, since)
+    export = Export(shard_paths(data_folder(data)), view, where, since)
     if output is None:
         _write(sys.stdout, form, export.columns(), export.rows())
         return

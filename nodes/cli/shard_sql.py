@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from ..shards.guard import Guard, as_text
+from ..shards.layout import ShardPath
 from ..storage.shard.migration import ShardFileError
 from ..storage.shard.offline import open_offline
-from .data_folder import ShardPath
 from .errors import CommandError
 
 STEPS_A_LOOK: Final = 10_000
@@ -72,6 +72,8 @@ def _on_one(
         rows: list[tuple[Any, ...]] = cursor.fetchmany(limit)
         return [column[0] for column in cursor.description or ()], rows
     except (sqlite3.Error, sqlite3.Warning) as error:
+        if str(error) == "interrupted" and time.monotonic() < deadline_s:
+            raise KeyboardInterrupt from None  # which was raised while the handler ran
         raise CommandError(_told(error, guard.has_refused, place, timeout_s)) from None
     finally:
         connection.close()

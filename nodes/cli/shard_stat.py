@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...actors.log import LogDamaged
+from ..shards.layout import ShardPath
 from ..storage.log.files import OsFiles
 from ..storage.log.synced_file import SyncedFile
 from ..storage.shard.migration import ShardFileError
 from ..storage.shard.offline import open_offline
-from .data_folder import ShardPath
 from .errors import CommandError
 
 LOG_FOLDER: Final = "log"

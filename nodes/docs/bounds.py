@@ -10,7 +10,7 @@ from typing import Final
 from ...actors import limits as machines
 from ...actors.client import settings as client
 from ...actors.executor import settings as executor
-from ...broker.net import listening, refusals, router
+from ...broker.net import keepalive, listening, refusals, router
 from ...broker.wire import limits as wire
 from ..processes import coordinator_loop, disk_guard, executor_loop, intake
 from ..storage.log import hard_state, local_log
@@ -19,7 +19,7 @@ from .source_notes import notes
 
 _MODULES: Final[dict[str, tuple[ModuleType, ...]]] = {
     "On the wire": (wire,),
-    "At the coordinator's door": (listening, router, refusals, intake),
+    "At the coordinator's door": (listening, keepalive, router, refusals, intake),
     "In the coordinator": (machines, coordinator_loop, disk_guard),
     "In the executor": (executor, executor_loop),
     "In the client": (client,),

@@ -14,6 +14,7 @@ from ...actors.effects import Peer
 from ...actors.executor.machine import ExecutorMachine
 from ...actors.executor.settings import ExecutorSettings, Recycle
 from ...broker.net.clock import read_clocks
+from ...broker.net.keepalive import keep_alive
 from ...broker.wire.limits import FRAME_BYTES_MAX
 from ..log import configure_log
 from .death import die_with_parent
@@ -88,8 +89,7 @@ def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Sock
     socket.setsockopt(zmq.RECONNECT_IVL, 20)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 100)
     socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX + 1024)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
+    keep_alive(socket)
     socket.connect(endpoint)
     return socket
 

@@ -18,6 +18,7 @@ from ..runners.command import setup_text
 from ..runners.handle import ChildHandle, Kind, describe_exit
 from ..runners.marks import mark_of
 from .child_watch import ChildWatch
+from .output_lines import OutputLines
 from .own_output import OwnOutput
 from .plan import ExecutorPlan
 
@@ -53,29 +54,25 @@ class RunnerChildren:
         self._plan = plan
         self._poll = poll
         self._own_output = own_output
+        self._lines = OutputLines(plan.name, plan.node) if plan.log_format == "json" else None
         self._children: dict[int, ChildHandle] = {}
         self._by_socket: dict[int, int] = {}
         self._by_output: dict[int, int] = {}
         self._serial: set[int] = set()  # they run one job at a time
         self._dying: dict[int, int] = {}  # child -> when its socket was closed; it is reaped when it is dead
         self._deaf: set[int] = set()  # killed because its socket was closed
+        self._unborn: list[ChildExited] = []
         self._watch = ChildWatch(self._children)
 
     def spawn(self, number: int, kind: str) -> None:
         """Starts a child under this number."""
         assert kind in ("process", "asyncio", "thread", "command"), kind
-        plan = self._plan
-        keep = [] if plan.life_fd is None else [plan.life_fd]
-        if kind == "command":
-            child = ChildHandle.spawn(kind, [], keep_fds=keep, setup=setup_text(plan.commands, plan.kill_grace_ms))
-        else:
-            child = ChildHandle.spawn(
-                cast("Kind", kind),
-                plan.tasks,
-                import_paths=plan.import_paths,
-                keep_fds=keep,
-                mark=mark_of(plan.incarnation, number),
-            )
+        try:
+            child = self._spawned(number, kind)
+        except OSError as error:  # no room for one more process, say; those that run go on
+            log.error("runner child cannot be started child=%d error=%s", number, str(error))
+            self._unborn.append(ChildExited(number, f"could not be started ({error})"))
+            return
         self._children[number] = child
         self._by_socket[child.fileno()] = number
         self._poll.register(child.fileno(), select.EPOLLIN)
@@ -84,6 +81,19 @@ class RunnerChildren:
             self._poll.register(child.output.fd, select.EPOLLIN)
         if kind == "process":
             self._serial.add(number)
+
+    def _spawned(self, number: int, kind: str) -> ChildHandle:
+        plan = self._plan
+        keep = [] if plan.life_fd is None else [plan.life_fd]
+        if kind == "command":
+            return ChildHandle.spawn(kind, [], keep_fds=keep, setup=setup_text(plan.commands, plan.kill_grace_ms))
+        return ChildHandle.spawn(
+            cast("Kind", kind),
+            plan.tasks,
+            import_paths=plan.import_paths,
+            keep_fds=keep,
+            mark=mark_of(plan.incarnation, number),
+        )
 
     def hear(self, ready: set[int], events: list[Event]) -> None:
         """Takes what the children have written and sent, and notices those that have died."""
@@ -97,6 +107,9 @@ class RunnerChildren:
                 self._hear_child(number, self._children[number], events)
         if self._own_output.is_pending:
             self._own_output.flush()
+        if self._unborn:
+            events += self._unborn
+            self._unborn.clear()
         if self._dying:
             self._reap(events)
 
@@ -118,10 +131,12 @@ class RunnerChildren:
     @property
     def is_restless(self) -> bool:
         """Whether the loop is to ask how long it may sleep."""
-        return bool(self._dying or self._watch.watched or self._own_output.is_pending)
+        return bool(self._unborn or self._dying or self._watch.watched or self._own_output.is_pending)
 
     def wait_ns(self, now_ns: int, wanted_ns: int) -> int:
         """Returns how long the loop may sleep, at most as long as it wants to."""
+        if self._unborn:
+            return 0
         if self._dying:
             wanted_ns = min(wanted_ns, REAP_NS)
         if self._own_output.is_pending:
@@ -155,9 +170,10 @@ class RunnerChildren:
 
     def end(self) -> None:
         """Kills all and waits for them."""
-        for child in self._children.values():
+        for number, child in self._children.items():
             if child.output is not None:
-                self._own_output.write(child.output.drain())
+                self._pass_on(number, child.output.drain())
+                self._end_lines(number)
             child.end()
         self._own_output.close()
 
@@ -170,9 +186,16 @@ class RunnerChildren:
             return
         data = output.drain() if whole else output.read()
         if data:
-            self._own_output.write(data)
+            self._pass_on(number, data)
         if output.fd < 0:  # epoll has forgotten a descriptor that is closed
             del self._by_output[fd]
+
+    def _pass_on(self, number: int, data: bytes) -> None:
+        self._own_output.write(data if self._lines is None else self._lines.take(number, data))
+
+    def _end_lines(self, number: int) -> None:
+        if self._lines is not None:
+            self._own_output.write(self._lines.end(number))
 
     def _hear_child(self, number: int, child: ChildHandle, events: list[Event]) -> None:
         if child.wants_write:
@@ -243,6 +266,7 @@ class RunnerChildren:
             words = None
             if child.output is not None:
                 self._take_output(number, whole=True)
+                self._end_lines(number)
                 words = child.output.text()
                 if child.output.fd >= 0:
                     del self._by_output[child.output.fd]

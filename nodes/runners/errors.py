@@ -5,8 +5,9 @@ cut from the top, and from the end of an interrupt, for they help nobody who rea
 """
 
 import traceback
+from itertools import takewhile
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final
 
 from ...broker.tasks.exceptions import AttemptInterrupted
@@ -57,7 +58,18 @@ def _cut_handler(trace: TracebackType | None) -> None:
 
 def is_own(trace: TracebackType) -> bool:
     """Tells whether the topmost frame of a traceback is Mainspring's."""
-    path = trace.tb_frame.f_code.co_filename
+    return _is_own_file(trace.tb_frame.f_code.co_filename)
+
+
+def stack_text(frame: FrameType) -> str:
+    """Returns where a handler stands, from its own first frame on; all of it if no frame is the handler's."""
+    frames = takewhile(lambda found: not _is_own_file(found[0].f_code.co_filename), traceback.walk_stack(frame))
+    stack = traceback.StackSummary.extract(frames)
+    stack.reverse()
+    return "".join(stack.format() or traceback.format_stack(frame))
+
+
+def _is_own_file(path: str) -> bool:
     return path.startswith(_OWN_FOLDER) and path[len(_OWN_FOLDER) :].startswith(_OWN_PARTS)
 
 

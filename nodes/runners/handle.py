@@ -88,12 +88,11 @@ class ChildHandle:
             OSError: The process cannot be started.
         """
         assert threading.current_thread() is threading.main_thread(), "a child dies with the thread that starts it"
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        pipe = None if kind == "command" else os.pipe()
         # The setup is in memory as a file: no other process sees it, as it would see the command line.
-        with theirs, open(os.memfd_create("setup"), "w+b") as stdin:  # noqa: PTH123  (a descriptor has no path)
+        with open(os.memfd_create("setup"), "w+b") as stdin:  # noqa: PTH123  (a descriptor has no path)
             stdin.write(setup.encode())
             stdin.seek(0)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             words = {
                 "--fd": theirs.fileno(),
                 "--parent": os.getpid(),
@@ -102,7 +101,9 @@ class ChildHandle:
                 "--paths": os.pathsep.join(import_paths),
                 "--keep": ",".join(map(str, keep_fds)),
             }
+            pipe = None
             try:
+                pipe = None if kind == "command" else os.pipe()
                 process = subprocess.Popen(
                     [
                         sys.executable,
@@ -124,6 +125,7 @@ class ChildHandle:
                     os.close(pipe[0])
                 raise
             finally:
+                theirs.close()
                 if pipe is not None:
                     os.close(pipe[1])
         return cls(process, ours, None if pipe is None else ChildOutput(pipe[0]), mark, unsent_bytes_max)

@@ -9,13 +9,12 @@ import asyncio
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Coroutine, Generator
 from typing import Any, Final
 
 from ...broker.tasks.context import CURRENT, Context
 from . import frames
-from .errors import cap
+from .errors import cap, stack_text
 from .outlet import Outlet
 
 STUCK_AFTER_SECONDS: Final = 1.0
@@ -78,5 +77,5 @@ class Watchdog(threading.Thread):
         frame = sys._current_frames().get(self._loop_thread)  # pyright: ignore[reportPrivateUsage]  (there is no public way to another thread's stack)
         task = asyncio.current_task(self._loop)
         job = task.job if isinstance(task, RunTask) else None
-        stack = "".join(traceback.format_stack(frame)) if frame is not None else "(no stack)"
+        stack = stack_text(frame) if frame is not None else "(no stack)"
         self._outlet.send_blocking(frames.pack([frames.STUCK, job.run_id if job else None, cap(stack)]))

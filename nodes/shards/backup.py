@@ -105,7 +105,9 @@ def _copy_running(shards: Sequence[tuple[int, Path]], part: Path, barrier: Barri
     needed = barrier()
     until_s = time.monotonic() + BEHIND_WAIT_S
     for number, path in shards:
-        while not copy_beside_node(path, part / path.name, needed.get(number, 0), progress):
+        if number not in needed:
+            raise OperatorError(f"the node does not serve shard {number} ({path}); start it with all its shards")
+        while not copy_beside_node(path, part / path.name, needed[number], progress):
             if time.monotonic() > until_s:
                 raise OperatorError(
                     f"{path} does not show what was acknowledged {BEHIND_WAIT_S:g} s ago: somebody holds a lock on it, "

@@ -25,6 +25,9 @@ TIMES: Final[Mapping[str, str]] = {
 }
 """View -> the column that --since looks at."""
 
+_STEPS_UNHEARD: Final = 100_000
+"""A Ctrl-C is heard after so many steps of SQLite's machine: a condition may look at a million rows and take none."""
+
 OTHERS: Final = ("v_queues", "v_lanes", "v_tasks", "v_executors", "v_shard")
 VIEWS: Final = (*TIMES, *OTHERS)
 
@@ -72,9 +75,12 @@ class Export:
                 # Any, because sqlite-utils leaves the types of its arguments open.
                 view: Any = Database(connection)[self.view]
                 connection.set_authorizer(guard.authorize)
+                connection.set_progress_handler(_go_on, _STEPS_UNHEARD)
                 for row in view.rows_where(*self._condition()):
                     yield {"shard": number, **row} if len(self.shards) > 1 else row
             except (sqlite3.Error, sqlite3.Warning) as error:
+                if str(error) == "interrupted":
+                    raise KeyboardInterrupt from None  # which was raised while the handler ran
                 raise OperatorError(_told(error, guard, path)) from None
             finally:
                 connection.close()
@@ -97,6 +103,10 @@ class Export:
         connection.row_factory = None
         connection.text_factory = as_text
         return connection
+
+
+def _go_on() -> int:
+    return 0
 
 
 def _told(error: Exception, guard: Guard, path: Path) -> str:

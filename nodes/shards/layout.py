@@ -5,9 +5,16 @@ Decides it by their names. It must not open them. Rule: docs/design.md, "Storage
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _NAME: Final = re.compile(r"tasks_.+_shard_(\d{1,4})\.db", re.ASCII)
+
+
+class ShardPath(NamedTuple):
+    """One shard's file."""
+
+    shard: int
+    path: Path
 
 
 def number_of(path: Path) -> int | None:
@@ -16,7 +23,7 @@ def number_of(path: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def shard_files(folder: Path) -> list[tuple[int, Path]]:
-    """Returns (number, file) of the shards in a folder, by number. Raises OSError."""
+def shard_files(folder: Path) -> list[ShardPath]:
+    """Returns the shards in a folder, by number. Raises OSError."""
     named = ((number_of(path), path) for path in folder.iterdir())
-    return sorted((number, path) for number, path in named if number is not None)
+    return sorted(ShardPath(number, path) for number, path in named if number is not None)

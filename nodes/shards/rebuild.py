@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -18,19 +18,19 @@ from ...actors.log import LogDamaged
 from ..processes.identity import FILE_NAME, load_identity
 from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
 from ..storage.log.files import OsFiles
-from ..storage.log.hard_state import HardState
+from ..storage.log.hard_state import HardState, read_epochs
 from ..storage.log.local_log import LocalLog
+from ..storage.log.segment import remove_segment_files
+from ..storage.log.slot_file import read_slots
 from ..storage.shard.errors import ShardFailed, lacks_room
 from ..storage.shard.migration import ShardFileError
-from ..storage.shard.shard_file import ShardFile
+from ..storage.shard.shard_file import ShardFile, shard_file_name
 from .backup_files import BackupFiles, open_backup
 from .layout import shard_files
 from .reading import LOG_FOLDER
 from .report import OperatorError, Progress, Report
 from .snapshot import replay, single_file
 from .verify_shard import verify_shard
-
-_ENDS: Final = ("", "-wal", "-shm", "-journal")
 
 
 class Rebuilt(NamedTuple):
@@ -59,10 +59,6 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
     """
     if not (folder / LOG_FOLDER / HardState.NAME).exists():
         raise OperatorError(f"{folder} has no log to build from; restore a backup into an empty folder")
-    known = dict(shard_files(folder))
-    numbers = list(shards) or sorted(known)
-    if not numbers:
-        raise OperatorError(f"{folder} has no shard files; say which are missing by --shard")
     try:
         log = LocalLog(folder / LOG_FOLDER, ballast_bytes=0)
     except DataDirectoryInUse as error:
@@ -70,12 +66,9 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
     except (LogDamaged, LogFailed, DiskFull) as error:
         raise OperatorError(str(error)) from None
     try:
-        for number in numbers:
-            if number not in known and not (number >= 0 and log.last_index(number + 1)):
-                have = ", ".join(map(str, sorted(known))) or "none"
-                raise OperatorError(f"this node has no shard {number}: its log holds no entry of one; it has {have}")
-        default = folder / "tasks_default_shard_{}.db"
-        paths = {number: known.get(number, Path(str(default).format(number))) for number in numbers}
+        known = dict(shard_files(folder))
+        numbers = _numbers(folder, shards)
+        paths = {number: known.get(number, folder / shard_file_name("default", number)) for number in numbers}
         if backup is None:
             return [_one(log, number, paths[number], None, progress) for number in numbers]
         with open_backup(backup) as source:
@@ -91,6 +84,18 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
             log.close()
 
 
+def _numbers(folder: Path, shards: Sequence[int]) -> list[int]:
+    """Returns which shards are meant; the log must know them, for a file too many keeps the node from starting."""
+    epochs = read_epochs(max(slot for slot in read_slots(folder / LOG_FOLDER / HardState.NAME) if slot)[1])
+    known = [group - 1 for group in sorted(epochs) if group]  # group 0 is the cluster's own
+    if not known:
+        raise OperatorError(f"{folder} has a log without a single entry: start the node, which makes its shard files")
+    for number in sorted(set(shards) - set(known)):
+        have = ", ".join(map(str, known))
+        raise OperatorError(f"this node has no shard {number}: its log holds no entry of one; it has {have}")
+    return sorted(set(shards)) or known
+
+
 def _check_cluster(folder: Path, source: BackupFiles) -> None:
     if (folder / FILE_NAME).exists() and load_identity(folder).cluster != source.manifest.cluster:
         raise OperatorError(f"{source.path} is a backup of another cluster; use one of this node")
@@ -100,7 +105,7 @@ def _one(log: LocalLog, number: int, path: Path, source: BackupFiles | None, pro
     group = number + 1
     files = OsFiles()
     new = path.with_name(f".{path.name}.rebuilt")
-    _remove(new)
+    remove_segment_files(new, files)
     try:
         begun_at = _begin(new, number, source, progress)
         first = log.first_index(group)
@@ -126,7 +131,7 @@ def _one(log: LocalLog, number: int, path: Path, source: BackupFiles | None, pro
         files.sync(new)
         return Rebuilt(number, path, begun_at, applied, _exchange(path, new, files))
     finally:
-        _remove(new)
+        remove_segment_files(new, files)
 
 
 def _begin(new: Path, number: int, source: BackupFiles | None, progress: Progress) -> int:
@@ -142,24 +147,24 @@ def _begin(new: Path, number: int, source: BackupFiles | None, progress: Progres
 
 
 def _exchange(path: Path, new: Path, files: OsFiles) -> Path | None:
-    """Puts the new file in the old one's place; at every moment one of them has the name."""
+    """Puts the new file in the old one's place.
+
+    In between there is none, and a node does not start: neither may stand beside the other's WAL, nor the old one
+    without its own.
+    """
     old: Path | None = None
     if path.exists():
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         old = path.with_name(f"{path.name}.old-{stamp}")
         os.link(path, old)
         with suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-wal").rename(old.with_name(f"{old.name}-wal"))
-    for end in _ENDS[1:]:
-        path.with_name(path.name + end).unlink(missing_ok=True)  # they belong to the old file
+            os.link(path.with_name(f"{path.name}-wal"), old.with_name(f"{old.name}-wal"))
+        files.sync_directory(path.parent)
+    remove_segment_files(path, files)
+    files.sync_directory(path.parent)
     files.rename(new, path)
     files.sync_directory(path.parent)
     return old
-
-
-def _remove(path: Path) -> None:
-    for end in _ENDS:
-        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def as_dict(rebuilt: Rebuilt) -> dict[str, Any]:

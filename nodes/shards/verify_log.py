@@ -112,9 +112,7 @@ class LogCheck:
         connection = None
         try:
             if wal.exists():
-                damage = check_wal(wal).damage
-                if damage is not None:
-                    self._add("wal", damage, str(wal), "the entries from that frame on are lost")
+                self._wal(wal)
             connection = open_to_read(path, alone=True)
             stated = connection.pragma("user_version")
             if stated != FORMAT:
@@ -125,10 +123,26 @@ class LogCheck:
             self._entries(connection, path)
         except (apsw.Error, OSError, UnicodeDecodeError, TypeError) as error:
             self.is_whole = False
+            if not self.alone and not path.exists():
+                self.first, self.tails = {}, {}  # the node has shortened its log meanwhile
+                return
             self._add("unreadable", f"cannot be read ({error})", str(path), "entries in it are lost")
         finally:
             if connection is not None:
                 connection.close(True)
+
+    def _wal(self, wal: Path) -> None:
+        found = check_wal(wal)
+        if found.damage is None:
+            return
+        if found.is_in_last:
+            self.report.add(
+                "wal", found.damage, str(wal), level="doubt",
+                means="a power loss cut the last commit short, before it was acknowledged, or a bit has flipped",
+                mend="nothing if the power was lost; else check the disk. The next start drops that commit",
+            )  # fmt: skip
+        else:
+            self._add("wal", found.damage, str(wal), "the entries from that frame on are lost")
 
     def _structure(self, connection: Any, path: Path) -> None:
         connection.execute("PRAGMA cell_size_check = ON")

@@ -85,11 +85,32 @@ def _check_wal(path: Path, report: Report) -> None:
         return
     found = check_wal(wal)
     report.count("frames of WALs", found.frames)
-    if found.damage is not None:
+    if found.damage is None:
+        return
+    if _applied(path, without_wal=True) > _applied(path, without_wal=False):
         report.add(
             "wal", found.damage, str(wal), mend=MEND,
-            means="SQLite ignores that frame and all behind it; pages that were copied from them before may not fit",
+            means="SQLite ignores that frame and all behind it; pages that were copied from them before do not fit",
         )  # fmt: skip
+    else:
+        report.add(
+            "wal", found.damage, str(wal), level="doubt",
+            means="a power loss took what was not on the disk yet, or a bit has flipped; the log brings the rows back",
+            mend="nothing if the power was lost; else check the disk. The next start applies the entries again",
+        )  # fmt: skip
+
+
+def _applied(path: Path, *, without_wal: bool) -> int:
+    """Returns the entry that a file shows; 0 if it shows none."""
+    connection = None
+    try:
+        connection = open_to_read(path, alone=True, without_wal=without_wal)
+        return connection.execute("SELECT applied FROM meta").get or 0
+    except apsw.Error:
+        return 0
+    finally:
+        if connection is not None:
+            connection.close(True)
 
 
 def _check_size(path: Path, report: Report) -> None:

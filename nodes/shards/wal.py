@@ -1,8 +1,8 @@
 """The checksums of a SQLite write-ahead log, which SQLite itself looks at only when it recovers one.
 
 Decides whether a WAL has frames that were written well and can no longer be read: SQLite then stops at the first bad
-frame without a word, and whatever came behind it is gone. A frame that a crash cut short is the last one, and no
-damage. Rule: the file format of SQLite, "WAL-mode".
+frame without a word, and whatever came behind it is gone. A frame that a kill cut short is the last one, and no damage;
+a power loss may leave any part of what was never fsynced. Rule: the file format of SQLite, "WAL-mode".
 """
 
 import struct
@@ -25,6 +25,8 @@ class WalCheck(NamedTuple):
     """How many can be read, from the first on."""
     damage: str | None
     """What is wrong; None if nothing is."""
+    is_in_last: bool = False
+    """It lies in the last transaction, of which a power loss may leave any part."""
 
 
 def check_wal(path: Path) -> WalCheck:
@@ -46,6 +48,9 @@ def check_wal(path: Path) -> WalCheck:
             return WalCheck(0, "its header has a wrong checksum" if any(header) else None)
         frames = 0
         bad: int | None = None
+        follower: int | None = None  # the first good frame behind the bad one
+        is_over = False  # the bad frame's transaction has ended before this frame
+        is_in_last = True
         stored: Sums = sums
         number = 0
         while True:
@@ -53,7 +58,7 @@ def check_wal(path: Path) -> WalCheck:
             if len(page) < page_bytes:
                 break
             number += 1
-            _, _, frame_salt_1, frame_salt_2, frame_1, frame_2 = _FRAME.unpack(head)
+            _, pages_after, frame_salt_1, frame_salt_2, frame_1, frame_2 = _FRAME.unpack(head)
             if (frame_salt_1, frame_salt_2) != (salt_1, salt_2):
                 if bad is None:
                     bad = number  # the end, if nothing follows on from it
@@ -62,14 +67,21 @@ def check_wal(path: Path) -> WalCheck:
                     break
                 continue
             found = _sums(page, _sums(head[:8], stored, is_big=is_big), is_big=is_big)
-            if found == (frame_1, frame_2):
-                if bad is not None:
-                    return WalCheck(frames, f"frame {bad} has a wrong checksum, and frame {number} follows it")
-                frames = number
+            if found != (frame_1, frame_2):
+                bad = bad or number
             elif bad is None:
-                bad = number
+                frames = number
+            else:
+                follower = follower or number
+                if is_over:
+                    is_in_last = False
+                    break
+            is_over = is_over or (bad is not None and pages_after != 0)  # so a commit is marked
             stored = (frame_1, frame_2)
-        return WalCheck(frames, None)
+        if follower is None:
+            return WalCheck(frames, None)
+        told = f"frame {bad} has a wrong checksum, and frame {follower} follows it"
+        return WalCheck(frames, told, is_in_last=is_in_last)
 
 
 def _sums(data: bytes, start: Sums, *, is_big: bool) -> Sums:

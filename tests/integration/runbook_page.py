@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 SYMPTOMS = "what-you-see"
+NOTHING = "the-node-does-not-start"
+WAIT = "jobs-wait"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -156,7 +156,7 @@ def test_flips_after_a_kill(node: LiveNode, tmp_path: Path) -> None:
             assert node.process is not None
             assert node.process.wait(timeout=BOUND_S) == 1
             assert "coordinator cannot start" in node.log(), (name, node.log())
-            assert any(word in node.log() for word in ("restore", "rebuild")), (name, node.log())
+            assert any(word in node.log() for word in ("restore", "rebuild", "backup")), (name, node.log())
         else:
             node.kill()
         assert "Traceback" not in node.log(), (name, node.log())

@@ -225,7 +225,7 @@ def test_a_repair_can_be_interrupted(node: LiveNode, cli: Program) -> None:
     repair = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert repair.stdout is not None
-        while not repair.stdout.readline().startswith("1 jobs"):
+        while not repair.stdout.readline().startswith("1 job"):
             assert repair.poll() is None, repair.communicate()
         wait_until(lambda: coordinator.status() == "stopped", "the coordinator to be held")
         repair.send_signal(signal.SIGINT)

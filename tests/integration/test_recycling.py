@@ -48,33 +48,36 @@ def client(node: LiveNode) -> Iterator[mainspring.Client]:
         yield connected
 
 
-def _outcomes(node: LiveNode, ids: list[int]) -> set[tuple[str, int]]:
-    """Returns the (outcome, attempt) pairs of these jobs, once all of them are in the shard file."""
+def _outcomes(node: LiveNode, ids: list[int]) -> set[str]:
+    """Returns how attempts of these jobs have ended, once all of them are in the shard file."""
     (path,) = node.data_dir.glob("tasks_*.db")
-    rows: list[tuple[str, int]] = []
+    rows: list[tuple[str]] = []
 
     def are_there() -> bool:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as shard:
             listed = ",".join(map(str, ids))
-            sql = f"SELECT outcome, attempt FROM v_executions WHERE job_id IN ({listed})"
+            sql = f"SELECT outcome FROM v_executions WHERE job_id IN ({listed})"
             rows[:] = shard.execute(sql).fetchall()
         return len(rows) >= len(ids)
 
     wait_until(are_there, "the attempts to be in the shard file")
-    return set(rows)
+    return {outcome for (outcome,) in rows}
 
 
 @pytest.mark.parametrize("name", ["in_process", "in_loop", "in_thread"])
 def test_no_job_is_lost_or_punished_while_children_are_replaced(
     node: LiveNode, client: mainspring.Client, name: str
 ) -> None:
-    """Hundreds of jobs run in several children, one after the other; each runs to its end in its first attempt."""
+    """Hundreds of jobs run in several children, one after the other; each runs to its end in its only attempt.
+
+    On a machine that is held up one may have waited too long for its slot, and gone back, before.
+    """
     pids: set[int] = set()
     for _ in range(5):
         handles = client.submit_many([mainspring.job(f"recycled_tasks.{name}") for _ in range(200)])
         found = [handle.result(BOUND_S) for handle in handles]
         pids |= {each[0] if isinstance(each, list) else each for each in found}  # type: ignore[misc]  # they are ids
-        assert _outcomes(node, [handle.id for handle in handles]) == {("succeeded", 1)}
+        assert _outcomes(node, [handle.id for handle in handles]) - {"returned"} == {"succeeded"}
 
     def is_replaced() -> bool:
         told = client.submit(mainspring.job(f"recycled_tasks.{name}")).result(BOUND_S)

@@ -163,7 +163,7 @@ def test_a_node_with_a_faulty_file_does_not_start(tmp_path: Path) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "mainspring", *words], cwd=tmp_path, capture_output=True, text=True, timeout=BOUND_S
         )
-        assert (ended.returncode, ended.stdout) == (1, "")
+        assert (ended.returncode, ended.stdout) == (2, "")
         told = f"mainspring: {tmp_path}/schedules.toml:2: schedules.a.cron = 5: give a cron expression in quotes\n"
         assert ended.stderr == told
     assert not (tmp_path / "mainspring-data").exists()

@@ -93,7 +93,7 @@ def one_of_each(shard: int = 3) -> list[Entry]:
         "result": None,
         "output": "connecting\n",
     }
-    taken = a_submit(first, 9, payload='{"args":["someone@example.org"],"kwargs":{}}', key=None, trace="00-abc-def-01")
+    taken = a_submit(first, 9, payload='[["someone@example.org"],{}]', key=None, trace="00-abc-def-01")
     rows = taken[5]
     rows[0][3] = rows[0][2] = far_ms  # scheduled
     rows[1][3] = rows[1][2] = START_MS + 5  # scheduled, and due by now

@@ -309,6 +309,9 @@ def test_too_many_acts_wait() -> None:
             assert stage.bench.act("discard", stage.id) == []
         assert refusals(stage.bench.act("discard", stage.id)) == ["overloaded"]
         stage.bench.store.locked = False
+        catch_up(stage.bench.member, stage.bench.log)
+        stage.bench.turn()
+        assert len(stage.bench.member.reads) == 1, "each may name ten thousand jobs"
         assert [codes([one]) for one in stage.bench.wait(1_100)] == [["not_found"]] * ACTS_BACK_MAX
 
 

@@ -55,6 +55,19 @@ def test_what_waits_is_bounded_for_a_peer_and_for_all() -> None:
     assert len(questions) == QUESTIONS_A_PEER + 1
 
 
+def test_a_peer_that_comes_back_is_answered_what_it_asks_now() -> None:
+    """What it had asked before still comes to nothing, though the store answers it later."""
+    questions = Questions()
+    questions.add(LOUD, a_read(LOUD), 1)
+    assert len(list(questions.next())) == 1
+    questions.forget(LOUD)
+    questions.add(LOUD, a_read(LOUD, 1), 1)
+    assert len(list(questions.next())) == 1
+    questions.check()
+    assert [questions.answered(LOUD) for _ in range(2)] == [False, True]
+    questions.check()
+
+
 def test_a_peer_that_goes_is_not_answered() -> None:
     """What it has asked is forgotten; what the store was asked already comes to nothing."""
     questions = Questions()

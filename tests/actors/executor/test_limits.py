@@ -148,6 +148,16 @@ def test_a_run_that_had_to_be_killed_tells_what_it_has_written() -> None:
     assert (row.outcome, row.output) == ("timed_out", "still here")
 
 
+def test_a_run_whose_child_died_tells_when_it_began() -> None:
+    """Of a crashed run the executor knows when it was given to its child; of one behind it, that it never began."""
+    bench = ExecutorBench(process_slots=1, asyncio_slots=0)
+    bench.up()
+    bench.run(1)
+    bench.wait(30, renewing=True)
+    (row,) = bench.dies(1).results()
+    assert (row.outcome, row.finished_ms - row.started_ms) == ("crashed", 30)
+
+
 def test_a_first_child_that_dies_tells_why() -> None:
     """What it has written stands in the reason for which the executor does not start."""
     bench = ExecutorBench()

@@ -53,3 +53,12 @@ def test_a_deadline_that_cannot_be_is_refused() -> None:
     """It is named with what it may be."""
     with pytest.raises(InvalidOption, match="deadline is 0; give more than 0 seconds"):
         check({"deadline": 0})
+
+
+def test_the_trace_of_a_submitter_travels() -> None:
+    """It is what joins a log of attempts to that of whoever submitted them, so its form is checked."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert row_of({"trace": trace})["trace"] == trace
+    for wrong in ("", "4bf92f3577b34da6a3ce929d0e0e4736", trace.upper(), f"{trace}-0", 7):
+        with pytest.raises(InvalidOption, match="give a W3C traceparent such as 00-"):
+            check({"trace": wrong})

@@ -182,6 +182,25 @@ def test_all_commands_fit_into_one_app(capsys: pytest.CaptureFixture[str]) -> No
     assert set(whole.commands) == set(names())  # type: ignore[attr-defined]  # a group, as it has several
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["jobs", "--help"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_finds_no_room_is_told_in_one_line(words: list[str], unbuffered: str) -> None:
+    """A full disk behind a redirection must not show a traceback, nor end in success."""
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "mainspring", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            timeout=60,
+            check=False,
+        )
+    assert found.returncode == 1
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("mainspring: standard output takes no more (No space left on device)")
+
+
 def test_closed_streams_are_opened() -> None:
     """Whoever starts the program without them must not have its files take their numbers."""
     code = f"exec {sys.executable} -m mainspring --version <&- >&- 2>&-"

@@ -83,6 +83,7 @@ def test_groups(node: DeadJobs, cli: Program) -> None:
 def test_many_are_groups_on_a_terminal(node: DeadJobs, cli: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks at more than a page sees groups first, unless told otherwise."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")  # where it is narrow, headings are broken
     assert "such as" in cli("dead", "--limit", "3")[1]
     assert "such as" not in cli("dead", "--limit", "3", "--each")[1]
     assert "such as" not in cli("dead", "--limit", "5")[1]

@@ -11,9 +11,10 @@ from shard_entries import START_MS, a_submit, an_entry, apply, one_of_each
 from mainspring.actors.store import ReadListing
 from mainspring.broker.wire.ids import job_id
 from mainspring.nodes.cli import app, shard_stat
-from mainspring.nodes.cli.data_folder import ShardPath, shard_paths
+from mainspring.nodes.cli.data_folder import shard_paths
 from mainspring.nodes.cli.errors import CommandError
 from mainspring.nodes.cli.shard_sql import run
+from mainspring.nodes.shards.layout import ShardPath
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
@@ -44,7 +45,7 @@ def cli(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 def test_shard_files_are_found_by_name(folder: Path, shards: list[ShardPath], tmp_path: Path) -> None:
     """Nothing else in a data folder is a shard, and their order is by number."""
-    assert [(place.shard, place.tenant) for place in shards] == [(0, "default"), (1, "default")]
+    assert [place.shard for place in shards] == [0, 1]
     for name in (
         "tasks_a_b_shard_10.db",
         "tasks_x_shard_9.db",
@@ -53,8 +54,8 @@ def test_shard_files_are_found_by_name(folder: Path, shards: list[ShardPath], tm
         "log.db",
     ):
         (tmp_path / name).touch()
-    found = [(place.shard, place.tenant) for place in shard_paths(tmp_path)]
-    assert found == [(9, "x"), (10, "a_b")]
+    found = [(place.shard, place.path.name) for place in shard_paths(tmp_path)]
+    assert found == [(9, "tasks_x_shard_9.db"), (10, "tasks_a_b_shard_10.db")]
 
 
 def test_several_shards_are_one_answer(shards: list[ShardPath]) -> None:

@@ -61,6 +61,15 @@ def test_a_kept_document_is_refused_in_words(path: Path) -> None:
     assert is_fit_for_a_terminal(text), ascii(text)
 
 
+@pytest.mark.parametrize("line", ["[[executor]]\n", "k{} = {}\n"])
+def test_a_long_document_is_refused_in_few_words(line: str, path: Path) -> None:
+    """Thousands of sections or keys, all of them wrong: the text has bounds."""
+    path.write_text("".join(line.format(number, number) for number in range(5000)), encoding="utf-8")
+    text = told("node", path)
+    assert text is not None
+    assert is_fit_for_a_terminal(text), ascii(text)
+
+
 def test_each_kind_of_file_has_some() -> None:
     """No reader is left out."""
     assert {path.name.split(".")[0] for path in DOCUMENTS} == READERS.keys()

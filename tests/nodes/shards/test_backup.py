@@ -111,6 +111,15 @@ def test_rows_that_do_not_come_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_a_shard_that_the_node_does_not_serve(tmp_path: Path) -> None:
+    """Nobody says how far its log is, so its copy might lack what was acknowledged; no backup is made."""
+    node = StoredNode(tmp_path / "data", count=2).work(2)
+    with pytest.raises(OperatorError, match="does not serve shard 1"):
+        back_up(tmp_path / "data", tmp_path / "copy", lambda: {0: node.log.last_index(1)}, no_progress)
+    node.close()
+    assert not (tmp_path / "copy").exists()
+
+
 def test_nothing_is_overwritten(stopped: Path, tmp_path: Path) -> None:
     """What is there stays, an empty folder included; a folder to be in must be there."""
     (tmp_path / "copy").mkdir()

@@ -10,6 +10,7 @@ from mainspring.nodes.shards.backup import back_up
 from mainspring.nodes.shards.rebuild import rebuild
 from mainspring.nodes.shards.report import OperatorError, no_progress
 from mainspring.nodes.shards.verify import verify
+from mainspring.nodes.storage.log.files import OsFiles
 
 SHARD_0, SHARD_1 = "tasks_default_shard_0.db", "tasks_default_shard_1.db"
 
@@ -48,13 +49,45 @@ def test_from_a_whole_log(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """What is gone is made again, if it is named."""
+    """What is gone is made again, named or not: the log knows which shards there are."""
     folder = StoredNode(tmp_path / "data", count=2).work(3).close()
     rows = dump(folder / SHARD_1)
-    (folder / SHARD_1).unlink()
-    (rebuilt,) = rebuild(folder, [1], None, no_progress)
-    assert rebuilt.old is None
-    assert dump(folder / SHARD_1) == rows
+    for shards in ([1], []):
+        (folder / SHARD_1).unlink()
+        rebuilt = rebuild(folder, shards, None, no_progress)
+        assert (rebuilt[-1].path, rebuilt[-1].old) == (folder / SHARD_1, None)
+        assert dump(folder / SHARD_1) == rows
+
+
+def test_a_rebuild_that_ends_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old file never stands without its WAL, which may hold what the log has dropped; a second try goes on."""
+    node = StoredNode(tmp_path / "live").work(6)
+    folder = node.killed(tmp_path / "data")
+    node.close()
+    before = {end: (folder / f"{SHARD_0}{end}").read_bytes() for end in ("", "-wal")}
+
+    class Killed(BaseException):
+        """Nothing is done any more."""
+
+    def killed(*_args: object) -> None:
+        raise Killed
+
+    for name in ("sync_directory", "rename"):
+        with monkeypatch.context() as patched:
+            patched.setattr("mainspring.nodes.shards.rebuild.OsFiles", type("Dying", (OsFiles,), {name: killed}))
+            with pytest.raises(Killed):
+                rebuild(folder, [], None, no_progress)
+        (old,) = folder.glob("*.old-*Z")
+        assert {end: old.with_name(f"{old.name}{end}").read_bytes() for end in before} == before
+        if (folder / SHARD_0).exists():
+            assert (folder / f"{SHARD_0}-wal").read_bytes() == before["-wal"]
+        else:
+            assert not (folder / f"{SHARD_0}-wal").exists()
+        if name == "sync_directory":
+            for path in folder.glob("*.old-*"):
+                path.unlink()
+    rebuild(folder, [], None, no_progress)
+    assert verify([folder], no_progress).findings == []
 
 
 def test_a_shard_that_never_was(tmp_path: Path) -> None:

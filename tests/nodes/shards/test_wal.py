@@ -61,6 +61,40 @@ def test_a_wal_that_was_cut_short(database: Path, tmp_path: Path, size: int) -> 
     assert check_wal(wal).damage is None
 
 
+def with_commits(path: Path, *sizes: int) -> Path:
+    """A WAL with a commit of about so many pages each, as a kill leaves it."""
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.wal_autocheckpoint(0)
+    connection.execute("CREATE TABLE t (filler BLOB)")
+    for size in sizes:
+        connection.execute("INSERT INTO t VALUES (randomblob(?))", (size * 4096,))
+    left = path.with_name("left-wal")
+    shutil.copy(f"{path}-wal", left)
+    connection.close()
+    return left
+
+
+def test_a_hole_in_the_last_commit(tmp_path: Path) -> None:
+    """A power loss writes any part of what was not fsynced: the frames behind a bad one may be good."""
+    wal = with_commits(tmp_path / "any.db", 1, 10)
+    frames = check_wal(wal).frames
+    spoil(wal, 32 + (frames - 5) * (4096 + 24) + 2000)
+    found = check_wal(wal)
+    assert found.frames == frames - 5
+    assert found.damage == f"frame {frames - 4} has a wrong checksum, and frame {frames - 3} follows it"
+    assert found.is_in_last
+
+
+def test_a_hole_in_an_earlier_commit(tmp_path: Path) -> None:
+    """Another commit came behind it, so it had been on the disk."""
+    wal = with_commits(tmp_path / "any.db", 1, 10, 1)
+    spoil(wal, 32 + (check_wal(wal).frames - 6) * (4096 + 24) + 2000)
+    found = check_wal(wal)
+    assert found.damage is not None
+    assert not found.is_in_last
+
+
 @settings(max_examples=150)
 @given(place=st.floats(0, 0.999), bit=st.integers(0, 7))
 def test_a_flip_that_loses_rows_is_damage(

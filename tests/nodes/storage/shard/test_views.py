@@ -101,7 +101,7 @@ def test_finished_job(shard: sqlite3.Connection) -> None:
         "state": "succeeded",
         "due_at": "2023-11-14T22:13:20.000Z",
         "attempts": 1,
-        "payload": '{"args":["someone@example.org"],"kwargs":{}}',
+        "payload": '[["someone@example.org"],{}]',
         "result": '{"sent":1}',
         "error": None,
         "key": None,
