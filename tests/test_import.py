@@ -5,14 +5,13 @@ import subprocess
 import sys
 
 PROGRAM = """
-import sys, time
+import sys
 before = set(sys.modules)
-started = time.process_time()
 import mainspring
 {use}
-took_ms = (time.process_time() - started) * 1000
+loaded = sorted(set(sys.modules) - before)
 import json
-print(json.dumps([took_ms, sorted(set(sys.modules) - before)]))
+print(json.dumps(loaded))
 """
 
 HEAVY = {
@@ -27,35 +26,30 @@ HEAVY = {
     "multiprocessing",
     "concurrent",
 }
-IMPORT_MS_MAX = 120
+MODULES_MAX = 240
+"""What takes time is how much is loaded; the milliseconds are measured by `mainspring bench --only N18`."""
 
 
-def imported(use: str) -> tuple[float, set[str]]:
-    """Returns (milliseconds of work, modules) of a use in a fresh process, the best of three."""
-    runs: list[tuple[float, list[str]]] = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(use=use)], capture_output=True, text=True, check=True
-        )
-        runs.append(tuple(json.loads(done.stdout)))
-    took_ms, modules = min(runs)
-    return took_ms, set(modules)
+def imported(use: str) -> set[str]:
+    """Returns the modules that a use loads in a fresh process."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(use=use)], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
 
 
 def test_the_root_imports_nothing() -> None:
     """Names are imported when they are asked for."""
-    _, modules = imported("")
+    modules = imported("")
     assert not any(name.startswith(("mainspring.", "zmq", "msgpack")) for name in modules)
 
 
 def test_the_client_is_light() -> None:
-    """No event loop, no settings, no SQL, and soon done."""
-    took_ms, modules = imported("mainspring.Client")
+    """No event loop, no settings, no SQL, and not much else."""
+    modules = imported("mainspring.Client")
     assert not HEAVY & {name.split(".")[0] for name in modules}
-    assert took_ms <= IMPORT_MS_MAX
+    assert len(modules) <= MODULES_MAX
 
 
 def test_a_task_module_is_light() -> None:
     """Declaring tasks loads no sockets."""
-    _, modules = imported("mainspring.task, mainspring.job")
+    modules = imported("mainspring.task, mainspring.job")
     assert not (HEAVY | {"zmq"}) & {name.split(".")[0] for name in modules}

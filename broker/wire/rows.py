@@ -157,6 +157,7 @@ def shapes(types: tuple[Any, ...]) -> frozenset[tuple[type, ...]]:
 
 
 _JOB_SHAPES, _RESULT_SHAPES, _RUN_SHAPES = shapes(_JOB_TYPES), shapes(_RESULT_TYPES), shapes(_RUN_TYPES)
+_PLAIN_RESULT = (int, int, int, int, str, int, int, str, *[type(None)] * 5)
 _PLAIN_JOB = (str, str, str, str, int, *[type(None)] * 8)
 
 assert len(_JOB_TYPES) == len(JOB_COLUMNS)
@@ -164,6 +165,7 @@ assert len(_RESULT_TYPES) == len(RESULT_COLUMNS)
 assert len(_TASK_TYPES) == len(TASK_COLUMNS)
 assert len(_RUN_TYPES) == len(RUN_COLUMNS)
 assert _PLAIN_JOB in _JOB_SHAPES
+assert _PLAIN_RESULT in _RESULT_SHAPES
 
 
 def job_fault(found: Any, payload_bytes_max: int) -> tuple[str, str] | None:
@@ -228,7 +230,9 @@ def shape_fault(found: Any, columns: tuple[str, ...], types: tuple[Any, ...]) ->
 def result_fault(found: Any) -> str | None:
     """Returns what is wrong with one row of a Finished, or None."""
     row = cast("list[Any]", found)
-    if type(found) is not list or tuple(map(type, row)) not in _RESULT_SHAPES:
+    shape = tuple(map(type, row)) if type(found) is list else ()
+    # As for jobs: nearly every result is a plain success, which one comparison settles.
+    if shape != _PLAIN_RESULT and shape not in _RESULT_SHAPES:
         fault = shape_fault(found, RESULT_COLUMNS, _RESULT_TYPES)
         if fault is not None:
             return fault

@@ -6,6 +6,8 @@ from mainspring.chaos import coverage
 from mainspring.chaos.options import FAULTS, SCHEDULE_FAULTS, calm, drawn
 from mainspring.chaos.simulate import limits_of, run
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(24)
 
 

@@ -15,6 +15,8 @@ from mainspring.chaos.history import Attempt
 from mainspring.chaos.options import drawn
 from mainspring.chaos.simulate import run
 
+pytestmark = pytest.mark.slow
+
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 YEAR = 365 * DAY
 MS = 1_000_000

@@ -14,6 +14,8 @@ from stored_node import StoredNode
 from mainspring.nodes.shards.reading import keeping_nodes_out
 from mainspring.nodes.supervisor.data_dir import DataDir
 
+pytestmark = pytest.mark.slow
+
 BOUND_S = 30
 STARTED_CPU_S = 1.5
 """More than a start takes: what goes on after it is in the statement."""

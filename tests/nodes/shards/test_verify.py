@@ -16,6 +16,8 @@ from mainspring.nodes.shards.verify import verify
 from mainspring.nodes.shards.verify_shard import verify_shard
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 
+pytestmark = pytest.mark.slow
+
 SHARD_0 = "tasks_default_shard_0.db"
 LOG_1 = "log/log-00000001.db"
 

@@ -11,6 +11,8 @@ from stored_node import spoil
 
 from mainspring.nodes.shards.wal import check_wal
 
+pytestmark = pytest.mark.slow
+
 COMMITS = 20
 
 

@@ -20,6 +20,8 @@ from mainspring.nodes.storage.log.files import Files, OsFiles, OsPlainFile, Plai
 from mainspring.nodes.storage.log.local_log import LocalLog
 from mainspring.nodes.storage.log.segment import Synchronous
 
+pytestmark = pytest.mark.slow
+
 GROUPS = (1, 2, 3)
 
 
