@@ -17,7 +17,7 @@ run: $(VENV)/.installed ## Start a node, run a small demonstration, stop. KEEP=1
 	@$(BIN)/mainspring demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed-dev ## Run every test, those that start real processes included
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 verify: $(VENV)/.installed-dev ## Check format, lint, types, tidiness, unit tests and a short simulation; changes nothing
 	@$(BIN)/ruff format --check --quiet . || { echo 'verify: the files above are not formatted; run: make fix' >&2; exit 1; }

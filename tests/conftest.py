@@ -33,13 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoTestPackage())
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what lies in tests/integration, and keeps each file of it in one worker, where its node is started once.
-
-    First, because the runner of the workers reads the groups in the same hook.
-    """
+    """Marks what lies in tests/integration; `make test` keeps each file in one worker, where its node is started once."""
     for item in items:
         if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(INTEGRATION).parts[0]))
