@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what lies in tests/integration; `make test` keeps each file in one worker, where its node is started once."""
+    """Marks what lies in tests/integration; `make test` keeps each file in one worker, so its node starts once."""
     for item in items:
         if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.integration)
