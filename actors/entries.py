@@ -141,6 +141,23 @@ def encode_entry(entry: Entry) -> bytes:
     return pack([ENTRY_VERSION, entry.epoch, entry.stamp_ms, entry.ops])
 
 
+ENGINE_MARK = b"\xc1"
+"""The first byte of entries that the log's engine makes for itself (a new leader's first one, members): no msgpack
+begins so.
+"""
+
+
+def entry_of(epoch: int, blob: bytes) -> Entry:
+    """Returns what a record of the log says to a shard; one of the engine's own says nothing, not even the time.
+
+    Raises:
+        ValueError: see `decode_entry`.
+    """
+    if blob[:1] == ENGINE_MARK:
+        return Entry(epoch, 0, [])
+    return decode_entry(blob)
+
+
 def decode_entry(blob: bytes) -> Entry:
     """Reads an entry of this version or of any before it.
 

@@ -34,6 +34,12 @@ class Applied(NamedTuple):
     finished: int
 
 
+class Passed(NamedTuple):
+    """The engine has put an entry of its own at this index of the log: the machine's next one comes behind it."""
+
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (nobody searches these tuples)
+
+
 class Answer(NamedTuple):
     """The store's answer to one of the machine's reads, true as of entry `applied`."""
 

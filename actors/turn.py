@@ -1,18 +1,18 @@
 """The one place where a send waits until what it rests on is durable.
 
-Decides the order of a turn: handle all events, append one entry a shard, sync once for all shards, release what has
-become committed. The real loop and the simulator call the same function. It must not know what any event, entry or
-message means. Rule: durable before visible (docs/design.md, "turn").
+Decides the order of a turn: handle all events, append one entry a shard, let go what promises nothing, sync once for
+all shards, release what has become committed. The real loop and the simulator call the same function. It must not know
+what any event, entry or message means. Rule: durable before visible (docs/design.md, "turn").
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .effects import Send
-from .entries import Entry, encode_entry
-from .events import Answer, Applied, Wake
+from .entries import ENGINE_MARK, Entry, encode_entry, entry_of
+from .events import Answer, Applied, Passed, Wake
 from .log import ReplicatedLog
 from .machine import Machine, Now
 from .store import Read, ReadJobs, ReadListing, ShardStore
@@ -26,30 +26,63 @@ APPLY_ENTRIES_MAX = 256
 """Most entries that one transaction applies: what comes in meanwhile should not wait for a long one."""
 
 
-class Member(Generic[M]):
-    """One shard machine with what its past turns have left.
+class Waiting(NamedTuple):
+    """Sends of one turn, and what has to come before they leave."""
 
-    Sends not released, entries not applied, reads not answered.
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (nobody searches these tuples)
+    """The entry that must be committed."""
+    round: int
+    """The round that must be confirmed: nobody else led when they were decided. 0 if the entry itself says so."""
+    sends: list[Send]
+
+
+class Member(Generic[M]):
+    """One shard of a process: its rows, and its machine while this process leads it.
+
+    With what past turns have left: sends not released, entries not applied, reads not answered.
     """
 
     __slots__ = ("acts", "group", "inbox", "machine", "reads", "store", "unapplied", "waiting")
 
-    def __init__(self, group: int, machine: M, store: ShardStore) -> None:
+    def __init__(self, group: int, machine: M | None, store: ShardStore) -> None:
         self.group = group
         self.machine = machine
         self.store = store
         self.inbox: list[Any] = []
-        self.waiting: deque[tuple[int, list[Send]]] = deque()
+        self.waiting: deque[Waiting] = deque()
         self.unapplied: deque[tuple[int, Entry]] = deque()
         self.reads: list[Read] = []
         self.acts: list[Any] = []
 
     def has_work(self, now: Now) -> bool:
         """Says whether a turn would do anything for this member."""
+        if self.machine is None:
+            return False
         if self.inbox:
             return True
         wake_ns = self.machine.wake_at()
         return wake_ns is not None and wake_ns <= now.elapsed_ns
+
+    def lead(self, machine: M) -> None:
+        """Has a machine decide from now on."""
+        assert self.machine is None, "one machine at a time"
+        assert not self.unapplied, "a machine starts from rows that hold every entry"
+        self.machine = machine
+
+    def step_down(self, committed: int) -> None:
+        """Forgets the machine, and all that it has decided beyond what is committed: another leads now."""
+        self.machine = None
+        self.inbox.clear()
+        self.waiting.clear()
+        self.reads.clear()
+        self.acts.clear()
+        while self.unapplied and self.unapplied[-1][0] > committed:
+            self.unapplied.pop()
+
+    def passed(self, index: int, epoch: int) -> None:
+        """The engine has put an entry of its own there, between two turns."""
+        self.unapplied.append((index, entry_of(epoch, ENGINE_MARK)))
+        self.inbox.insert(0, Passed(index))
 
 
 def turn(
@@ -61,30 +94,31 @@ def turn(
     that all still waits in memory; then a sync may follow, and the next turn releases what this one has decided.
 
     Args:
-        members: the shards of this process; their inboxes are emptied.
+        members: the shards of this process; the inboxes of those that have a machine are emptied.
         now: both clocks, read once.
-        log: the engine under all of them.
+        log: the engine under all of them; it has heard what other members had to say.
         early: takes the sends that rest on nothing this turn has decided, before the disk is waited for: a job that
-            was leased ahead of its time starts on time. Without it they are returned with the others.
+            was leased ahead of its time starts on time, and entries are on their way to other members' disks while
+            this one writes. Without it they are returned with the others.
     """
     released: list[Send] = []
-    appended = False
     for member in members:
         if member.has_work(now):
-            appended |= _handle(member, now, log, released)
-    if appended:
-        if early is not None and released:
-            early(released)
-            released = []
-        log.sync()
+            _handle(member, now, log, released)
+    released.extend(log.outgoing())
+    if early is not None and released:
+        early(released)
+        released = []
+    log.sync()
+    released.extend(log.answers())
     for member in members:
         if member.waiting:
-            _release(member, log.committed(member.group), released)
+            _release(member, log, released)
     return released
 
 
-def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Send]) -> bool:
-    """Feeds a member its events; returns whether it appended an entry."""
+def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Send]) -> None:
+    """Feeds a member its events."""
     machine, events = member.machine, member.inbox
     member.inbox = []
     events.append(Wake())
@@ -107,14 +141,25 @@ def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Se
         index = log.append(member.group, encode_entry(entry))
         member.unapplied.append((index, entry))
     if sends:
-        member.waiting.append((log.last_index(member.group), sends))
-    return entry is not None
+        round = 0 if entry is not None else log.begin_round(member.group)
+        member.waiting.append(Waiting(log.last_index(member.group), round, sends))
 
 
-def _release(member: Member[Any], committed: int, released: list[Send]) -> None:
+def _release(member: Member[Any], log: ReplicatedLog, released: list[Send]) -> None:
+    committed, confirmed = log.committed(member.group), log.confirmed(member.group)
     waiting = member.waiting
-    while waiting and waiting[0][0] <= committed:
-        released.extend(waiting.popleft()[1])
+    while waiting and waiting[0].index <= committed and waiting[0].round <= confirmed:
+        released.extend(waiting.popleft().sends)
+
+
+def follow(member: Member[Any], log: ReplicatedLog) -> None:
+    """Hands a member without a machine what others have decided and a quorum has committed, to be applied."""
+    assert member.machine is None, "a leader applies what it has decided"
+    first = (member.unapplied[-1][0] if member.unapplied else member.store.applied) + 1
+    last = min(log.committed(member.group), first + APPLY_ENTRIES_MAX - len(member.unapplied) - 1)
+    if first <= last:
+        records = log.read(member.group, first, last)
+        member.unapplied.extend((record.index, entry_of(record.epoch, record.blob)) for record in records)
 
 
 def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
@@ -135,7 +180,8 @@ def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
         return False
     for _ in batch:
         member.unapplied.popleft()
-    member.inbox.append(Applied(batch[-1][0], member.store.finished_count))
+    if member.machine is not None:
+        member.inbox.append(Applied(batch[-1][0], member.store.finished_count))
     return True
 
 

@@ -7,6 +7,7 @@ and it draws no chance but from the generator it is handed.
 import random
 from collections.abc import Iterator
 
+from ..actors.effects import Send
 from ..actors.log import LogDamaged, Record
 from ..nodes.storage.log.errors import DiskFull, LogFailed
 
@@ -147,6 +148,22 @@ class MemoryLog:
                 dropped = self._groups[number]
                 del dropped.records[: last - dropped.base]
                 dropped.base = last
+
+    def outgoing(self) -> list[Send]:
+        """There are no other members."""
+        return []
+
+    def answers(self) -> list[Send]:
+        """There are no other members."""
+        return []
+
+    def begin_round(self, group: int) -> int:
+        """A quorum of one is always sure."""
+        return 0
+
+    def confirmed(self, group: int) -> int:
+        """A quorum of one is always sure."""
+        return 0
 
     def close(self) -> None:
         """Ends the use of the log; nothing appended and not synced survives, `reopen` shows the rest."""

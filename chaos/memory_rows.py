@@ -80,8 +80,11 @@ class MemoryRows:
     def apply(self, index: int, entry: Entry) -> None:
         """Applies the entry that follows."""
         assert index == self.applied + 1, f"entry {index} does not follow entry {self.applied}"
+        self.applied, self.epoch = index, entry.epoch
+        if not entry.ops:
+            return  # the engine's own: it has no time
         assert entry.stamp_ms >= self.stamp_ms, f"the stamp of entry {index} goes back"
-        self.applied, self.epoch, self.stamp_ms = index, entry.epoch, entry.stamp_ms
+        self.stamp_ms = entry.stamp_ms
         for op in entry.ops:
             if op[0] in MemorySchedules.KINDS:
                 self.schedules.apply(op, entry.stamp_ms)

@@ -181,7 +181,8 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
     link.sequence_at_renew = (
         max(link.sequence_at_renew, min(link.run_sequence, message.seen)) if link.missed else link.run_sequence
     )
-    state.out.urgent.append(Send(peer, Renewed(state.shard, link.number, state.epoch, message.sent_ms)))
+    # Not urgent: a leader that does not know yet that it was deposed must not prolong what its successor may end.
+    state.send(peer, Renewed(state.shard, link.number, state.epoch, message.sent_ms))
     asked = [[job.id, job.attempts] for job in _asked(state, link)]
     if asked:
         state.send(peer, CancelRun(state.shard, state.epoch, asked))

@@ -67,6 +67,12 @@ class Image:
         self.unapplied_bytes += size
         self.touched, self.keyed, self.payload_bytes = [], [], 0
 
+    def passed(self, index: int) -> None:
+        """An entry that changes nothing here stands at `index`."""
+        assert index == self.index + 1, f"entry {index} does not follow entry {self.index}"
+        assert not self.touched, "between two turns nothing is half decided"
+        self.index = index
+
     def applied(self, index: int, finished: int) -> None:
         """The store has every entry up to `index`: records that memory kept only for that reason go."""
         jobs = self.jobs

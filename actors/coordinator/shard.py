@@ -27,7 +27,7 @@ from ...broker.wire.messages import (
 from ..draws import Draws
 from ..effects import Effects, Peer
 from ..entries import NOOP, Entry
-from ..events import Answer, Applied, Drain, PeerGone, Received, Storage, Wake
+from ..events import Answer, Applied, Drain, Passed, PeerGone, Received, Storage, Wake
 from ..jobs.job import Job
 from ..jobs.lanes import ALL
 from ..jobs.lifecycle import CANCELLED, RUNNING, SKIPPED
@@ -53,7 +53,7 @@ from .settings import ShardSettings
 from .state import ShardState
 from .ticking import Ticking
 
-Event = Received | PeerGone | Wake | Applied | Answer | Storage | Drain
+Event = Received | PeerGone | Wake | Applied | Passed | Answer | Storage | Drain
 
 
 class ShardMachine:
@@ -133,6 +133,8 @@ class ShardMachine:
                 self._answered(event)
             case PeerGone(peer):
                 executors.gone(state, peer)
+            case Passed(index):
+                state.image.passed(index)
             case Storage(is_full):
                 state.disk_full = is_full
             case Drain():

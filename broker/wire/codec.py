@@ -13,20 +13,33 @@ from .limits import FRAME_BYTES_MAX, FRAME_VALUES_MAX, INTEGER_MAX
 from .messages import (
     MESSAGES,
     PROTOCOL_VERSION,
+    Append,
+    Appended,
     Await,
     Cancel,
     ClientHello,
+    ClusterAct,
+    ClusterAsk,
     Credit,
     ExecutorHello,
     Finished,
     Goodbye,
     JobAct,
+    MemberHello,
     Message,
+    PreVote,
+    PreVoted,
     Query,
     Renew,
     ScheduleAct,
     ScheduleSet,
+    SnapshotChunk,
+    SnapshotOffer,
+    SnapshotTaken,
     Submit,
+    TimeoutNow,
+    Vote,
+    Voted,
 )  # fmt: skip
 from .packing import pack, unpack_foreign
 
@@ -35,11 +48,19 @@ FRAME_FAULTS = ("empty", "too_large", "unreadable", "no_message", "version", "un
 
 FOR_COORDINATORS: frozenset[type[Message]] = frozenset(
     (
-        Await, Cancel, ClientHello, Credit, ExecutorHello, Finished, Goodbye, JobAct, Query, Renew, ScheduleAct,
-        ScheduleSet, Submit,
+        Await, Cancel, ClientHello, ClusterAct, ClusterAsk, Credit, ExecutorHello, Finished, Goodbye, JobAct, Query,
+        Renew, ScheduleAct, ScheduleSet, Submit,
     )
 )  # fmt: skip
-"""What clients and executors may say to a coordinator; the other messages are for them."""
+"""What clients and executors may say to a coordinator."""
+
+FOR_MEMBERS: frozenset[type[Message]] = frozenset(
+    (
+        Append, Appended, MemberHello, PreVote, PreVoted, SnapshotChunk, SnapshotOffer, SnapshotTaken, TimeoutNow,
+        Vote, Voted,
+    )
+)  # fmt: skip
+"""What members say to each other, over endpoints of their own."""
 
 
 class WireError(ValueError):
@@ -102,20 +123,23 @@ def encode(message: Message) -> bytes:
     return pack(values)
 
 
-def decode(frame: bytes | memoryview, values_max: int = 8 * FRAME_VALUES_MAX) -> Message:
+def decode(
+    frame: bytes | memoryview, values_max: int = 8 * FRAME_VALUES_MAX, bytes_max: int = FRAME_BYTES_MAX
+) -> Message:
     """Reads one frame.
 
     Args:
         frame: from anybody.
         values_max: how many values it may hold. An answer of a coordinator has far more of them than a request.
+        bytes_max: how long it may be.
 
     Raises:
         WireError: `malformed` or `version`, with what is wrong in the text.
     """
     if not frame:
         raise WireError("malformed", "the frame is empty; there is none before the first message", "empty")
-    if len(frame) > FRAME_BYTES_MAX:
-        text = f"the frame has {len(frame)} bytes; at most {FRAME_BYTES_MAX} are taken"
+    if len(frame) > bytes_max:
+        text = f"the frame has {len(frame)} bytes; at most {bytes_max} are taken"
         raise WireError("malformed", text, "too_large")
     try:
         values: Any = unpack_foreign(frame, values_max)

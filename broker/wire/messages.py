@@ -9,7 +9,21 @@ for anything else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
+from .cluster_messages import ClusterAct, ClusterActed, ClusterAsk, ClusterMap, ClusterShown
 from .fields import Fields, Row
+from .member_messages import (
+    Append,
+    Appended,
+    MemberHello,
+    PreVote,
+    PreVoted,
+    SnapshotChunk,
+    SnapshotOffer,
+    SnapshotTaken,
+    TimeoutNow,
+    Vote,
+    Voted,
+)
 
 PROTOCOL_VERSION = 1
 
@@ -375,7 +389,9 @@ class Goodbye(Fields):
 Message = (
     ClientHello | ClientWelcome | Submit | Submitted | Refused | Cancel | Cancelled | Await | Ended | Query |
     Listing | ScheduleSet | ScheduleAct | ScheduleChanged | JobAct | JobActed | ExecutorHello | ExecutorWelcome |
-    Credit | Run | Finished | FinishedAck | Renew | Renewed | CancelRun | HelloNeeded | Goodbye
+    Credit | Run | Finished | FinishedAck | Renew | Renewed | CancelRun | HelloNeeded | Goodbye |
+    ClusterMap | ClusterAsk | ClusterShown | ClusterAct | ClusterActed | MemberHello | PreVote | PreVoted | Vote |
+    Voted | Append | Appended | SnapshotOffer | SnapshotChunk | SnapshotTaken | TimeoutNow
 )  # fmt: skip
 
 MESSAGES: tuple[type[Message], ...] = get_args(Message)

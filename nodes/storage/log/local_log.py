@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 
+from ....actors.effects import Send
 from ....actors.log import LogDamaged, Record
 from .ballast import BALLAST_BYTES, Ballast
 from .errors import DiskFull, LogFailed
@@ -200,6 +201,22 @@ class LocalLog:
             dropped = self._files.chain.drop({group: state.floor for group, state in self._groups.items()})
         if dropped:
             self._ballast.restore()
+
+    def outgoing(self) -> list[Send]:
+        """There are no other members."""
+        return []
+
+    def answers(self) -> list[Send]:
+        """There are no other members."""
+        return []
+
+    def begin_round(self, group: int) -> int:
+        """A quorum of one is always sure."""
+        return 0
+
+    def confirmed(self, group: int) -> int:
+        """A quorum of one is always sure."""
+        return 0
 
     def maintain(self) -> None:
         """Does one piece of upkeep, of a few milliseconds at most: call it when nobody waits for an answer.

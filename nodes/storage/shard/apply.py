@@ -95,6 +95,9 @@ def write(
     run: list[tuple[Op, int]] = []
     for index, entry in numbered:
         assert index == meta.applied + 1, f"entry {index} does not follow entry {meta.applied}"
+        if not entry.ops:  # the engine's own: it has no time
+            meta = meta._replace(applied=index, epoch=entry.epoch)
+            continue
         assert entry.stamp_ms >= meta.stamp_ms, f"the stamp of entry {index} goes back"
         meta = meta._replace(applied=index, epoch=entry.epoch, stamp_ms=entry.stamp_ms)
         for op in entry.ops:
