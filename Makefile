@@ -8,7 +8,7 @@ APT    := apt-get install python3 python3-venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test verify fix bench docs sim clean
+.PHONY: help run test verify fix bench docs sim models drill soak clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,16 @@ docs: $(VENV)/.installed-dev ## Print again the pages that come from code
 
 sim: $(VENV)/.installed-dev ## Run one simulated cluster: make sim SEED=42
 	@$(BIN)/mainspring simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+models: $(VENV)/.installed-dev ## Search all states of the protocol's models (needs spin and gcc)
+	@command -v spin >/dev/null || { echo 'make: there is no spin here; on Debian run: apt-get install spin gcc' >&2; exit 1; }
+	@$(BIN)/python -m pytest -q tests/chaos/test_spin_models.py
+
+drill: $(VENV)/.installed ## Do a real fault to three real nodes: make drill NAME=kill-leader (as root; NAME=list shows all)
+	@$(BIN)/mainspring drill $(or $(NAME),list) $(ARGS)
+
+soak: $(VENV)/.installed ## Do all real faults to real nodes, as root: about an hour, or more with ROUNDS=50
+	@$(BIN)/mainspring drill all $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 clean: ## Remove .venv, caches and build output
 	rm -rf $(VENV) build dist mainspring.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -3,11 +3,13 @@
 Decides the list; the one place that obeys sends is `turn.py`, the rest is obeyed by the shell that owns the machine.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..broker.wire.messages import Message
-from .entries import Entry
-from .store import Read
+
+if TYPE_CHECKING:  # clients have effects, too, but neither entries nor reads
+    from .entries import Entry
+    from .store import Read
 
 Peer = bytes
 """A connection's address: the routing id that a ROUTER gave it, or a name that the simulator gave it."""
@@ -41,10 +43,10 @@ class Effects:
 
     def __init__(
         self,
-        entry: Entry | None = None,
+        entry: "Entry | None" = None,
         sends: list[Send] | None = None,
         urgent: list[Send] | None = None,
-        reads: list[Read] | None = None,
+        reads: "list[Read] | None" = None,
         acts: list[Any] | None = None,
     ) -> None:
         # One is made for every event, so it is written out: a dataclass with factories costs three times as much.

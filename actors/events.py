@@ -1,10 +1,12 @@
 """The events that more than one kind of machine takes."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..broker.wire.messages import Message
 from .effects import Peer
-from .store import Read
+
+if TYPE_CHECKING:
+    from .store import Read
 
 
 class Received(NamedTuple):
@@ -43,7 +45,7 @@ class Passed(NamedTuple):
 class Answer(NamedTuple):
     """The store's answer to one of the machine's reads, true as of entry `applied`."""
 
-    read: Read
+    read: "Read"
     rows: list[Any]
     applied: int
 

@@ -159,6 +159,11 @@ class ShardStore(Protocol):
         ...
 
     @property
+    def floor(self) -> int:
+        """The floor that the rows carry, as of `applied`: see `Restored`."""
+        ...
+
+    @property
     def finished_count(self) -> int:
         """How many finished jobs are kept, as of `applied`."""
         ...

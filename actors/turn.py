@@ -120,6 +120,7 @@ def turn(
 def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Send]) -> None:
     """Feeds a member its events."""
     machine, events = member.machine, member.inbox
+    assert machine is not None, "only a leader has work in a turn"
     member.inbox = []
     events.append(Wake())
     committed = log.committed(member.group)
@@ -141,8 +142,8 @@ def _handle(member: Member[Any], now: Now, log: ReplicatedLog, released: list[Se
         index = log.append(member.group, encode_entry(entry))
         member.unapplied.append((index, entry))
     if sends:
-        round = 0 if entry is not None else log.begin_round(member.group)
-        member.waiting.append(Waiting(log.last_index(member.group), round, sends))
+        sure_at = 0 if entry is not None else log.begin_round(member.group)
+        member.waiting.append(Waiting(log.last_index(member.group), sure_at, sends))
 
 
 def _release(member: Member[Any], log: ReplicatedLog, released: list[Send]) -> None:
@@ -162,11 +163,12 @@ def follow(member: Member[Any], log: ReplicatedLog) -> None:
         member.unapplied.extend((record.index, entry_of(record.epoch, record.blob)) for record in records)
 
 
-def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
+def catch_up(member: Member[Any], log: ReplicatedLog, rows_max: int | None = None) -> bool:
     """Applies what is committed to the member's store; False if the store is locked by somebody else for now.
 
     Called after the release, so that no answer waits for SQL. The news goes to the member's inbox. One call applies
-    APPLY_ENTRIES_MAX entries at the most; `unapplied` says whether another call has something to do.
+    APPLY_ENTRIES_MAX entries at the most, and about `rows_max` rows, where other members wait for a sign of life;
+    `unapplied` says whether another call has something to do.
     """
     committed = log.committed(member.group)
     batch: list[tuple[int, Entry]] = []
@@ -174,6 +176,10 @@ def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
         if index > committed:
             break
         batch.append((index, entry))
+        if rows_max is not None:
+            rows_max -= _rows(entry)
+            if rows_max <= 0:
+                break
     if not batch:
         return True
     if not member.store.apply(batch):
@@ -183,6 +189,12 @@ def catch_up(member: Member[Any], log: ReplicatedLog) -> bool:
     if member.machine is not None:
         member.inbox.append(Applied(batch[-1][0], member.store.finished_count))
     return True
+
+
+def _rows(entry: Entry) -> int:
+    """Returns about how many rows an entry changes."""
+    values: list[Any] = [value for op in entry.ops for value in op if type(value) is list]
+    return 1 + sum(map(len, values))
 
 
 def answer_reads(member: Member[Any]) -> None:

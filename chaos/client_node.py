@@ -18,7 +18,6 @@ from .workload import Workload
 if TYPE_CHECKING:
     from .world import World
 
-COORDINATOR = b"coordinator"
 MS = 1_000_000
 
 
@@ -36,11 +35,21 @@ class ClientNode(Node):
         draws = self.draws.child(self.life)
         session = draws.below((1 << 63) - 1) + 1
         idle_ns = min(600_000, self.world.options.session_ttl_ms // 2) * MS
-        settings = ClientSettings(peers=(COORDINATOR,), session_idle_ns=idle_ns)
+        settings = ClientSettings(peers=self.coordinators(), session_idle_ns=idle_ns)
         self.machine = ClientMachine(self.peer.decode(), session, draws, settings)
         self.world.network.join(self)
-        self.post(Connected(COORDINATOR))
+        for node in self.world.coordinators:
+            if node.up:
+                self.connected(node.peer, 0)
         self.workload.begin()
+
+    def coordinators(self) -> tuple[bytes, ...]:
+        """Returns the connections that this client has."""
+        return tuple(node.peer for node in self.world.coordinators)
+
+    def connected(self, peer: bytes, after_ns: int) -> None:
+        """The transport has connected to a coordinator."""
+        self.post(Connected(peer), self.notice_ns(peer, after_ns))
 
     def ask(self, command: Command) -> None:
         """Makes a request."""
@@ -65,6 +74,11 @@ class ClientNode(Node):
     def local(self, item: Item) -> None:
         """The workload's own time has come."""
         self.workload.act(item)
+
+    def check(self) -> None:
+        """Asserts every relation inside the machine."""
+        if self.machine is not None:
+            self.machine.check()
 
     def crash(self) -> None:
         """Kills the process; nobody will hear the answers to its requests."""

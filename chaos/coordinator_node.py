@@ -12,12 +12,13 @@ from ..actors.coordinator.settings import Retention, ShardSettings
 from ..actors.coordinator.shard import ShardMachine
 from ..actors.coordinator.takeover import keep_from, take_over
 from ..actors.draws import Draws
-from ..actors.events import Drain, PeerGone
+from ..actors.events import Drain
 from ..actors.turn import Member, answer_reads, catch_up, turn
 from .clock import NodeClock
 from .lagging_log import LaggingLog
 from .memory_store import MemoryStore
 from .node import LOCAL, Item, Node
+from .seat import Seat
 
 if TYPE_CHECKING:
     from .world import World
@@ -39,7 +40,7 @@ class CoordinatorNode(Node):
         super().__init__(world, "coordinator", clock, think_ns=20_000 + draws.below(200_000))
         self.draws = draws
         self.log = LaggingLog(segment_entries=options.segment_entries)
-        self.store = MemoryStore()
+        self.seat = self.seats[SHARD] = Seat(self, SHARD)
         self.settings = ShardSettings(
             cluster=CLUSTER,
             lease_ttl_ms=options.lease_ttl_ms,
@@ -53,13 +54,11 @@ class CoordinatorNode(Node):
         self.host = 0
         self.boots = [1, 1]
         """How often each of the hosts was started on which it may run."""
-        self.member: Member[ShardMachine] | None = None
         self.commit_ns = 0
         self.stalled_until_ns = 0
         self.holding_applies = False
         self.holding_reads = False
         self.apply_asked = False
-        self.seen = 0
 
     @property
     def peer(self) -> bytes:
@@ -67,14 +66,36 @@ class CoordinatorNode(Node):
         return b"coordinator"
 
     @property
+    def store(self) -> MemoryStore:
+        """The shard's rows."""
+        return self.seat.store
+
+    @property
+    def member(self) -> Member[ShardMachine] | None:
+        """The shard's place in turns; None while the process is down."""
+        return self.seat.member
+
+    @property
     def machine(self) -> ShardMachine:
         """The machine of this life."""
-        assert self.member is not None, "the coordinator is down"
-        return self.member.machine
+        return self.seat.machine
 
     def machine_counts(self) -> dict[str, int]:
         """Returns what the machine has counted."""
-        return self.member.machine.state.counts if self.member is not None else {}
+        return self.machine.state.counts if self.member is not None else {}
+
+    def check(self) -> None:
+        """Asserts every relation inside the machine."""
+        self.machine.check()
+
+    def unsettled(self) -> str:
+        """Says what is not durable or not applied."""
+        member = self.member
+        if member is None:
+            return "the coordinator is down"
+        if member.unapplied or member.inbox or self.log.unsettled():
+            return "the coordinator has entries that are not durable or not applied"
+        return ""
 
     def start(self, after_ns: int = 0) -> None:
         """Has the process started by its supervisor."""
@@ -87,18 +108,19 @@ class CoordinatorNode(Node):
         if world.options.schedules:
             settings = replace(settings, node=f"host-{self.host}", boot=f"boot-{self.boots[self.host]}")
         try:
-            self.member = take_over(SHARD, self.log, self.store, settings, draws, self.now)
+            self.seat.member = take_over(SHARD, self.log, self.store, settings, draws, self.now)
         except BlockingIOError:
             world.count("starts_locked")
             self.log.crash()
             self.start(500 * MS)
             return
         world.network.join(self)
-        self.seen = self.log.last_index(GROUP)
-        assert self.seen == world.history.committed, "a start has found another log than was committed"
+        self.reached()
+        self.seat.seen = self.log.last_index(GROUP)
+        assert self.seat.seen == world.history.committed[SHARD], "a start has found another log than was committed"
         self.commit_ns = world.now_ns
         world.count("coordinator_starts")
-        world.invariants.restarted(self)
+        world.invariants.restarted(self.seat)
         world.push(world.now_ns + _TRUNCATE_EVERY_NS, self, (LOCAL, _TRUNCATE))
         self.arm(world.now_ns)
 
@@ -108,15 +130,15 @@ class CoordinatorNode(Node):
         assert member is not None, "a process that is down takes no turn"
         sends = turn([member], now, log)
         last = log.last_index(GROUP)
-        if last > self.seen:
+        if last > self.seat.seen:
             index, entry = member.unapplied[-1]
-            assert index == last == self.seen + 1 == member.machine.state.image.index, "one turn appends one entry"
-            self.seen, self.idle_turns = last, 0
+            assert index == last == self.seat.seen + 1 == self.machine.state.image.index, "one turn appends one entry"
+            self.seat.seen, self.idle_turns = last, 0
             self.recent.append((self.world.now_ns, entry))
-            self.world.history.appended(index, entry, now, self.life)
+            self.world.history.appended(self.seat, index, entry, now)
             self._commit_later(index)
         for send in sends:
-            self.world.invariants.released(send, self)
+            self.world.invariants.released(send, self.seat)
         self.transmit(sends)
         self._after(member)
 
@@ -133,7 +155,7 @@ class CoordinatorNode(Node):
         if member.inbox:
             self.arm(self.world.now_ns + self.think_ns)
         self.inbox = member.inbox
-        self.arm_wake(member.machine.wake_at())
+        self.arm_wake(self.machine.wake_at())
         self.world.invariants.turned(self)
 
     def _apply_later(self) -> None:
@@ -176,14 +198,14 @@ class CoordinatorNode(Node):
             before = self.log.first_index(GROUP)
             self.log.truncate(GROUP, below)
             world.count("log_segments_dropped", int(self.log.first_index(GROUP) > before))
-            world.invariants.truncated(self, below)
+            world.invariants.truncated(self.seat, below)
         world.push(world.now_ns + _TRUNCATE_EVERY_NS, self, (LOCAL, _TRUNCATE))
 
     def crash(self) -> None:
         """Kills the process: its memory is gone, and what was not durable, but for a part that luck decides."""
         world = self.world
         self.end_life()
-        self.member = None
+        self.seat.member = None
         self.apply_asked = False
         self.log.crash(random.Random(self.draws.next_u64()))
         durable = self.log.last_index(GROUP)
@@ -194,7 +216,7 @@ class CoordinatorNode(Node):
         world.count("coordinator_crashes")
         for node in list(world.network.nodes.values()):
             if node.up and node is not self and self.draws.below(2):
-                node.post(PeerGone(self.peer), self.draws.below(300 * MS))
+                node.loses(self.peer, self.draws.below(300 * MS))
 
     def drain(self) -> None:
         """Stops the process in good order: no new work, then the end, then a new start."""

@@ -7,6 +7,7 @@ empty bucket fails, however clean its runs were; a generator with a blind spot f
 from collections.abc import Mapping
 
 from ..actors.schedules.reasons import CUT_SHORT, REASONS
+from .cluster_options import MEMBER_FAULTS
 from .options import FAULTS, SCHEDULE_FAULTS
 
 SEEDS_MIN = 150
@@ -62,6 +63,17 @@ WANTED = (
 assert len(set(WANTED)) == len(WANTED), "a bucket stands twice in the list"
 
 
-def empty(counts: Mapping[str, int]) -> list[str]:
+_CLUSTER = (
+    "attempts_lost changes_begun cluster_maps depositions deposed_with_waiting_sends elected_disconnected "
+    "elected_silence elected_start elected_transfer entries_cut executors_lapsed finishes_stale frames_cut "
+    "frames_lost leaders_crashed leads leases_found_at_start log_segments_dropped member_crashes members_behind "
+    "members_changed refused_not_here snapshots_installed submits_repeated syncs_failed transfers_begun "
+    "truth_succeeded"
+)
+CLUSTER_WANTED = (*sorted(_CLUSTER.split()), *(f"fault_{fault}" for fault in MEMBER_FAULTS))
+"""Every bucket that must not stay empty in worlds of several members."""
+
+
+def empty(counts: Mapping[str, int], members: int = 1) -> list[str]:
     """Returns the buckets that nothing has fallen into."""
-    return [name for name in WANTED if not counts.get(name)]
+    return [name for name in (WANTED if members == 1 else CLUSTER_WANTED) if not counts.get(name)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..actors.draws import Draws
 from ..actors.events import Drain
 from ..actors.executor import acts
+from ..actors.executor.events import Connected
 from ..actors.executor.machine import ExecutorMachine
 from ..actors.executor.settings import ExecutorSettings, Recycle
 from ..actors.turn import step
@@ -25,7 +26,6 @@ TASKS = [
     ["io", "asyncio", "default", [2, 20, 2000, 500, 1], 4_000, 0],
     ["rare", "process", "special", [5, 100, 1000, 100, 0], 3_000, 5],
 ]
-COORDINATOR = b"coordinator"
 
 
 class ExecutorNode(Node):
@@ -67,10 +67,17 @@ class ExecutorNode(Node):
             recycle=Recycle(jobs_max=8),
         )
         self.declared = declared(options, world.faults.code_version)
-        self.machine = ExecutorMachine(settings, [COORDINATOR], self.now)
+        self.machine = ExecutorMachine(settings, [node.peer for node in world.coordinators], self.now)
         world.network.join(self)
         world.count("executor_starts")
+        for node in world.coordinators:
+            if node.up:
+                self.connected(node.peer, 0)
         self.arm(world.now_ns)
+
+    def connected(self, peer: bytes, after_ns: int) -> None:
+        """The transport has connected to a coordinator."""
+        self.post(Connected(peer), self.notice_ns(peer, after_ns))
 
     def turn(self) -> None:
         """Runs one turn and obeys."""
@@ -126,6 +133,11 @@ class ExecutorNode(Node):
         old = self.incarnation
         self._end()
         self.world.faults.executor_later(self, 50 * MS, [old])
+
+    def check(self) -> None:
+        """Asserts every relation inside the machine."""
+        if self.machine is not None:
+            self.machine.check()
 
     def crash(self) -> None:
         """Kills the process; its children die with it."""

@@ -4,7 +4,7 @@ Decides each fault by the seed's own stream, from the kinds that the options all
 outside does to nodes; it must not know what machines hold. After `heal` nothing goes wrong any more.
 """
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..actors.draws import Draws
 from ..actors.events import PeerGone
@@ -16,7 +16,10 @@ from .node import LOCAL, Item, Node
 from .operator_node import OperatorNode
 
 if TYPE_CHECKING:
+    from .member_node import MemberNode
     from .world import World
+
+    Coordinator: TypeAlias = CoordinatorNode | MemberNode
 
 MS = 1_000_000
 N = TypeVar("N")
@@ -30,11 +33,18 @@ class Faults(Node):
         self.draws = draws
         self.healed = False
         self.coordinator: CoordinatorNode
+        """The one coordinator, in a world without members."""
+        self.coordinators: list[Coordinator] = []
+        self.members: list[MemberNode] = []
         self.executors: list[ExecutorNode] = []
         self.clients: list[ClientNode] = []
         self.operator: OperatorNode | None = None
         """Who deals with schedules; None in a world without."""
         self.code_version = 0
+
+    def boots_of(self, host: str) -> set[str]:
+        """Returns the boot ids that a host has had."""
+        return {f"boot-{number}" for number in range(1, self.coordinator.boots[int(host[-1])] + 1)}
 
     def begin(self) -> None:
         """Lets the first fault come."""
@@ -77,11 +87,16 @@ class Faults(Node):
 
     # Faults; each returns whether it could strike.
 
+    def _some_coordinator(self) -> "Coordinator":
+        """Returns the one coordinator, or some member."""
+        return self.coordinators[0] if len(self.coordinators) == 1 else self._one(self.coordinators)
+
     def _crash_coordinator(self) -> bool:
-        if not self.coordinator.up:
+        node = self._some_coordinator()
+        if not node.up:
             return False
-        self.coordinator.crash()
-        self.coordinator.start(20 * MS + self.draws.below(2_500 * MS))
+        node.crash()
+        node.start(20 * MS + self.draws.below(2_500 * MS))
         return True
 
     def _crash_executor(self) -> bool:
@@ -122,9 +137,10 @@ class Faults(Node):
         return executor.up
 
     def _drain_coordinator(self) -> bool:
-        if self.coordinator.up:
-            self.coordinator.drain()
-        return self.coordinator.up
+        node = self._some_coordinator()
+        if node.up:
+            node.drain()
+        return node.up
 
     def _kill_child(self) -> bool:
         executor = self._one(self.executors)
@@ -135,7 +151,7 @@ class Faults(Node):
         return True
 
     def _pause_node(self) -> bool:
-        node = self._one([self.coordinator, *self.executors, *self.clients])
+        node = self._one([*self.coordinators, *self.executors, *self.clients])
         if not node.up:
             return False
         node.paused_until_ns = self.world.now_ns + self.draws.below(2 * self.world.options.lease_ttl_ms * MS)
@@ -144,7 +160,7 @@ class Faults(Node):
         return True
 
     def _cut_link(self) -> bool:
-        one, other = self.coordinator, self._one([*self.executors, *self.clients])
+        one, other = self._some_coordinator(), self._one([*self.executors, *self.clients])
         ways = {(one.name, other.name), (other.name, one.name)}
         if self.draws.below(2):
             ways = {sorted(ways)[self.draws.below(2)]}
@@ -155,32 +171,37 @@ class Faults(Node):
 
     def _tell_of_loss(self, node: Node) -> None:
         """The transport may notice that a peer cannot be reached; it need not."""
-        if self.coordinator.up and self.draws.below(2):
-            self.coordinator.post(PeerGone(node.peer), self.draws.below(500 * MS))
+        for coordinator in self.coordinators:
+            if coordinator.up and self.draws.below(2):
+                coordinator.post(PeerGone(node.peer), self.draws.below(500 * MS))
 
     def _lock_store(self) -> bool:
-        self.coordinator.store.locked = True
-        self._mend_later(1_500, setattr, self.coordinator.store, "locked", False)
+        seats = self._some_coordinator().seats
+        store = seats[0 if len(seats) == 1 else self.draws.below(len(seats))].store
+        store.locked = True
+        self._mend_later(1_500, setattr, store, "locked", False)
         return True
 
     def _stall_commits(self) -> bool:
-        self.coordinator.stalled_until_ns = self.world.now_ns + self.draws.below(1_500 * MS)
+        self._some_coordinator().stalled_until_ns = self.world.now_ns + self.draws.below(1_500 * MS)
         return True
 
     def _hold_applies(self) -> bool:
-        self.coordinator.holding_applies = True
-        self._mend_later(2_000, setattr, self.coordinator, "holding_applies", False)
+        node = self._some_coordinator()
+        node.holding_applies = True
+        self._mend_later(2_000, setattr, node, "holding_applies", False)
         return True
 
     def _hold_reads(self) -> bool:
-        self.coordinator.holding_reads = True
-        self._mend_later(300, setattr, self.coordinator, "holding_reads", False)
+        node = self._some_coordinator()
+        node.holding_reads = True
+        self._mend_later(300, setattr, node, "holding_reads", False)
         return True
 
     def _step_wall(self) -> bool:
-        node = self._one([self.coordinator, self.coordinator, *self.executors, *self.clients])
+        node = self._one([*self.coordinators, *self.coordinators, *self.executors, *self.clients])
         span = self.world.options.step_ms
-        if node is self.coordinator:
+        if node in self.coordinators:
             self.world.history.wall_peaks.append((self.world.now_ns, node.now.wall_ms))
         node.clock.step(self.draws.below(2 * span + 1) - span)
         return True
@@ -228,9 +249,12 @@ class Faults(Node):
         """Mends everything; from now on nothing goes wrong."""
         self.healed = True
         self.world.network.heal()
-        self.coordinator.store.locked = self.coordinator.holding_applies = self.coordinator.holding_reads = False
-        self.coordinator.stalled_until_ns = 0
-        for node in (self.coordinator, *self.executors, *self.clients):
+        for coordinator in self.coordinators:
+            coordinator.holding_applies = coordinator.holding_reads = False
+            coordinator.stalled_until_ns = 0
+            for seat in coordinator.seats.values():
+                seat.store.locked = False
+        for node in (*self.coordinators, *self.executors, *self.clients):
             node.paused_until_ns = 0
         if "jump_wall" in self.world.options.faults:
             # A clock that stays hours behind lets what is on the calendar wait as long; somebody puts it right.

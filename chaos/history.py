@@ -4,7 +4,6 @@ Decides nothing; invariants read it. Children report to it, the coordinator's no
 appended and again when it is durable, and clients' requests are noted before they are made.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from ..actors import entries
 from ..actors.entries import AUDIT, READY, REVIVE, SUBMIT, Entry
 from ..actors.machine import Now
 from ..broker.wire.ids import parse_id
+from .seat import Seat
 
 if TYPE_CHECKING:
     from .world import World
@@ -86,13 +86,16 @@ class Asked:
 
 @dataclass(slots=True)
 class Decided:
-    """An entry that was appended and is not durable yet."""
+    """An entry that a machine has decided."""
 
     index: int
     entry: Entry
     now: Now
     at_ns: int
+    by: str
+    """The name of the node that led."""
     life: int
+    shard: int
 
 
 @dataclass(slots=True)
@@ -123,11 +126,17 @@ class History:
         self.asked: dict[str, Asked] = {}
         self.running: dict[int, list[Attempt]] = {}
         self.attempts: dict[tuple[int, int], list[Attempt]] = {}
-        self.pending: deque[Decided] = deque()
+        self.pending: list[dict[tuple[int, int], Decided]] = [{} for _ in range(world.options.shards)]
+        """Of each shard, by (epoch, index): what was decided and is not committed."""
+        self.committed: list[int] = [0] * world.options.shards
+        """Of each shard: the last entry that is committed."""
+        self.epochs: list[list[int]] = [[0] for _ in range(world.options.shards)]
+        """Of each shard: the epoch of each committed entry, by index."""
+        self.began: list[list[tuple[int, int]]] = [[] for _ in range(world.options.shards)]
+        """Of each shard: (epoch, when its first entry was committed), in order."""
         self.taken: dict[int, Taken] = {}
-        self.committed = 0
         self.wall_peaks: list[tuple[int, int]] = []
-        """(true ns, wall ms): what the coordinator's wall showed when it was stepped."""
+        """(true ns, wall ms): what a coordinator's wall showed when it was stepped."""
         self.pauses: dict[str, list[tuple[int, int]]] = {}
 
     def paused(self, name: str, until_ns: int) -> None:
@@ -139,7 +148,7 @@ class History:
         return any(until_ns >= since_ns for _, until_ns in self.pauses.get(name, ()))
 
     def wall_reached(self, wall_ms: int, since_ns: int) -> bool:
-        """Says whether the coordinator's wall had come so far before a step took it back."""
+        """Says whether a coordinator's wall had come so far before a step took it back."""
         return any(peak_ms >= wall_ms for at_ns, peak_ms in self.wall_peaks if at_ns >= since_ns)
 
     def starts(self, attempt: Attempt) -> None:
@@ -157,23 +166,34 @@ class History:
             del self.running[attempt.id]
         self.world.count("truth_" + outcome)
 
-    def appended(self, index: int, entry: Entry, now: Now, life: int) -> None:
-        """The coordinator has appended an entry."""
-        self.pending.append(Decided(index, entry, now, self.world.now_ns, life))
+    def appended(self, seat: Seat, index: int, entry: Entry, now: Now) -> None:
+        """A coordinator has appended an entry."""
+        node = seat.node
+        decided = Decided(index, entry, now, self.world.now_ns, node.name, node.life, seat.shard)
+        self.pending[seat.shard][entry.epoch, index] = decided
 
     def settled(self, index: int) -> None:
-        """Entries up to `index` are durable."""
-        while self.pending and self.pending[0].index <= index:
-            decided = self.pending.popleft()
-            assert decided.index == self.committed + 1, "entries are committed in order, once"
-            self.committed = decided.index
+        """Entries up to `index` of the one shard of the one coordinator are durable."""
+        for epoch, known in list(self.pending[0]):
+            if known <= index:
+                self.commits(0, known, epoch)
+
+    def commits(self, shard: int, index: int, epoch: int) -> None:
+        """An entry is committed; it was the engine's own if no machine has decided it."""
+        assert index == self.committed[shard] + 1, "entries are committed in order, once"
+        self.committed[shard] = index
+        if epoch != self.epochs[shard][-1]:
+            self.began[shard].append((epoch, self.world.now_ns))
+        self.epochs[shard].append(epoch)
+        decided = self.pending[shard].pop((epoch, index), None)
+        if decided is not None:
             self._note(decided)
             self.world.invariants.committed(decided)
 
     def lost(self) -> None:
-        """Entries that were not durable are gone with the coordinator."""
-        self.world.count("entries_lost", len(self.pending))
-        self.pending.clear()
+        """Entries that were not durable are gone with the one coordinator."""
+        self.world.count("entries_lost", len(self.pending[0]))
+        self.pending[0].clear()
 
     def _note(self, decided: Decided) -> None:
         for op in decided.entry.ops:

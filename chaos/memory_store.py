@@ -42,6 +42,11 @@ class MemoryStore:
         return self._rows
 
     @property
+    def floor(self) -> int:
+        """The floor that the rows carry, as of `applied`."""
+        return self._rows.floor
+
+    @property
     def finished_count(self) -> int:
         """How many finished jobs are kept, as of `applied`."""
         return len(self._rows.finished)
@@ -119,6 +124,11 @@ class MemoryStore:
             self._rows = self._durable.clone()
             for index, entry in self._since:
                 self._rows.apply(index, entry)
+
+    def replace(self, rows: MemoryRows) -> None:
+        """Puts other rows in the place of these, durably."""
+        self._rows, self._durable = rows.clone(), rows.clone()
+        self._since.clear()
 
     def clone(self) -> "MemoryStore":
         """Returns a store with the same rows that goes its own way."""

@@ -22,3 +22,5 @@ class Mutant(NamedTuple):
     make: Make
     focus: Mapping[str, Any] = MappingProxyType({})
     """Options under which it shows soon; in the worlds that seeds draw it shows late."""
+    members: int = 1
+    """In worlds of so many members."""

@@ -32,10 +32,12 @@ from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
 from . import coordinator_node
+from .cluster_mutants import CLUSTER_MUTANTS
+from .cluster_options import options_of
 from .job_mutants import JOB_MUTANTS
 from .mutant import Function, Mutant
 from .network import MS, Weather
-from .options import WEATHERS, drawn
+from .options import WEATHERS
 from .schedule_mutants import SCHEDULE_MUTANTS
 from .simulate import Report, run
 
@@ -59,7 +61,7 @@ def killed_by(name: str, seeds: Sequence[int]) -> Report | None:
     """Returns the first failing run of a mutant, None if it survives these seeds."""
     with planted(name):
         for seed in seeds:
-            report = run(seed, replace(drawn(seed), **MUTANTS[name].focus))
+            report = run(seed, replace(options_of(seed, MUTANTS[name].members), **MUTANTS[name].focus))
             if report.violation is not None:
                 return report
     return None
@@ -72,9 +74,10 @@ def _nothing(_true: Function) -> Function:
     return broken
 
 
-def _ack_before_commit(true: Function) -> Function:
-    def broken(member: Any, _committed: Any, released: Any) -> None:
-        true(member, 1 << 62, released)
+def _ack_before_commit(_true: Function) -> Function:
+    def broken(member: Any, _log: Any, released: list[Any]) -> None:
+        while member.waiting:
+            released.extend(member.waiting.popleft().sends)
 
     return broken
 
@@ -219,9 +222,8 @@ def _run_cancelled_too(true: Function) -> Function:
 
 def _hello_twice(true: Function) -> Function:
     def hello(state: Any, peer: bytes, message: Any) -> None:
-        old = state.links.by_incarnation.get(message.incarnation)
-        if old is not None and old.number == message.link:
-            old.number -= 1
+        if state.links.numbers.get(message.incarnation) == message.link:
+            state.links.numbers[message.incarnation] -= 1
         true(state, peer, message)
 
     return hello
@@ -366,6 +368,7 @@ MUTANTS: dict[str, Mutant] = {
     "leases_outlive_their_finish": Mutant("a finished job stays leased", image.Image, "apply_finish", _leases_stay),
     **JOB_MUTANTS,
     **SCHEDULE_MUTANTS,
+    **CLUSTER_MUTANTS,
 }
 """Name -> planted bug."""
 

@@ -88,4 +88,4 @@ class Network:
     def heal(self) -> None:
         """Mends all links, and the weather."""
         self.cut.clear()
-        self.weather = CALM
+        self.weather = self.world.options.weather_healed

@@ -9,10 +9,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..actors.effects import Send
-from ..actors.events import Received
+from ..actors.events import PeerGone, Received
 from ..actors.machine import Now
 from ..broker.wire.codec import decode
 from .clock import NodeClock
+from .seat import Seat
 
 if TYPE_CHECKING:
     from .world import World
@@ -32,6 +33,8 @@ IDLE_TURNS_MAX = 400
 class Node:
     """One process of the simulated world."""
 
+    idle_turns_max = IDLE_TURNS_MAX
+
     def __init__(self, world: "World", name: str, clock: NodeClock, think_ns: int) -> None:
         self.world = world
         self.name = name
@@ -44,8 +47,12 @@ class Node:
         self.inbox: list[Any] = []
         self.idle_turns = 0
         self.recent: deque[tuple[int, Any]] = deque(maxlen=RECENT_ITEMS)
+        self.noticed_ns: dict[bytes, int] = {}
+        """Peer -> when the transport notices what has happened last to the connection."""
         self.old_counts: dict[str, int] = {}
         """What the machines of past lives have counted."""
+        self.seats: dict[int, Seat] = {}
+        """The shards of a coordinator's process."""
 
     @property
     def peer(self) -> bytes:
@@ -70,9 +77,9 @@ class Node:
             if self.armed_ns == self.world.now_ns:
                 self.armed_ns = None
                 self.idle_turns += 1
-                if self.idle_turns > IDLE_TURNS_MAX:
+                if self.idle_turns > self.idle_turns_max:
                     self.world.fail(
-                        "loops_do_not_spin", f"{self.name} has turned {IDLE_TURNS_MAX} times for nothing", self
+                        "loops_do_not_spin", f"{self.name} has turned {self.idle_turns} times for nothing", self
                     )
                 self.turn()
         elif kind == EVENT:
@@ -107,6 +114,12 @@ class Node:
         """Gives the machine an event of this host's own making, later."""
         self.world.push(self.world.now_ns + after_ns, self, (EVENT, event))
 
+    def reached(self) -> None:
+        """A coordinator's process has begun: the transports of all others connect to it by themselves."""
+        for node in list(self.world.network.nodes.values()):
+            if node.up:
+                node.connected(self.peer, self.world.transports.below(100_000_000))
+
     def transmit(self, sends: list[Send]) -> None:
         """Hands sends to the network."""
         network = self.world.network
@@ -117,6 +130,26 @@ class Node:
     def machine_counts(self) -> dict[str, int]:
         """Returns what the machine of this life has counted."""
         return {}
+
+    def check(self) -> None:
+        """Asserts every relation inside the machines of this life."""
+
+    def loses(self, peer: bytes, after_ns: int) -> None:
+        """The transport notices that a connection is gone."""
+        self.post(PeerGone(peer), self.notice_ns(peer, after_ns))
+
+    def connected(self, peer: bytes, after_ns: int) -> None:
+        """The transport has connected to a coordinator; who has such connections hears of it."""
+
+    def notice_ns(self, peer: bytes, after_ns: int) -> int:
+        """Returns how long from now the transport notices something of a peer: in the order in which it happens."""
+        at_ns = max(self.world.now_ns + after_ns, self.noticed_ns.get(peer, 0) + 1)
+        self.noticed_ns[peer] = at_ns
+        return at_ns - self.world.now_ns
+
+    def unsettled(self) -> str:
+        """Says what a coordinator's process has still to do for what is decided already; nothing if it has nothing."""
+        return ""
 
     def end_life(self) -> None:
         """The process is gone, with all that was on its way to it."""

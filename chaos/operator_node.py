@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .world import World
 
 MS = 1_000_000
-COORDINATOR = b"coordinator"
 NEVER = "never"
 """How names begin that are given only to what must never be defined."""
 _AGAIN_NS = 700 * MS
@@ -182,7 +181,8 @@ class OperatorNode(Node):
             return
         for message in request.messages:
             self.recent.append((self.world.now_ns, message))
-            self.world.network.send(self, COORDINATOR, message)
+            for coordinator in self.world.coordinators:
+                self.world.network.send(self, coordinator.peer, message)
         self._later(_AGAIN_NS + self.draws.below(200 * MS), "again", number, tries + 1)
 
     # Answers.
@@ -199,7 +199,7 @@ class OperatorNode(Node):
         if request is None:
             return
         if isinstance(message, Refused):
-            if message.code in ("draining", "disk_full", "overloaded"):
+            if message.code in ("draining", "disk_full", "overloaded", "not_here"):
                 return  # he asks again
             self.world.count(f"schedules_{message.code}")
             if not request.is_invalid and message.code != "queue_full":
@@ -221,13 +221,13 @@ class OperatorNode(Node):
         self._wind_down()
 
     def _wind_down(self) -> None:
-        member = self.world.faults.coordinator.member
+        seat = self.world.leader(0)
         names = (
             []
-            if member is None
+            if seat is None
             else [
                 schedule.definition.name
-                for schedule in member.machine.state.image.book.by_number.values()
+                for schedule in seat.machine.state.image.book.by_number.values()
                 if not schedule.paused
             ]
         )

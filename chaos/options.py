@@ -63,6 +63,8 @@ class Options:
     executors: int = 1
     weather_name: str = "calm"
     weather: Weather = CALM
+    weather_healed: Weather = CALM
+    """After everything was mended."""
     faults: tuple[str, ...] = ()
     fault_every_ms: int = 1_500
     faulty_ms: int = 20_000
@@ -106,10 +108,20 @@ class Options:
     tick_rows_max: int = 100_000
     wind_down: str = "pause"
     """How the schedules end in the end: pause or remove."""
+    members: int = 1
+    """Members of a cluster; 1 is a coordinator by itself, with a log of its own."""
+    shards: int = 1
+    spares: int = 0
+    """Machines that may take a member's place."""
+    rebalance_ms: int = 60_000
+    append_bytes: int = 1 << 20
+    tail_bytes: int = 1 << 23
+    retain_bytes: int = 1 << 26
+    retain_entries: int = 20_000
 
     def shown(self) -> dict[str, Any]:
         """Returns what a failing run prints."""
-        names = [name for name in self.__slots__ if name != "weather"]
+        names = [name for name in self.__slots__ if name not in ("weather", "weather_healed")]
         return {name: getattr(self, name) for name in names}
 
 

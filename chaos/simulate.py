@@ -8,13 +8,15 @@ that fails says how to run it again.
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from .client_node import ClientNode
 from .coordinator_node import CoordinatorNode
 from .executor_node import ExecutorNode
 from .faults import Faults
+from .member_faults import MemberFaults
+from .member_node import MemberNode
 from .node import Node
 from .operator_node import OperatorNode
 from .options import Options, drawn
@@ -23,6 +25,7 @@ from .world import SECOND, Violation, World
 
 REST_WITHIN_S = 800
 CATCH_UP_WITHIN_S = 100
+LED_WITHIN_S = 30
 _BEHIND_MS = 1_500
 _LOOK_EVERY_NS = SECOND // 2
 
@@ -58,7 +61,10 @@ class Report:
         ]
         for name, events in self.recent.items():
             parts.extend([f"last events of {name}:", *(f"  {event}" for event in events)])
-        parts.append(f"replay: mainspring simulate --seed {self.seed}")
+        members = self.options["members"]
+        parts.append(
+            f"replay: mainspring simulate --seed {self.seed}" + (f" --members {members}" if members > 1 else "")
+        )
         return "\n".join(parts)
 
 
@@ -72,7 +78,7 @@ def run(seed: int, options: Options | None = None) -> Report:
     options = options or drawn(seed)
     assert options.seed == seed, "the options are of another seed"
     report = Report(seed, options.shown())
-    started = perf_counter()
+    started = process_time()
     with ExitStack() as stack:
         stack.enter_context(small_limits(limits_of(options)))
         world = build(options)
@@ -85,7 +91,7 @@ def run(seed: int, options: Options | None = None) -> Report:
             report.recent = _recent(world, [])
         report.events, report.simulated_s = world.events, world.now_ns / SECOND
         report.digest, report.counts = f"{world.digest:016x}", coverage(world)
-    report.took_s = perf_counter() - started
+    report.took_s = process_time() - started
     return report
 
 
@@ -117,9 +123,7 @@ def limits_of(options: Options) -> dict[str, int]:
 def build(options: Options) -> World:
     """Makes a world and starts its nodes."""
     world = World(options)
-    faults = world.faults = Faults(world, world.draws.child("faults"))
-    faults.coordinator = CoordinatorNode(world, world.clock("coordinator"), world.draws.child("coordinator"))
-    faults.coordinator.start()
+    faults = _cluster(world) if options.members > 1 else _coordinator(world)
     for number in range(options.executors):
         name = f"executor-{number}"
         queues = ["*"] if number == 0 else [["default"], ["default", "special"]][number % 2]
@@ -138,10 +142,33 @@ def build(options: Options) -> World:
     return world
 
 
+def _coordinator(world: World) -> Faults:
+    """Makes the one coordinator, and what goes wrong with it."""
+    faults = world.faults = Faults(world, world.draws.child("faults"))
+    faults.coordinator = CoordinatorNode(world, world.clock("coordinator"), world.draws.child("coordinator"))
+    faults.coordinators.append(faults.coordinator)
+    faults.coordinator.start()
+    return faults
+
+
+def _cluster(world: World) -> Faults:
+    """Makes members and spare machines, and what goes wrong with them."""
+    options = world.options
+    faults = world.faults = MemberFaults(world, world.draws.child("faults"))
+    for number in range(options.members + options.spares):
+        name = f"member-{number}"
+        node = MemberNode(world, name, world.clock(name), world.draws.child(name), is_spare=number >= options.members)
+        faults.members.append(node)
+        faults.coordinators.append(node)
+        node.start(world.draws.below(SECOND // 10))
+    return faults
+
+
 def _live(world: World) -> None:
     world.run(world.options.faulty_ms * 1_000_000)
     world.faults.heal()
     world.healed = True
+    _until(world, not_led, "leaders_are_elected", LED_WITHIN_S)
     if world.faults.operator is not None:
         _until(world, not_caught_up, "ticks_catch_up", CATCH_UP_WITHIN_S)
         world.faults.operator.wind_down()
@@ -163,11 +190,11 @@ def not_caught_up(world: World) -> str:
     faults = world.faults
     if faults.operator is None or not faults.operator.done:
         return "the operator has requests to make, or waits for answers"
-    member = faults.coordinator.member
-    if member is None:
-        return "the coordinator is down"
-    wall_ms = faults.coordinator.now.wall_ms
-    for schedule in member.machine.state.image.book.by_number.values():
+    seat = world.leader(0)  # the operator defines all schedules there
+    if seat is None:
+        return "nobody leads shard 0"
+    wall_ms = seat.now.wall_ms
+    for schedule in seat.machine.state.image.book.by_number.values():
         if schedule.paused:
             continue
         late_ms = 0 if schedule.next_ms is None else wall_ms - schedule.next_ms - schedule.definition.jitter_ms
@@ -178,6 +205,12 @@ def not_caught_up(world: World) -> str:
     return ""
 
 
+def not_led(world: World) -> str:
+    """Says which shard nobody leads; nothing if there is none."""
+    without = [shard for shard in range(world.options.shards) if world.leader(shard) is None]
+    return f"nobody leads shards {without}" if without else ""
+
+
 def not_at_rest(world: World) -> str:
     """Says what the world still waits for; nothing if it has come to rest."""
     faults = world.faults
@@ -185,23 +218,31 @@ def not_at_rest(world: World) -> str:
         work = client.workload
         if not client.up or not work.done:
             return f"{client.name} has {work.left} submits to make and waits for {list(work.open.items())[:3]}"
-    member = faults.coordinator.member
-    if member is None:
-        return "the coordinator is down"
-    if member.unapplied or member.inbox or faults.coordinator.log.unsettled():
-        return "the coordinator has entries that are not durable or not applied"
-    if any(not schedule.paused for schedule in member.machine.state.image.book.by_number.values()):
-        return "schedules tick"
-    live = [job.id for job in faults.coordinator.store.rows.jobs.values()]
-    if live:
-        return (
-            f"{len(live)} jobs have not ended, the first is {live[0]}: {member.machine.state.image.jobs.get(live[0])}"
-        )
+    for node in world.coordinators:
+        if text := node.unsettled():
+            return text
+    for shard in range(world.options.shards):
+        if text := _shard_works(world, shard):
+            return text
     for executor in faults.executors:
         if executor.machine is None:
             return f"{executor.name} is down"
         if executor.machine.state.held or executor.machine.snapshot()["unacked"]:
             return f"{executor.name} holds {list(executor.machine.state.held)[:5]}"
+    return ""
+
+
+def _shard_works(world: World, shard: int) -> str:
+    """Says what a shard still has to do; nothing if it has nothing."""
+    seat = world.leader(shard)
+    if seat is None:
+        return f"nobody leads shard {shard}"
+    image = seat.machine.state.image
+    if any(not schedule.paused for schedule in image.book.by_number.values()):
+        return "schedules tick"
+    live = [job.id for job in seat.store.rows.jobs.values()]
+    if live:
+        return f"{len(live)} jobs have not ended, the first is {live[0]}: {image.jobs.get(live[0])}"
     return ""
 
 

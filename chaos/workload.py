@@ -62,6 +62,8 @@ class Workload:
         self.number = 0
         self.jobs = 0
         self.open: dict[int, tuple[str, Any]] = {}
+        self.since_ns: dict[int, int] = {}
+        """Request -> when it was made."""
         self.acked: list[int] = []
         self.awaited: set[int] = set()
 
@@ -217,6 +219,7 @@ class Workload:
 
     def _ask(self, command: Any, what: str, value: Any = None) -> None:
         self.open[command.request] = (what, value)
+        self.since_ns[command.request] = self.node.world.now_ns
         self.node.ask(command)
 
     def _next(self) -> int:
@@ -234,11 +237,12 @@ class Workload:
     def completed(self, act: Completed) -> None:
         """Takes the one answer to a request."""
         what, value = self.open.pop(act.request)
+        since_ns = self.since_ns.get(act.request, 0)
         world = self.node.world
         code = act.failure.code if act.failure is not None else "done"
         world.count(f"{what}_{code}")
         if code == "malformed":
-            world.fail("answers_fit", f"{self.node.name} was told: {act.failure}", self.node, world.faults.coordinator)
+            world.fail("answers_fit", f"{self.node.name} was told: {act.failure}", self.node, *world.coordinators)
         if what == SUBMIT:
             self._submitted(value, act)
         elif what == CANCEL and act.failure is None:
@@ -256,7 +260,7 @@ class Workload:
             for row in act.value:
                 world.count(f"change_{row[2]}")
         elif what == STATUS and act.failure is None:
-            world.invariants.told(self.node, act.value)
+            world.invariants.told(self.node, act.value, since_ns)
 
     def partial(self, act: Partial) -> None:
         """Takes news of some awaited jobs."""
@@ -266,7 +270,7 @@ class Workload:
         world = self.node.world
         for row in rows:
             world.count(f"ended_{row[1]}")
-        world.invariants.told(self.node, rows)
+        world.invariants.told(self.node, rows, 0)  # that it has ended so is news, however long it was on its way
 
     def _submitted(self, jobs: list[Asked], act: Completed) -> None:
         history = self.node.world.history

@@ -5,6 +5,7 @@ what nodes do with what they get. Rule: same seed, same trace, on every machine 
 """
 
 import zlib
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,16 @@ from ..actors.draws import WORD, Draws
 from .clock import NodeClock
 from .history import History
 from .invariants import Invariants
+from .ledger import Ledger
+from .memory_snapshots import CopiedRows
 from .network import Network
 from .node import FRAME, Item, Node
 from .options import Options
+from .seat import Seat
 
 if TYPE_CHECKING:
     from .faults import Faults
+    from .member_node import MemberNode
 
 SECOND = 1_000_000_000
 _MULTIPLIER = 0x9E37_79B9_7F4A_7C15
@@ -36,8 +41,11 @@ class World:
         self.counts: dict[str, int] = {}
         self._heap: list[tuple[int, int, Node, int, Item]] = []
         self._sequence = 0
+        self.transports = self.draws.child("transports")
         self.network = Network(self, self.draws.child("network"), options.weather)
         self.history = History(self)
+        self.ledger = Ledger(self)
+        self.copied = CopiedRows()
         self.invariants = Invariants(self)
         self.faults: Faults
 
@@ -78,7 +86,22 @@ class World:
 
     def all_nodes(self) -> list[Node]:
         """Returns every node but the outside."""
-        return [self.faults.coordinator, *self.faults.executors, *self.faults.clients]
+        return [*self.coordinators, *self.faults.executors, *self.faults.clients]
+
+    @property
+    def coordinators(self) -> Sequence[Node]:
+        """The processes that have shards."""
+        return self.faults.coordinators
+
+    @property
+    def members(self) -> "Sequence[MemberNode]":
+        """The members of a cluster, and its spare machines; none where there is one coordinator."""
+        return self.faults.members
+
+    def leader(self, shard: int) -> Seat | None:
+        """Returns where a shard is led; of several that believe so, the one of the greatest epoch."""
+        seats = [node.seats[shard] for node in self.coordinators if node.up and node.seats[shard].leads]
+        return max(seats, key=lambda seat: seat.machine.state.epoch, default=None)
 
     def nodes(self, *names: str) -> list[Node]:
         """Returns the nodes of these names."""

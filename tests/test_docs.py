@@ -96,7 +96,7 @@ def test_mutants_and_tests_that_the_ledger_names_exist() -> None:
 def missing_names() -> Iterator[Fault]:
     """Yields the names of mutants and tests that nothing in the tree has."""
     text = (ROOT / "docs/promises.md").read_text("utf-8")
-    mutants = "".join((ROOT / "chaos" / file).read_text("utf-8") for file in ("mutants.py", "schedule_mutants.py"))
+    mutants = "".join(path.read_text("utf-8") for path in sorted((ROOT / "chaos").rglob("*mutants.py")))
     tests = "".join(source.text for source in python_sources() if source.path.startswith("tests/"))
     for row in re.findall(r"^\| mutants \|.*$", text, re.MULTILINE):
         for found in re.findall(r"`(\w+)`", row):

@@ -53,7 +53,7 @@ def accept(state: ClientState, command: Command, now_ns: int) -> None:
         return
     if command.deadline_ns is not None:
         state.add_deadline(command.deadline_ns, request)
-    if state.cluster.complete and not _has_unknown(state, command):
+    if state.cluster.complete and not has_unknown_task(state, command):
         admit(state, command)
     else:
         # A task that the last welcome did not know may have been announced since: asked again, then refused.
@@ -72,7 +72,7 @@ def _too_much(state: ClientState, command: Command) -> str | None:
     return None
 
 
-def _has_unknown(state: ClientState, command: Command) -> bool:
+def has_unknown_task(state: ClientState, command: Command) -> bool:
     """Says whether a job or a schedule by name has a task that is not known here."""
     if type(command) is SubmitJobs:
         return has_unknown(state, command.jobs, JOB_PLACES)

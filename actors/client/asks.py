@@ -71,6 +71,12 @@ class CallerAsk:
         return Completed(self.request, None if self.failure else value, self.failure)
 
 
+_NEVER_NS = 1 << 62
+"""When a question is due whose shard nobody leads: when somebody does."""
+
+_COPIES_MAX = 2
+"""A question that was sent more often is not merely late."""
+
 _PARTS_A_WAIT = 10
 """Parts of one message that are answered well within the time after which a message is sent again."""
 
@@ -107,6 +113,7 @@ class Asks:
         self.settings = settings
         self.open: dict[int, Ask] = {}
         self.due_ns: int | None = None  # no message is due before
+        self.is_ignored = False  # a shard has not answered something that was sent three times, when it was looked last
 
     def add(self, caller: CallerAsk, *parts: Asked) -> None:
         """Sends a message of a question, in parts of one number, at the next settling, and until it is answered."""
@@ -132,14 +139,20 @@ class Asks:
         return True
 
     def settle(self, peers: dict[int, Peer], now_ns: int, out: Effects) -> None:
-        """Sends what is due."""
+        """Sends what is due; what is for a shard without a leader waits for `again`."""
         if self.due_ns is None or self.due_ns > now_ns:
             return
         soonest: int | None = None
+        self.is_ignored = False
         for ask in self.open.values():
             if ask.due_ns <= now_ns:
-                out.sends.extend([Send(peers[ask.message.shard], part) for part in ask.parts])
+                peer = peers.get(ask.message.shard)
+                if peer is None:
+                    ask.due_ns = _NEVER_NS
+                    continue
+                out.sends.extend([Send(peer, part) for part in ask.parts])
                 ask.copies += 1
+                self.is_ignored = self.is_ignored or ask.copies > _COPIES_MAX
                 ask.due_ns = now_ns + ask.wait_ns
                 ask.wait_ns = max(ask.wait_ns, min(2 * ask.wait_ns, self.settings.resend_max_ns))
             soonest = ask.due_ns if soonest is None else min(soonest, ask.due_ns)
@@ -201,15 +214,16 @@ class Asks:
 
     def wake_ns(self) -> int | None:
         """Returns when a message may be due."""
-        return self.due_ns if self.open else None
+        return self.due_ns if self.open and self.due_ns != _NEVER_NS else None
 
     def check(self) -> None:
         """Asserts that each open message is counted at its caller, and will be sent again."""
         missing: dict[CallerAsk, int] = {}
         for ask in self.open.values():
             missing[ask.caller] = missing.get(ask.caller, 0) + 1
-            assert self.due_ns is not None
-            assert self.due_ns <= ask.due_ns, "a question is due and nobody knows"
+            assert ask.due_ns == _NEVER_NS or (self.due_ns is not None and self.due_ns <= ask.due_ns), (
+                "a question is due and nobody knows"
+            )
         assert all(caller.missing == count for caller, count in missing.items())
 
 

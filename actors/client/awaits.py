@@ -91,6 +91,11 @@ class Awaits:
         if self.callers:
             self.again_ns, self.wait_ns = 0, self.settings.await_again_ns
 
+    @property
+    def is_ignored(self) -> bool:
+        """Whether nothing has come from the shard since everything was asked for again."""
+        return bool(self.callers) and self.wait_ns > self.settings.await_again_ns
+
     def heard(self) -> None:
         """Something came from the shard, so it is there: the next round may come soon."""
         self.wait_ns = self.settings.await_again_ns

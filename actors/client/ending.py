@@ -37,7 +37,8 @@ def _overdue(state: ClientState, caller: Caller, *, was_sent: bool) -> Failure:
         case CallerSubmit():
             return Failure(
                 UNSENT,
-                "the jobs were not sent in time, for the node has not confirmed earlier ones; try again after a pause",
+                "the jobs were not sent in time: the node has not confirmed earlier ones, or nobody leads their shard; "
+                "try again after a pause",
                 True,
             )
         case CallerAwait():
@@ -57,6 +58,13 @@ def _unreachable(state: ClientState) -> str:
     where = ", ".join(peer.decode("utf-8", "replace") for peer in state.settings.peers)
     if state.refused_hello is not None:
         return f"the node at {where} does not serve this client: {state.refused_hello.text}"
+    cluster = state.cluster
+    if cluster.shards and not cluster.is_led:
+        leaderless = ", ".join(str(shard) for shard in range(cluster.shards) if shard not in cluster.peers)
+        return (
+            f"no node leads shard {leaderless}, and nothing was sent; a majority of the members must run: "
+            f"look at `mainspring cluster status` ({where})"
+        )
     return f"no node answers at {where}, and nothing was sent; is it running? start one with `mainspring up`"
 
 

@@ -113,6 +113,18 @@ class Connected(NamedTuple):
     peer: Peer
 
 
+class Connect(NamedTuple):
+    """To the shell: connect to this endpoint, too; a map has named it. It is a peer from now on."""
+
+    peer: Peer
+
+
+class Disconnect(NamedTuple):
+    """To the shell: end the connection to this peer, which is no member any more."""
+
+    peer: Peer
+
+
 class Close(NamedTuple):
     """The client ends: whatever is open completes with an error."""
 

@@ -1,7 +1,8 @@
 """The client: callers' requests in, messages to the shards' leaders out, one answer to each request.
 
-Decides the order of a turn: all that came in, then deadlines, then whatever is to be sent. Must not know of sockets,
-threads or the types of arguments. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1.
+Decides the order of a turn: all that came in, then deadlines, then whatever is to be sent; and whose answers count: an
+answer that something was done is true whoever gives it, a refusal only from the shard's present leader. Must not know
+of sockets, threads or the types of arguments. Rules: docs/design.md, "Submitting twice"; docs/promises.md, P1.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import assert_never
 from ...broker.wire.messages import (
     Cancelled,
     ClientWelcome,
+    ClusterMap,
     Ended,
     HelloNeeded,
     JobActed,
@@ -20,9 +22,10 @@ from ...broker.wire.messages import (
     Submitted,
 )
 from ..draws import Draws
-from ..effects import Effects, Peer
+from ..effects import Effects, Peer, Send
 from ..events import PeerGone, Received, Wake
 from ..machine import Now
+from ..reach import map_fault
 from . import admitting, ending
 from .asks import Answer, CallerAsk
 from .awaits import CallerAwait
@@ -34,7 +37,9 @@ from .events import (
     Close,
     Command,
     Completed,
+    Connect,
     Connected,
+    Disconnect,
     Forget,
     Partial,
     RunQuery,
@@ -51,7 +56,7 @@ Event = Received | PeerGone | Wake | Connected | Command | Forget | Close
 
 
 class ClientMachine:
-    """One client's conversation with a cluster, as a machine. Its acts are Completed and Partial."""
+    """One client's conversation with a cluster, as a machine. Its acts: Completed, Partial, Connect, Disconnect."""
 
     def __init__(self, client_id: str, session: int, draws: Draws, settings: ClientSettings) -> None:
         """Starts a session.
@@ -91,8 +96,10 @@ class ClientMachine:
                 ending.forget(state, request)
             case Close():
                 ending.close(state)
-            case PeerGone() | Wake():
-                pass  # its transport connects again by itself, and then says so
+            case PeerGone(peer):
+                state.cluster.gone(peer, now.elapsed_ns)  # its transport connects again by itself, and then says so
+            case Wake():
+                pass
             case _:
                 assert_never(event)
         return out
@@ -109,12 +116,14 @@ class ClientMachine:
             case Cancelled() | JobActed() | Listing() | ScheduleChanged():
                 self._answered(message)
             case Refused():
-                self._refused(message)
+                self._refused(peer, message, now)
             case ClientWelcome():
                 self._welcomed(peer, message, now)
             case HelloNeeded():
-                state.cluster.want()
-                self._again(message.shard, now)
+                self._hello_needed(peer, message, now)
+            case ClusterMap():
+                self._mapped(peer, message, now)
+                return
             case _:
                 return  # not for a client
         awaits = state.awaits.get(message.shard)
@@ -122,23 +131,57 @@ class ClientMachine:
             awaits.heard()
 
     def _welcomed(self, peer: Peer, message: ClientWelcome, now: Now) -> None:
+        is_new = self.state.cluster.welcome(peer, message)
+        if is_new and message.shard in self.state.submits:
+            self._again(message.shard, now)
+        self._know()
+
+    def _mapped(self, peer: Peer, message: ClusterMap, now: Now) -> None:
+        """Takes a node's map of the cluster, which is also its answer to a hello."""
         state, cluster = self.state, self.state.cluster
-        is_new = cluster.welcome(peer, message)
+        if peer not in cluster.nodes:
+            return  # let go of in the meantime
+        fault = map_fault(message, cluster.name, cluster.shards) if message.cluster else None
+        if fault is not None:
+            state.refused_hello = refusal("wrong_cluster", fault)
+            return
+        moves = cluster.draw(peer, message, now.elapsed_ns)
+        state.out.acts.extend([Disconnect(closed) for closed in moves.closed])
+        for opened in moves.opened:
+            state.out.acts.append(Connect(opened))
+            state.out.sends.append(Send(opened, cluster.hello))
+        self._know()
+
+    def _know(self) -> None:
+        """Goes on with what more is known of the cluster now."""
+        state, cluster = self.state, self.state.cluster
         if cluster.shards and not state.submits:
             state.open_shards()
-        if is_new:
-            self._again(message.shard, now)
-        if cluster.answered:
-            for caller in [caller for caller in state.callers.values() if type(caller) is Waiting]:
+        if not cluster.complete:
+            return
+        everything = cluster.answered
+        for caller in [caller for caller in state.callers.values() if type(caller) is Waiting]:
+            if everything or not admitting.has_unknown_task(state, caller.command):
                 del state.callers[caller.request]
                 admitting.admit(state, caller.command)
 
+    def _hello_needed(self, peer: Peer, message: HelloNeeded, now: Now) -> None:
+        """A node knows us no more, or has come to lead the shard: it gets at once what nobody has answered."""
+        state, cluster = self.state, self.state.cluster
+        if peer not in cluster.nodes:
+            return  # let go of in the meantime
+        if cluster.called(peer, message.shard, message.epoch):
+            state.out.sends.append(Send(peer, cluster.hello))
+        elif cluster.peers.get(message.shard) == peer:
+            cluster.want()
+        else:
+            return  # it leads no more
+        self._again(message.shard, now)
+
     def _connected(self, peer: Peer, now: Now) -> None:
         """Makes good what a broken connection may have lost: both what was sent and what was answered."""
-        for shard, leader in self.state.cluster.peers.items():
-            if leader == peer:
-                self.state.cluster.want()
-                self._again(shard, now)
+        for shard in self.state.cluster.connected(peer, self.state.out):
+            self._again(shard, now)
 
     def _again(self, shard: int, now: Now) -> None:
         state = self.state
@@ -167,17 +210,23 @@ class ClientMachine:
         if caller is not None:
             self.state.complete(caller.completed())
 
-    def _refused(self, message: Refused) -> None:
+    def _refused(self, peer: Peer, message: Refused, now: Now) -> None:
+        """Takes a refusal; what a node refuses that does not lead, or no more, may have been taken by who does."""
         state, number = self.state, message.request
         failure = refusal(message.code, message.text)
+        if message.code == "not_here":
+            state.cluster.not_here(peer, message.shard, now.elapsed_ns)
+            return  # what was asked is sent again when there is a new leader, or in time
         if number == 0:
             self._hello_refused(message)
+        elif message.shard in state.submits and state.cluster.peers.get(message.shard) != peer:
+            return
         elif number < NUMBERS_FROM:
             submits = state.submits.get(message.shard)
             # A refusal may outlive its session, and the next session counts from 1 again.
             if submits is not None and message.session == submits.session:
                 submits.refused(number, message.code, message.text)
-        elif message.code != "not_here":
+        else:
             caller = state.asks.refused(number, failure)
             if caller is not None:
                 state.complete(caller.completed())
@@ -185,8 +234,6 @@ class ClientMachine:
             for waiter in awaits.refused(number) if awaits is not None else ():
                 ending.let_go(state, waiter)
                 ending.end(state, waiter, failure)
-        if message.code == "not_here":
-            state.cluster.want()  # what was asked is sent again when the map has changed, or in time
 
     def _hello_refused(self, message: Refused) -> None:
         """A refusal that names no request is one of the hello."""
@@ -201,6 +248,8 @@ class ClientMachine:
         state, cluster = self.state, self.state.cluster
         if state.deadlines:
             ending.expire(state, now_ns)
+        if cluster.has_map and not cluster.wanted and self._is_ignored():
+            cluster.doubt(now_ns)
         if cluster.wanted:
             cluster.settle(now_ns, state.out)
         for shard, submits in state.submits.items():
@@ -213,12 +262,20 @@ class ClientMachine:
                 state.number = awaits.settle(peer, now_ns, state.number + 1, state.out) - 1
         state.asks.settle(cluster.peers, now_ns, state.out)
 
+    def _is_ignored(self) -> bool:
+        """Says whether a leader does not answer what it was asked again and again."""
+        state = self.state
+        for shard, submits in state.submits.items():
+            if submits.is_ignored or state.awaits[shard].is_ignored:
+                return True
+        return state.asks.is_ignored
+
     def wake_at(self) -> int | None:
         """Returns when it wants a turn, in elapsed ns; see actors.machine.Machine."""
         state = self.state
         wakes = [state.next_deadline_ns(), state.cluster.wake_ns(), state.asks.wake_ns()]
-        for shard, submits in state.submits.items():
-            wakes.append(submits.due_ns)
+        for shard in state.cluster.peers:  # what is for the others waits for a leader
+            wakes.append(state.submits[shard].due_ns)
             wakes.append(state.awaits[shard].wake_ns())
         return min([wake for wake in wakes if wake is not None], default=None)
 
@@ -228,6 +285,7 @@ class ClientMachine:
         return {
             "shards": state.cluster.shards,
             "welcomed": sorted(state.cluster.peers),
+            "nodes": len(state.cluster.nodes),
             "requests": len(state.callers),
             "jobs_open": state.jobs_open,
             "ids_awaited": state.ids_awaited,

@@ -31,10 +31,12 @@ class ClientSettings:
     """One client session's settings.
 
     Attributes:
-        peers: The connections of the shell, as it names them; a hello goes to each.
+        peers: The endpoints to connect to from the start, as the shell names connections; a hello goes to each, and
+            to the members that they tell of.
         cluster: The cluster that must be at the other end, or None for any.
         reach_ns: How long a request waits for the first answer of a node, whatever its own deadline.
         hello_ns: How soon a hello without answer is repeated, at first.
+        hello_again_ns: How often hello is said while all have answered and a shard has no leader.
         resend_ns: How soon a message without answer is repeated, at first.
         resend_max_ns: The longest such wait, after doublings.
         await_again_ns: How soon awaited jobs are asked for again, at first: the news of an end may have been lost.
@@ -46,6 +48,7 @@ class ClientSettings:
     cluster: str | None = None
     reach_ns: int = 10 * SECOND
     hello_ns: int = 250 * MS
+    hello_again_ns: int = 3 * SECOND
     resend_ns: int = 500 * MS
     resend_max_ns: int = 5 * SECOND
     await_again_ns: int = 2 * SECOND
@@ -55,7 +58,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         assert self.peers, "a client without a peer can reach nobody"
         assert self.reach_ns > 0, self
-        assert 0 < self.hello_ns <= self.resend_max_ns, self
+        assert 0 < self.hello_ns <= min(self.resend_max_ns, self.hello_again_ns), self
         assert 0 < self.resend_ns <= self.resend_max_ns, self
         assert 0 < self.await_again_ns <= self.await_again_max_ns, self
         assert self.session_idle_ns > self.resend_max_ns, self

@@ -139,6 +139,11 @@ class Submits:
         # Spread, so that clients that lost the same answer do not come back together.
         self.due_ns = now_ns + int(self.wait_ns * (0.75 + self.draws.fraction() / 2))
 
+    @property
+    def is_ignored(self) -> bool:
+        """Whether the shard has not answered something that was sent three times."""
+        return self.head > 0 and self.wait_ns > 2 * self.settings.resend_ns
+
     def resend(self, peer: Peer, now_ns: int, out: Effects) -> None:
         """Sends all flights again, in order and under their sequences: the connection or the leader is a new one."""
         for flight in self.flights.values():

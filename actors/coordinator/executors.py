@@ -38,9 +38,18 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         state.refuse(peer, 0, "malformed", "this connection belongs to another incarnation; open one of your own")
         return
     old = state.links.by_incarnation.get(message.incarnation)
-    if old is not None and old.number >= message.link:
+    if state.links.numbers.get(message.incarnation, 0) >= message.link:
         state.count("hellos_stale")
         return  # a hello that came twice, or was overtaken by a newer one
+    epoch = next((row[1] for row in message.epochs if row[0] == state.shard), 0)
+    if epoch > state.epoch:
+        state.count("hellos_beyond")
+        return  # it knows a later leader: this one's end is on its way
+    if epoch < state.epoch and any(job.incarnation == message.incarnation for job in state.image.leases.values()):
+        # It may yet take a Run of the leader before this one, so what it does not hold now may still come to run.
+        state.count("hellos_early")
+        state.send(peer, HelloNeeded(state.shard, state.epoch))
+        return
     if old is not None and old.peer != peer:
         state.count("executors_superseded")  # it has connected anew; the old connection must say hello again
     known_names = state.image.executors
@@ -85,6 +94,8 @@ def _hello_fault(state: ShardState, message: ExecutorHello) -> str | None:
     for row in message.held:
         if len(row) != len(HELD_COLUMNS) or not all(type(value) is int for value in row):
             return f"held rows are integers: {', '.join(HELD_COLUMNS)}"
+    if any(list(map(type, row)) != [int, int] for row in message.epochs):
+        return "epochs are rows of two integers: shard, epoch"
     return None
 
 
@@ -164,7 +175,7 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
     link = state.links.by_peer.get(peer)
     if link is None or link.number != message.link:
         state.count("renews_unlinked")
-        state.out.urgent.append(Send(peer, HelloNeeded(state.shard)))
+        state.out.urgent.append(Send(peer, HelloNeeded(state.shard, state.epoch)))
         return
     link.silent = False
     link.deadline_ns = _deadline_ns(state)
@@ -176,7 +187,7 @@ def renew(state: ShardState, peer: Peer, message: Renew) -> None:
     if link.missed >= _MISSED_MAX:
         link.missed = 0
         state.count("runs_missed")
-        state.out.urgent.append(Send(peer, HelloNeeded(state.shard)))
+        state.out.urgent.append(Send(peer, HelloNeeded(state.shard, state.epoch)))
         return
     link.sequence_at_renew = (
         max(link.sequence_at_renew, min(link.run_sequence, message.seen)) if link.missed else link.run_sequence

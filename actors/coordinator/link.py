@@ -6,6 +6,10 @@ a free slot.
 
 from ...broker.wire.messages import ExecutorHello
 from ..effects import Peer
+from ..limits import EXECUTORS_MAX
+
+NUMBERS_MAX = 2 * EXECUTORS_MAX
+"""Incarnations whose last hello is remembered."""
 
 
 class Link:
@@ -70,6 +74,8 @@ class Links:
     def __init__(self) -> None:
         self.by_peer: dict[Peer, Link] = {}
         self.by_incarnation: dict[int, Link] = {}
+        self.numbers: dict[int, int] = {}
+        """Of the last hello of each incarnation, also where the link is closed: one that comes late opens none."""
         self._eligible: dict[tuple[str, str], list[tuple[Link, str]]] = {}
         self._kinds: dict[tuple[str, str], frozenset[str]] = {}
 
@@ -83,6 +89,10 @@ class Links:
                 self.close(old)
         self.by_peer[link.peer] = link
         self.by_incarnation[link.incarnation] = link
+        self.numbers.pop(link.incarnation, None)
+        self.numbers[link.incarnation] = link.number
+        if len(self.numbers) > NUMBERS_MAX:
+            del self.numbers[next(iter(self.numbers))]
         self._eligible.clear()
         self._kinds.clear()
 

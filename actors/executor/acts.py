@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from ..effects import Peer
+
 
 class SpawnChild(NamedTuple):
     """Start a runner child of this kind under this number."""
@@ -52,6 +54,18 @@ class KillChild(NamedTuple):
     child: int
 
 
+class Connect(NamedTuple):
+    """Connect to this endpoint, too: a map has named it. It is a peer from now on."""
+
+    peer: Peer
+
+
+class Disconnect(NamedTuple):
+    """End the connection to this peer, which is no member any more."""
+
+    peer: Peer
+
+
 class Note(NamedTuple):
     """Something that an operator should read."""
 
@@ -97,6 +111,8 @@ Act = (
     | StopChild
     | WatchRun
     | KillChild
+    | Connect
+    | Disconnect
     | Note
     | AttemptEnded
     | Ready

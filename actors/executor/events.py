@@ -1,7 +1,9 @@
-"""What an executor hears from its runner children."""
+"""What an executor hears from its runner children, and of its connections."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+from ..effects import Peer
 
 
 class ChildReady(NamedTuple):
@@ -70,6 +72,12 @@ class RunUsed(NamedTuple):
     run_id: int
     memory_bytes: int
     cpu_ms: int
+
+
+class Connected(NamedTuple):
+    """The transport has connected to a coordinator, for the first time or again."""
+
+    peer: Peer
 
 
 ChildEvent = ChildReady | ChildFailed | ChildDone | ChildPong | ChildStuck | ChildExited | ChildrenSized | RunUsed

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from ..effects import Peer
-
 
 class Held:
     """A leased job in an executor's memory; `row` is the runner's RUN row."""
@@ -22,7 +20,6 @@ class Held:
         "kind",
         "limits",
         "over",
-        "peer",
         "row",
         "run_id",
         "shard",
@@ -30,9 +27,8 @@ class Held:
     )
 
     def __init__(
-        self, peer: Peer, shard: int, run_id: int, kind: str, timeout_ms: int | None, row: list[Any], arrived_ns: int
+        self, shard: int, run_id: int, kind: str, timeout_ms: int | None, row: list[Any], arrived_ns: int
     ) -> None:
-        self.peer = peer
         self.shard = shard
         self.run_id = run_id
         self.id: int = row[1]

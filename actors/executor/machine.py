@@ -12,7 +12,7 @@ from ...broker.wire.messages import Goodbye
 from ..effects import Effects, Peer, Send
 from ..events import Drain, PeerGone, Received, Wake
 from ..machine import Now
-from . import acts, children, conversation, runs
+from . import acts, children, conversation, hearing, runs
 from .events import (
     ChildDone,
     ChildEvent,
@@ -22,12 +22,13 @@ from .events import (
     ChildReady,
     ChildrenSized,
     ChildStuck,
+    Connected,
     RunUsed,
 )
 from .settings import COMMAND, ExecutorSettings
 from .state import Announced, ExecutorState
 
-Event = Received | PeerGone | Wake | Drain | ChildEvent
+Event = Received | PeerGone | Connected | Wake | Drain | ChildEvent
 
 
 class ExecutorMachine:
@@ -49,7 +50,7 @@ class ExecutorMachine:
         state.begin(now)
         match event:
             case Received(peer, message):
-                conversation.received(state, peer, message)
+                hearing.received(state, peer, message)
             case ChildDone(child, rows):
                 runs.done(state, child, rows)
             case Wake():
@@ -69,7 +70,9 @@ class ExecutorMachine:
             case RunUsed(child, run_id, memory_bytes, cpu_ms):
                 runs.used(state, child, run_id, memory_bytes, cpu_ms)
             case PeerGone(peer):
-                conversation.gone(state, peer)
+                hearing.gone(state, peer)
+            case Connected(peer):
+                hearing.connected(state, peer)
             case Drain():
                 self._drain()
             case _:
@@ -91,7 +94,8 @@ class ExecutorMachine:
         if announced != state.announced_by_child:
             state.learn(announced)
             for link in state.links.values():
-                link.hello_ns = state.now.elapsed_ns
+                if not link.is_gone:
+                    link.hello_ns = state.now.elapsed_ns
 
     def _is_ambiguous(self, tasks: list[list[Any]]) -> bool:
         """Says whether a task's name is a command's, too, at the first start; later the command keeps the name."""
@@ -141,9 +145,7 @@ class ExecutorMachine:
             runs.end_all(state, "returned")
         # When nobody answers any more, the leases tell the coordinator; there is nothing to wait for beyond a grace.
         deaf_ns = until_ns + (state.settings.kill_grace_ms + 2_000) * 1_000_000
-        settled = not state.held and not any(
-            shard.unacked or shard.results for link in state.links.values() for shard in link.shards.values()
-        )
+        settled = not state.held and not any(shard.unacked or shard.results for shard in state.shards.values())
         if settled or state.now.elapsed_ns >= deaf_ns:
             for link in state.links.values():
                 state.out.sends.append(Send(link.peer, Goodbye(state.settings.incarnation)))
@@ -166,9 +168,12 @@ class ExecutorMachine:
         return {
             "name": state.settings.name,
             "held": len(state.held),
+            "leaders": {
+                shard.shard: (shard.link.peer, shard.epoch) for shard in state.shards.values() if shard.link is not None
+            },
             "windows": {kind: pool.window(state.now.elapsed_ns) for kind, pool in state.pools.items()},
             "mean_ms": {kind: round(pool.mean_ms, 3) for kind, pool in state.pools.items()},
-            "unacked": sum(len(shard.unacked) for link in state.links.values() for shard in link.shards.values()),
+            "unacked": sum(len(shard.unacked) for shard in state.shards.values()),
         }
 
     def check(self) -> None:
@@ -182,3 +187,18 @@ class ExecutorMachine:
         for (id, attempt), held in state.held.items():
             assert (held.id, held.attempt) == (id, attempt)
             assert state.by_run[held.run_id] is held
+            assert held.shard in state.shards, f"run {held.run_id} is of a shard that nobody has led"
+        self._check_links()
+
+    def _check_links(self) -> None:
+        state = self.state
+        state.reach.check()
+        assert state.links.keys() == state.reach.taught.keys() | set(state.reach.given), "a node has no link"
+        assert all(link.peer == peer for peer, link in state.links.items())
+        assert len(state.shards) <= state.shards_known or not state.shards, "there are more shards than the cluster has"
+        for number, shard in state.shards.items():
+            shard.check()
+            assert shard.shard == number, number
+            assert shard.link is None or state.links.get(shard.link.peer) is shard.link, "a leader is not connected to"
+        for link in state.links.values():
+            assert link.number <= state.hellos, "a hello was numbered by somebody else"

@@ -19,8 +19,8 @@ NOT_STARTED = "not_started"
 _MIB = 1024 * 1024
 
 
-def take(state: ExecutorState, peer: bytes, message: Run) -> None:
-    """Takes leased jobs (the link has checked their epoch and sequence)."""
+def take(state: ExecutorState, message: Run) -> None:
+    """Takes leased jobs (their leader, epoch and sequence have been checked)."""
     now_ns, wall_ms = state.now.elapsed_ns, state.now.wall_ms
     for id, attempt, task, payload, timeout_ms, due_ms, queue, tenant, trace, left_ms in message.jobs:
         if (id, attempt) in state.held:
@@ -47,7 +47,7 @@ def take(state: ExecutorState, peer: bytes, message: Run) -> None:
             tenant,
             trace,
         ]
-        held = Held(peer, message.shard, run_id, kind, timeout_ms, row, now_ns)
+        held = Held(message.shard, run_id, kind, timeout_ms, row, now_ns)
         if state.task_limits:
             held.limits = state.task_limits.get(task)
         state.held[id, attempt] = held
@@ -73,7 +73,7 @@ def report(
     verdict: str | None = None,
     after_ms: int | None = None,
 ) -> None:
-    """Forgets a run and queues its result for the coordinator."""
+    """Forgets a run and queues its result for whoever leads its shard."""
     del state.held[held.id, held.attempt]
     del state.by_run[held.run_id]
     if state.ending:
@@ -82,7 +82,7 @@ def report(
         return
     row = [held.id, held.attempt, held.epoch, held.index, outcome, started_ms, finished_ms, result, error, kind]
     row += (output, verdict, after_ms)
-    state.links[held.peer].shards[held.shard].results.append(row)
+    state.shards[held.shard].results.append(row)
     if outcome in state.logged:
         _, _, _, _, _, task, _, _, scheduled_ms, _, queue, tenant, trace = held.row
         who = (held.id, held.attempt, task, queue, tenant, trace)

@@ -9,6 +9,12 @@ RENEW_EVERY_MS = 1_000
 RESEND_AFTER_MS = 1_000
 """A hello or a batch of results that nobody answered is sent again after this."""
 
+HELLO_AGAIN_MS = 3_000
+"""How often a node that has answered is said hello to again while a shard has no leader that answers."""
+
+READY_WAIT_MS = 2_000
+"""Once a node has answered, an executor is ready after this even if some shard has no leader yet."""
+
 WAIT_MAX_MS = 50
 """A job that has not started this long after it came goes back: another executor may have room."""
 

@@ -6,11 +6,13 @@ from typing import Any, TypeAlias
 from ...broker.wire.rows import SCHEDULE_COLUMNS
 from ..effects import Effects, Peer
 from ..machine import Now
+from ..reach import Reach
 from . import acts
 from .held import Held
 from .link import Link
 from .pool import Child, Pool
 from .settings import COMMAND, LOGGED, ExecutorSettings
+from .shard import Shard
 
 Announced: TypeAlias = tuple[list[list[Any]], list[list[Any]], Sequence[list[Any]]]
 """What a child has said of its tasks: rows of tasks, schedules and limits."""
@@ -26,6 +28,11 @@ class ExecutorState:
         self.now = now
         self.out = Effects()
         self.links = {peer: Link(peer) for peer in coordinators}
+        self.reach = Reach(coordinators)
+        self.shards: dict[int, Shard] = {}  # those of which a leader has spoken
+        self.shards_known = 0  # how many the cluster has, 0 before somebody has said so
+        self.mapped_ns: int | None = None  # when the first map came: there is more than one node
+        self.hellos = 0
         self.pools: dict[str, Pool] = {}
         for kind, children, slots in (
             ("process", settings.process_slots, 1),
@@ -99,6 +106,15 @@ class ExecutorState:
             first = next(other for other in self.pools.values() if other.children_max)
             return 1 if pool is first else 0
         return pool.children_max if pool.kind in self.kinds else 0
+
+    def open_shards(self, link: Link) -> int:
+        """Returns how many shards have answered the link's last hello as their leader."""
+        return sum(1 for shard in self.shards.values() if shard.is_open(link))
+
+    @property
+    def is_served(self) -> bool:
+        """Whether every shard has a leader that this executor talks to."""
+        return 0 < self.shards_known == sum(1 for shard in self.shards.values() if shard.is_open(shard.link))
 
     def pool_of_child(self, number: int) -> tuple[Pool, Child] | None:
         """Returns the child of that number and its pool, None if it is gone."""

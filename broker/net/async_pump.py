@@ -6,7 +6,7 @@ Must not know what is asked. Plain asyncio on the sockets' descriptors: zmq.asyn
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...actors.client.events import Command, Completed, Forget, Partial
@@ -42,7 +42,14 @@ class AsyncPump:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._closed = False
-        for fd in self._link.fds:
+        self._link.watch = self._watch
+        self._watch(self._link.fds, ())
+
+    def _watch(self, opened: Sequence[int], closed: Sequence[int]) -> None:
+        """Listens on other descriptors from now on: a member has come or gone."""
+        for fd in closed:
+            self.loop.remove_reader(fd)
+        for fd in opened:
             self.loop.add_reader(fd, self._readable, fd)
 
     async def call(self, command: Callable[[int], Command]) -> Completed:

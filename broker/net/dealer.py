@@ -1,9 +1,11 @@
 """A DEALER socket: one peer's end of a conversation with a coordinator.
 
 Decides that nothing ever blocks here and that a frame too many is dropped: machines send again what is not answered.
-Knows nothing of messages. Several frames of one multipart are several messages, each whole.
+Says when its connection stands and when it breaks. Knows nothing of messages. Several frames of one multipart are
+several messages, each whole.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import cast
@@ -22,6 +24,8 @@ GOODBYE_LINGER_MS = 50
 
 # Plain ints: an enum's operators cost ten times as much, on every frame.
 _EVENTS, _RCVMORE, _POLLIN, _NOBLOCK = int(zmq.EVENTS), int(zmq.RCVMORE), int(zmq.POLLIN), int(zmq.NOBLOCK)
+
+_CONNECTED, _DISCONNECTED = int(zmq.EVENT_HANDSHAKE_SUCCEEDED), int(zmq.EVENT_DISCONNECTED)
 
 _FILES_TO_COME = 4
 """The monitor's two, the connection's own, and one for whoever drives it."""
@@ -42,11 +46,16 @@ class Dealer:
 
     Attributes:
         name: the endpoint as bytes, by which machines name this peer.
-        fds: the descriptors that become readable when `receive` or `reconnected` may have news.
+        fds: the descriptors that become readable when `receive` and `news` may have something.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, *, keeps: bool = True) -> None:
         """Begins to connect, and keeps at it.
+
+        Args:
+            context: whose socket to use.
+            endpoint: where to connect to.
+            keeps: whether frames that are sent while there is no connection wait for one; else they are dropped.
 
         Raises:
             ValueError: the endpoint is none.
@@ -61,15 +70,16 @@ class Dealer:
             (zmq.MAXMSGSIZE, FRAME_BYTES_MAX),
             (zmq.RECONNECT_IVL, RECONNECT_MIN_MS),
             (zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS),
+            (zmq.IMMEDIATE, int(not keeps)),
         ):
             socket.setsockopt(option, value)
         keep_alive(socket)
-        # The monitor says when a connection stands, again or for the first time; inproc has none and never breaks.
+        # The monitor says when a connection stands or breaks; inproc has none and never breaks.
         try:
             check_room(_FILES_TO_COME)
             # A name of its own: the socket's descriptor may be another's soon, in the same context.
             name = f"inproc://monitor-{next(_monitor_numbers)}"
-            self._monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED, name)
+            self._monitor = socket.get_monitor_socket(_CONNECTED | _DISCONNECTED, name)
         except (OSError, zmq.ZMQError):
             socket.close()
             raise
@@ -83,7 +93,8 @@ class Dealer:
         self._option = cast("Callable[[int], int]", socket.getsockopt)
         self._monitor_option = cast("Callable[[int], int]", self._monitor.getsockopt)
         self.fds = (self._option(zmq.FD), self._monitor_option(zmq.FD))
-        self.reconnected()  # a descriptor gives no sign before somebody has looked and found nothing
+        self._early: list[bool] = []
+        self._early = self.news()  # a descriptor gives no sign before somebody has looked and found nothing
 
     def send(self, frames: Sequence[bytes]) -> bool:
         """Sends frames in as few multiparts as may be.
@@ -110,18 +121,23 @@ class Dealer:
                 found.append(receive(_NOBLOCK))
         return found
 
-    def reconnected(self) -> bool:
-        """Says whether a connection was made since the last call."""
-        news = False
-        while self._monitor_option(_EVENTS) & _POLLIN:
-            self._monitor.recv_multipart(_NOBLOCK)
-            news = True
-        return news
+    @property
+    def has_input(self) -> bool:
+        """Whether something can be received."""
+        return bool(self._option(_EVENTS) & _POLLIN)
 
-    def close(self, *, is_goodbye: bool = False) -> None:
+    def news(self) -> list[bool]:
+        """Returns what has become of the connection since the last call: True for made, False for broken."""
+        found, self._early = self._early, []
+        while self._monitor_option(_EVENTS) & _POLLIN:
+            event = self._monitor.recv_multipart(_NOBLOCK)[0]
+            found.append(int.from_bytes(event[:2], sys.byteorder) == _CONNECTED)
+        return found
+
+    def close(self, *, is_goodbye: bool = False, linger_ms: int = GOODBYE_LINGER_MS) -> None:
         """Closes the sockets; a goodbye that was sent gets a moment to leave."""
         if is_goodbye:
-            self._socket.setsockopt(zmq.LINGER, GOODBYE_LINGER_MS)
+            self._socket.setsockopt(zmq.LINGER, linger_ms)
         self._socket.disable_monitor()
         self._monitor.close(0)
         self._socket.close()

@@ -1,21 +1,22 @@
 """A client machine with its sockets: events in, frames out, answers back, on whichever thread calls.
 
-Decides how messages share frames and when a turn is over: when nothing more has arrived. Must not know who waits for
-what, nor of threads and event loops: pump.py and async_pump.py drive it.
+Decides how messages share frames and when a turn is over: when nothing more has arrived. It connects to the members of
+which the machine hears. Must not know who waits for what, nor of threads and event loops: pump.py and async_pump.py
+drive it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zmq import ZMQError
 
-from ...actors.client.events import Close, Connected
+from ...actors.client.events import Close, Connect, Connected, Disconnect
 from ...actors.client.session import ClientMachine
 from ...actors.client.settings import ClientSettings
 from ...actors.draws import Draws
 from ...actors.effects import Send
-from ...actors.events import Received
+from ...actors.events import PeerGone, Received
 from ...actors.turn import step
 from ..wire.codec import WireError, decode, encode
 from ..wire.limits import FRAME_BYTES_MAX
@@ -25,12 +26,20 @@ from .context import Context, shared_context
 from .dealer import Dealer
 from .exceptions import is_too_many_files, too_many_files
 
+Watch = Callable[[Sequence[int], Sequence[int]], None]
+"""Takes the descriptors to sleep on from now on, and those that are about to be closed."""
+
+
+def _nobody(_opened: Sequence[int], _closed: Sequence[int]) -> None:
+    return
+
 
 class Link:
     """One machine and its connections. Not thread-safe.
 
     Attributes:
         fds: sleep on these between turns.
+        watch: hears how they change; the driver's own.
     """
 
     def __init__(self, settings: ClientSettings, context: Context | None = None) -> None:
@@ -47,10 +56,13 @@ class Link:
         seed = int.from_bytes(os.urandom(8), "big")
         draws = Draws(seed)
         self.machine = ClientMachine(f"{os.getpid()}-{seed:016x}", (seed >> 1) or 1, draws.child("client"), settings)
+        self.watch: Watch = _nobody
+        self._context = context
         self._dealers: dict[bytes, Dealer] = {}
+        self._monitors: dict[int, Dealer] = {}
         for name in settings.peers:
             try:
-                self._dealers[name] = Dealer(shared_context() if context is None else context, name.decode())
+                self._open(name)
             except (OSError, ZMQError) as error:
                 self.abandon()
                 if is_too_many_files(error.errno):
@@ -59,8 +71,32 @@ class Link:
             except ValueError:
                 self.abandon()
                 raise
-        self.fds = [fd for dealer in self._dealers.values() for fd in dealer.fds]
-        self._monitors = {dealer.fds[1]: dealer for dealer in self._dealers.values()}
+
+    @property
+    def fds(self) -> list[int]:
+        """The descriptors of all connections."""
+        return [fd for dealer in self._dealers.values() for fd in dealer.fds]
+
+    def _open(self, name: bytes) -> Dealer:
+        dealer = Dealer(shared_context() if self._context is None else self._context, name.decode())
+        self._dealers[name] = dealer
+        self._monitors[dealer.fds[1]] = dealer
+        return dealer
+
+    def _move(self, act: Connect | Disconnect) -> None:
+        """Connects to a member that a map has named, or lets one go."""
+        if type(act) is Connect:
+            try:
+                dealer = self._open(act.peer)
+            except (OSError, ZMQError, ValueError):
+                return  # the others are there; what is sent to this one is dropped
+            self.watch(dealer.fds, ())
+            return
+        dealer = self._dealers.pop(act.peer, None)
+        if dealer is not None:
+            del self._monitors[dealer.fds[1]]
+            self.watch((), dealer.fds)
+            dealer.close()
 
     def turn(self, events: Sequence[Any]) -> list[Any]:
         """Hands events to the machine, and what arrives, until nothing more does.
@@ -73,39 +109,47 @@ class Link:
         all_acts: list[Any] = []
         while True:
             sends, acts = step(self.machine, arrived, now)
+            for act in acts:
+                if type(act) is Connect or type(act) is Disconnect:
+                    self._move(act)
+                else:
+                    all_acts.append(act)
             if sends:
                 self._send(sends)
-            all_acts += acts
             # Sending may have swallowed the sign that something has arrived: always look before sleeping.
             arrived = self._receive()
             if not arrived:
                 return all_acts
 
-    def connections(self, ready: Sequence[int]) -> list[Connected]:
-        """Returns the events of connections made anew, given the descriptors that are readable."""
-        found: list[Connected] = []
+    def connections(self, ready: Sequence[int]) -> list[Connected | PeerGone]:
+        """Returns the events of connections made and broken, given the descriptors that are readable."""
+        found: list[Connected | PeerGone] = []
         for fd in ready:
             dealer = self._monitors.get(fd)
-            if dealer is not None and dealer.reconnected():
-                found.append(Connected(dealer.name))
+            if dealer is not None:
+                found += [Connected(dealer.name) if stands else PeerGone(dealer.name) for stands in dealer.news()]
         return found
 
     def _send(self, sends: list[Send]) -> None:
+        dealers = self._dealers
         if len(sends) == 1:
-            self._dealers[sends[0].peer].send([encode(sends[0].message)])
+            dealer = dealers.get(sends[0].peer)
+            if dealer is not None:
+                dealer.send([encode(sends[0].message)])
             return
         frames: dict[bytes, list[bytes]] = {}
         sizes: dict[bytes, int] = {}
         for send in sends:
             frame, peer = encode(send.message), send.peer
             size = sizes.get(peer, 0) + len(frame)
-            if size > FRAME_BYTES_MAX:
-                self._dealers[peer].send(frames.pop(peer))
+            if size > FRAME_BYTES_MAX and peer in dealers:
+                dealers[peer].send(frames.pop(peer))
                 size = len(frame)
             frames.setdefault(peer, []).append(frame)
             sizes[peer] = size
         for peer, parts in frames.items():
-            self._dealers[peer].send(parts)
+            if peer in dealers:
+                dealers[peer].send(parts)
 
     def _receive(self) -> list[Received]:
         found: list[Received] = []

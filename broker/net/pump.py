@@ -8,7 +8,7 @@ away anywhere: who leads is then found anew within a second, and a link torn in 
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...actors.client.events import TORN, Command, Completed, Failure, Forget
@@ -150,8 +150,17 @@ class Pump:
         self._poll = select.poll()
         for fd in (*link.fds, self._bell):
             self._poll.register(fd, select.POLLIN)
+        link.watch = self._watch
         self._link = link
         return link
+
+    def _watch(self, opened: Sequence[int], closed: Sequence[int]) -> None:
+        """Sleeps on other descriptors from now on: a member has come or gone."""
+        for fd in closed:
+            self._poll.unregister(fd)
+        for fd in opened:
+            self._poll.register(fd, select.POLLIN)
+        self._ring()  # whoever sleeps does so on the old ones
 
     def _replace(self) -> None:
         """Throws a link away in which somebody was torn apart; nobody can say what became of the open calls."""

@@ -4,7 +4,6 @@ Decides by which name a process goes: its user and its machine. Must not know wh
 """
 
 import os
-import socket
 from functools import lru_cache
 
 from ..wire.limits import NAME_CHARS_MAX
@@ -19,4 +18,4 @@ def who() -> str:
         user = getuser()
     except (KeyError, OSError):  # no name is known for this user's number
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:NAME_CHARS_MAX]
+    return f"{user}@{os.uname().nodename}"[:NAME_CHARS_MAX]

@@ -52,10 +52,6 @@ class SubmitOptions:
     trace: str | None = None
 
 
-NO_OPTIONS: Final = SubmitOptions()
-"""What most submits say."""
-
-
 def submit_options(
     *,
     delay: Span | None = None,

@@ -4,7 +4,6 @@ Decides names, numbers and fields, as messages.py does, of which these are a par
 leads a shard or not. Must not know how members agree: those messages stand in member_messages.py.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .fields import Fields, Row
@@ -39,7 +38,6 @@ snapshot or silent.
 """
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClusterMap(Fields):
     """Coordinator to client and executor: who is a member and who leads, as far as this node knows.
 
@@ -55,7 +53,6 @@ class ClusterMap(Fields):
     leaders: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClusterAsk(Fields):
     """Client to coordinator: how do you see the cluster? Every node answers for itself."""
 
@@ -63,7 +60,6 @@ class ClusterAsk(Fields):
     request: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClusterShown(Fields):
     """Coordinator to client: this node's view. `groups`: rows of GROUP_COLUMNS, one a shard."""
 
@@ -75,7 +71,6 @@ class ClusterShown(Fields):
     groups: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClusterAct(Fields):
     """Client to coordinator: do this (add, remove, transfer, drain) with a member; to ask twice changes nothing more.
 
@@ -93,7 +88,6 @@ class ClusterAct(Fields):
     client_endpoint: str
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClusterActed(Fields):
     """Coordinator to client: rows [shard, code, text].
 

@@ -5,7 +5,6 @@ of what rows inside mean (rows.py checks those where they are used). Total on ho
 raises `WireError`, nothing else.
 """
 
-from dataclasses import fields
 from itertools import product
 from typing import Any, cast, get_origin, get_type_hints
 
@@ -78,40 +77,36 @@ class WireError(ValueError):
         self.fault = fault
 
 
-def _checks(cls: type[Message]) -> tuple[tuple[str, Any, Any], ...]:
-    """The (field name, allowed types, element type) that decode holds each field of a class against."""
-    hints = get_type_hints(cls)
-    checks: list[tuple[str, Any, Any]] = []
-    for field in fields(cls):
-        hint = hints[field.name]
-        args: tuple[Any, ...] = getattr(hint, "__args__", ())
-        origin = get_origin(hint)
-        if origin is list:
-            element = get_origin(args[0]) or args[0]
-            checks.append((field.name, (list,), element))
-        elif origin is dict:
-            checks.append((field.name, (dict,), args[0]))  # its keys: they are what iterating over it gives
-        else:
-            checks.append((field.name, args or (hint,), None))
-    return tuple(checks)
+class _Form:
+    """What a well-formed message of one class looks like: looked up once, and used for every frame."""
+
+    __slots__ = ("checks", "cls", "elements", "integers", "shapes")
+
+    def __init__(self, cls: type[Message]) -> None:
+        hints = get_type_hints(cls)
+        checks: list[tuple[str, Any, Any]] = []
+        for name in cls.__slots__:
+            hint = hints[name]
+            args: tuple[Any, ...] = getattr(hint, "__args__", ())
+            origin = get_origin(hint)
+            if origin is list:
+                element = get_origin(args[0]) or args[0]
+                checks.append((name, (list,), element))
+            elif origin is dict:
+                checks.append((name, (dict,), args[0]))  # its keys: they are what iterating over it gives
+            else:
+                checks.append((name, args or (hint,), None))
+        self.cls = cls
+        self.checks = tuple(checks)
+        """(field name, allowed types, element type)"""
+        # One look-up settles a well-formed frame's types; only the items of its lists are looked at one by one.
+        self.shapes: frozenset[tuple[type, ...]] = frozenset(product(*(types for _, types, _ in checks)))
+        self.integers = tuple(at for at, (_, types, _) in enumerate(checks) if types == (int,))
+        self.elements = tuple((at, item) for at, (_, _, item) in enumerate(checks) if item not in (None, Any))
 
 
-_BY_KIND: dict[int, tuple[type[Message], tuple[tuple[str, Any, Any], ...]]] = {
-    cls.KIND: (cls, _checks(cls)) for cls in MESSAGES
-}
-# One look-up settles a well-formed frame's types; only the items of its lists are looked at one by one.
-_SHAPES: dict[int, frozenset[tuple[type, ...]]] = {
-    kind: frozenset(product(*(types for _, types, _ in checks))) for kind, (_, checks) in _BY_KIND.items()
-}
-_INTEGERS: dict[int, tuple[int, ...]] = {
-    kind: tuple(at for at, (_, types, _) in enumerate(checks) if types == (int,))
-    for kind, (_, checks) in _BY_KIND.items()
-}
-_ELEMENTS: dict[int, tuple[tuple[int, Any], ...]] = {
-    kind: tuple((at, element) for at, (_, _, element) in enumerate(checks) if element not in (None, Any))
-    for kind, (_, checks) in _BY_KIND.items()
-}
-_NAMES: dict[type[Message], tuple[str, ...]] = {cls: tuple(field.name for field in fields(cls)) for cls in MESSAGES}
+_BY_KIND: dict[int, type[Message]] = {cls.KIND: cls for cls in MESSAGES}
+_FORMS: dict[int, _Form] = {}  # of the kinds that have come
 assert len(_BY_KIND) == len(MESSAGES), "message kinds must be unique"
 
 
@@ -119,7 +114,7 @@ def encode(message: Message) -> bytes:
     """Packs one message into one frame."""
     cls = type(message)
     values: list[Any] = [PROTOCOL_VERSION, cls.KIND]
-    values.extend([getattr(message, name) for name in _NAMES[cls]])
+    values.extend([getattr(message, name) for name in cls.__slots__])
     return pack(values)
 
 
@@ -154,24 +149,29 @@ def decode(
     if version != PROTOCOL_VERSION:
         text = f"protocol version {version} is not spoken here; this side speaks {PROTOCOL_VERSION}"
         raise WireError("version", text, "version")
-    entry = _BY_KIND.get(kind)
-    if entry is None:
-        raise WireError("malformed", f"message kind {kind} does not exist", "unknown_kind")
-    cls, checks = entry
-    if tuple(map(type, found)) not in _SHAPES[kind]:  # exact types: a bool is no int here
-        raise WireError("malformed", _shape_fault(cls, checks, found))
-    for at in _INTEGERS[kind]:
+    form = _FORMS.get(kind)
+    if form is None:
+        cls = _BY_KIND.get(kind)
+        if cls is None:
+            raise WireError("malformed", f"message kind {kind} does not exist", "unknown_kind")
+        form = _FORMS[kind] = _Form(cls)
+    cls = form.cls
+    if tuple(map(type, found)) not in form.shapes:  # exact types: a bool is no int here
+        raise WireError("malformed", _shape_fault(form, found))
+    for at in form.integers:
         if not -INTEGER_MAX <= found[at] <= INTEGER_MAX:
-            text = f"{cls.__name__}.{checks[at][0]} is out of range; an integer has 63 bits and a sign"
+            text = f"{cls.__name__}.{form.checks[at][0]} is out of range; an integer has 63 bits and a sign"
             raise WireError("malformed", text)
-    for at, element in _ELEMENTS[kind]:
+    for at, element in form.elements:
         if not set(map(type, found[at])) <= {element}:
-            raise WireError("malformed", f"{cls.__name__}.{checks[at][0]} holds an item that is no {element.__name__}")
+            name = f"{cls.__name__}.{form.checks[at][0]}"
+            raise WireError("malformed", f"{name} holds an item that is no {element.__name__}")
     return cls(*found)
 
 
-def _shape_fault(cls: type[Message], checks: tuple[tuple[str, Any, Any], ...], found: list[Any]) -> str:
+def _shape_fault(form: _Form, found: list[Any]) -> str:
     """Returns which field is missing, too many or of another type."""
+    cls, checks = form.cls, form.checks
     if len(found) != len(checks):
         return f"{cls.__name__} has {len(checks)} fields, the frame has {len(found)}"
     pairs = zip(checks, found, strict=True)

@@ -6,7 +6,6 @@ actors/raft decides that. Rule: Ongaro, "Consensus: Bridging Theory and Practice
 leader transfer (3.10).
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .fields import Fields, Row
@@ -21,7 +20,6 @@ MEMBER_FRAME_BYTES_MAX = 72 * 1024 * 1024
 """Largest frame between members: an entry is at most 64 MiB."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class MemberHello(Fields):
     """Member to member: who speaks, first in every multipart. What comes with another cluster's is dropped.
 
@@ -34,7 +32,6 @@ class MemberHello(Fields):
     incarnation: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class PreVote(Fields):
     """Member to member: would you vote for me in `term`? It changes nothing at either side."""
 
@@ -45,7 +42,6 @@ class PreVote(Fields):
     last_term: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class PreVoted(Fields):
     """Member to member: the answer for the asked `term`; `own_term` is the sender's."""
 
@@ -56,7 +52,6 @@ class PreVoted(Fields):
     is_granted: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Vote(Fields):
     """Member to member: vote for me in `term`. `is_transfer`: the leader itself has asked for this election."""
 
@@ -68,7 +63,6 @@ class Vote(Fields):
     is_transfer: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Voted(Fields):
     """Member to member: the answer, durable before it left."""
 
@@ -78,7 +72,6 @@ class Voted(Fields):
     is_granted: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Append(Fields):
     """Member to member, leader to follower: entries behind (prev_index, prev_term); without any it is a heartbeat.
 
@@ -97,7 +90,6 @@ class Append(Fields):
     entries: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Appended(Fields):
     """Member to member, follower to leader: the answer to an Append of the same `round`, durable before it left.
 
@@ -112,7 +104,6 @@ class Appended(Fields):
     is_ok: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class SnapshotOffer(Fields):
     """Member to member, leader to follower: the log that you need is gone; take a copy of the shard.
 
@@ -130,7 +121,6 @@ class SnapshotOffer(Fields):
     members: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class SnapshotChunk(Fields):
     """Member to member, leader to follower: the bytes from `offset` on of the snapshot whose hash that is."""
 
@@ -142,7 +132,6 @@ class SnapshotChunk(Fields):
     data: bytes
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class SnapshotTaken(Fields):
     """Member to member, follower to leader: how much of it is here.
 
@@ -157,7 +146,6 @@ class SnapshotTaken(Fields):
     state: str
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class TimeoutNow(Fields):
     """Member to member, leader to follower: you hold all that I hold; have yourself elected at once."""
 

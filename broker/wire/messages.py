@@ -6,7 +6,6 @@ arrays (see `rows.py`), because per-job objects are what a hot path cannot affor
 for anything else.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from .cluster_messages import ClusterAct, ClusterActed, ClusterAsk, ClusterMap, ClusterShown
@@ -28,7 +27,6 @@ from .member_messages import (
 PROTOCOL_VERSION = 1
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClientHello(Fields):
     """Client to coordinator: opens or reopens the conversation."""
 
@@ -37,7 +35,6 @@ class ClientHello(Fields):
     cluster: str | None
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ClientWelcome(Fields):
     """Coordinator to client, one a shard: the cluster map and what a client must know to route and refuse early."""
 
@@ -51,7 +48,6 @@ class ClientWelcome(Fields):
     payload_bytes_max: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Submit(Fields):
     """Client to coordinator: take these jobs. The same (session, sequence) is taken once, however often it is sent."""
 
@@ -63,7 +59,6 @@ class Submit(Fields):
     jobs: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Submitted(Fields):
     """Coordinator to client: the jobs are durable.
 
@@ -79,7 +74,6 @@ class Submitted(Fields):
     existing: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Refused(Fields):
     """Coordinator to any peer: not done; `code` is one of errors.py.
 
@@ -94,7 +88,6 @@ class Refused(Fields):
     text: str
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Cancel(Fields):
     """Client to coordinator: end these jobs if they have not ended."""
 
@@ -104,7 +97,6 @@ class Cancel(Fields):
     ids: list[int]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Cancelled(Fields):
     """Coordinator to client: rows [id, code].
 
@@ -117,7 +109,6 @@ class Cancelled(Fields):
     codes: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Await(Fields):
     """Client to coordinator: send Ended for these jobs; with `now` their states as they are, else each as it ends."""
 
@@ -128,7 +119,6 @@ class Await(Fields):
     now: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Ended(Fields):
     """Coordinator to client: jobs' states.
 
@@ -141,7 +131,6 @@ class Ended(Fields):
     jobs: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Query(Fields):
     """Client to coordinator: a bounded listing by name; `filter` holds only scalars."""
 
@@ -152,7 +141,6 @@ class Query(Fields):
     filter: dict[str, Any]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Listing(Fields):
     """Coordinator to client: the rows of a Query under these column names; `more` says that the limit cut it."""
 
@@ -164,7 +152,6 @@ class Listing(Fields):
     more: bool
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ScheduleSet(Fields):
     """Client to coordinator: define these schedules, all of them or none; to ask twice changes nothing.
 
@@ -186,7 +173,6 @@ class ScheduleSet(Fields):
     schedules: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ScheduleAct(Fields):
     """Client to coordinator: do this (pause, resume, run, remove) with the named schedules of a tenant.
 
@@ -204,7 +190,6 @@ class ScheduleAct(Fields):
     token: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ScheduleChanged(Fields):
     """Coordinator to client: what became of each schedule that was named, and of those that the source had besides."""
 
@@ -214,7 +199,6 @@ class ScheduleChanged(Fields):
     changes: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class JobAct(Fields):
     """Client to coordinator: do this (retry, skip, discard) with these jobs; to ask twice changes nothing more.
 
@@ -231,7 +215,6 @@ class JobAct(Fields):
     reason: str | None
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class JobActed(Fields):
     """Coordinator to client: rows [id, code].
 
@@ -245,13 +228,13 @@ class JobActed(Fields):
     codes: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ExecutorHello(Fields):
     """Executor to coordinator: who it is, what it can run, what it still holds.
 
     `link` counts its hellos; older Runs are void. `schedules`: what the code of its tasks declares, rows of
     SCHEDULE_COLUMNS; other schedules that code has declared for these tasks are removed. `labels`: texts `name=value`
-    by which tasks choose their executors.
+    by which tasks choose their executors. `epochs`: rows [shard, epoch] of the leaders that it knows of; it takes no
+    Run of an older one any more, so that what is not in `held` does not run.
     """
 
     KIND: ClassVar[int] = 20
@@ -266,9 +249,9 @@ class ExecutorHello(Fields):
     held: list[Row]
     cluster: str | None
     labels: list[str]
+    epochs: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ExecutorWelcome(Fields):
     """Coordinator to executor, one a shard: the link is open under this epoch.
 
@@ -285,7 +268,6 @@ class ExecutorWelcome(Fields):
     lost: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Credit(Fields):
     """Executor to coordinator.
 
@@ -298,7 +280,6 @@ class Credit(Fields):
     windows: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Run(Fields):
     """Coordinator to executor: run these.
 
@@ -314,7 +295,6 @@ class Run(Fields):
     jobs: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Finished(Fields):
     """Executor to coordinator: how attempts ended; repeated under the same `batch` until acknowledged."""
 
@@ -324,7 +304,6 @@ class Finished(Fields):
     results: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class FinishedAck(Fields):
     """Coordinator to executor: the batch is durable or void; forget it."""
 
@@ -333,7 +312,6 @@ class FinishedAck(Fields):
     batch: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Renew(Fields):
     """Executor to coordinator, a heartbeat: renews every lease of the session.
 
@@ -349,7 +327,6 @@ class Renew(Fields):
     figures: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Renewed(Fields):
     """Coordinator to executor: leases hold for lease_ttl_ms from `sent_ms` (the executor's own clock)."""
 
@@ -360,7 +337,6 @@ class Renewed(Fields):
     sent_ms: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class CancelRun(Fields):
     """Coordinator to executor: stop these [id, attempt] runs."""
 
@@ -370,15 +346,17 @@ class CancelRun(Fields):
     runs: list[Row]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class HelloNeeded(Fields):
-    """Coordinator to any peer: it does not know the link or the peer missed something; say hello again."""
+    """Coordinator to any peer: it does not know the link, leads since `epoch`, or the peer missed something.
+
+    Say hello again.
+    """
 
     KIND: ClassVar[int] = 29
     shard: int
+    epoch: int
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Goodbye(Fields):
     """Executor or client to coordinator: the link ends in good order; an executor holds nothing any more."""
 

@@ -55,19 +55,15 @@ class AckedJobsSurvive(Invariant):
             elif found.tag != job.tag and (job.key is None or self.world.history.asked[found.tag].key != job.key):
                 self.fail(f"{job.tag} was acked as job {job.id}, which is {found.tag}")
 
-    def told(self, client: "ClientNode", rows: list[list[Any]]) -> None:
+    def told(self, client: "ClientNode", rows: list[list[Any]], since_ns: int) -> None:  # noqa: ARG002 - the hook's own
         """Compares what a client hears with how the jobs truly stand."""
         for id, state, *_ in rows:
             job = self.world.history.taken.get(id)
             if state == "not_found":
                 if job is not None and job.ended is None:
-                    self.fail(
-                        f"{client.name} is told that job {id} does not exist", client, self.world.faults.coordinator
-                    )
+                    self.fail(f"{client.name} is told that job {id} does not exist", client, *self.world.coordinators)
             elif job is None or (state in _ENDED_NAMES and state not in {STATES[end] for end in job.ends}):
-                self.fail(
-                    f"{client.name} is told that job {id} is {state}: {job}", client, self.world.faults.coordinator
-                )
+                self.fail(f"{client.name} is told that job {id} is {state}: {job}", client, *self.world.coordinators)
 
     def at_end(self) -> None:
         """Looks for jobs that were taken and have not ended."""

@@ -20,6 +20,7 @@ class AttemptsNeverOverlap(Invariant):
                 self.fail(
                     f"job {attempt.id} ({attempt.tag}) starts its attempt {attempt.attempt} at {attempt.executor} "
                     f"while attempt {other.attempt} still runs at {other.executor} since {other.started_ns} ns",
-                    *self.world.nodes(attempt.executor, other.executor, "coordinator"),
+                    *self.world.nodes(attempt.executor, other.executor),
+                    *self.world.coordinators,
                 )
             self.world.count("overlaps_of_frozen")

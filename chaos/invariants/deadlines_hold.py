@@ -7,6 +7,7 @@ goes wrong any more.
 
 from ...actors.entries import FINISH, LEASE, REVIVE
 from ...actors.jobs.lifecycle import RETRYING
+from ...broker.wire.ids import shard_of
 from ..history import Attempt, Decided
 from ..network import MS
 from .base import Invariant
@@ -44,8 +45,9 @@ class DeadlinesHold(Invariant):
     def started(self, attempt: Attempt) -> None:
         """Notes how much time an attempt has left."""
         deadline_ms = self.world.history.taken[attempt.id].deadline_ms
-        if deadline_ms is not None and self.world.healed:
-            wall_ms = self.world.faults.coordinator.now.wall_ms
+        seat = self.world.leader(shard_of(attempt.id))
+        if deadline_ms is not None and self.world.healed and seat is not None:
+            wall_ms = seat.now.wall_ms
             self.left_ms.append((attempt, max(deadline_ms - wall_ms, 0)))
 
     def at_end(self) -> None:

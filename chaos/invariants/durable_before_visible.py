@@ -17,8 +17,8 @@ from ...broker.wire.messages import (
     ScheduleChanged,
     Submitted,
 )
-from ..coordinator_node import CoordinatorNode
 from ..history import Taken
+from ..seat import Seat
 from .base import Invariant
 
 _PROMISES = (Submitted, FinishedAck, Run, CancelRun, Cancelled, Ended, ExecutorWelcome, JobActed, ScheduleChanged)
@@ -28,14 +28,13 @@ _ENDED_NAMES = frozenset(STATES[state] for state in TERMINAL)
 class DurableBeforeVisible(Invariant):
     """What a message says is in the durable log when the message leaves."""
 
-    def released(self, send: Send, node: CoordinatorNode) -> None:
+    def released(self, send: Send, seat: Seat) -> None:
         """Compares a message with the durable log."""
-        history, message = self.world.history, send.message
+        history, message, node = self.world.history, send.message, seat.node
         if not isinstance(message, _PROMISES):
             return
         if isinstance(message, Run):
-            if message.index > history.committed:
-                self.fail(f"a Run rests on entry {message.index}, durable is {history.committed}", node)
+            self._run_rests_on_entry(message, seat)
         elif isinstance(message, Submitted):
             known = {offset for offset, _ in message.existing}
             ids = range(message.first_id, message.first_id + message.count - len(known))
@@ -53,6 +52,14 @@ class DurableBeforeVisible(Invariant):
             for id, code in message.codes:
                 if not self._is_so(id, code):
                     self.fail(f"job {id} is said to be {code}, which is not durable", node)
+
+    def _run_rests_on_entry(self, run: Run, seat: Seat) -> None:
+        history = self.world.history
+        committed = history.committed[seat.shard]
+        if run.index > committed:
+            self.fail(f"a Run rests on entry {run.index}, durable is {committed}", seat.node)
+        elif history.epochs[seat.shard][run.index] != run.epoch:
+            self.fail(f"a Run rests on entry {run.index}, which is not of epoch {run.epoch}", seat.node)
 
     def _is_so(self, id: int, code: str) -> bool:
         if code == "retried":

@@ -12,6 +12,8 @@ from .base import Invariant
 class KeysAreUnique(Invariant):
     """One job a (tenant, key) at a time."""
 
+    EACH_SHARD = True
+
     def __init__(self, *values: object) -> None:
         super().__init__(*values)  # type: ignore[arg-type]  # the base's own
         self.tenants: dict[int, str] = {}

@@ -5,8 +5,8 @@ lets a running job run twice.
 """
 
 from ...actors.entries import FINISH, LEASE
-from ..coordinator_node import CoordinatorNode
 from ..history import Decided
+from ..seat import Seat
 from .base import Invariant
 
 Lease = tuple[int, int, int]
@@ -15,6 +15,8 @@ Lease = tuple[int, int, int]
 
 class LeasesSurviveRestarts(Invariant):
     """Open leases after a start are those of the durable log."""
+
+    EACH_SHARD = True
 
     def __init__(self, *values: object) -> None:
         super().__init__(*values)  # type: ignore[arg-type]  # the base's own
@@ -30,11 +32,11 @@ class LeasesSurviveRestarts(Invariant):
                 for row in op[2]:
                     self.open.pop(row[0], None)
 
-    def restarted(self, node: CoordinatorNode) -> None:
+    def restarted(self, seat: Seat) -> None:
         """Compares what the new machine has found."""
-        found = {id: (job.attempts, job.epoch, job.index) for id, job in node.machine.state.image.leases.items()}
+        found = {id: (job.attempts, job.epoch, job.index) for id, job in seat.machine.state.image.leases.items()}
         if found != self.open:
             missing = {id: lease for id, lease in self.open.items() if found.get(id) != lease}
             extra = {id: lease for id, lease in found.items() if self.open.get(id) != lease}
-            self.fail(f"the new coordinator lacks the leases {missing} and has {extra} instead", node)
+            self.fail(f"the new coordinator lacks the leases {missing} and has {extra} instead", seat.node)
         self.world.count("leases_found_at_start", len(found))

@@ -24,7 +24,7 @@ class MachinesAgreeWithThemselves(Invariant):
 
     def _check(self, node: Node) -> None:
         try:
-            node.machine.check()  # type: ignore[attr-defined]  # every node but the outside has a machine
+            node.check()
         except AssertionError as error:
             self.fail(f"{node.name}: {error or type(error).__name__}", node)
 

@@ -7,8 +7,8 @@ calendar times always, the wall decides. A step of the wall may make a job late,
 from ...actors.effects import Send
 from ...actors.entries import FINISH, READY, REVIVE
 from ...broker.wire.messages import Run
-from ..coordinator_node import CoordinatorNode
 from ..history import Decided, by_hand
+from ..seat import Seat
 from .base import Invariant
 
 
@@ -31,11 +31,11 @@ class NeverEarly(Invariant):
                         job.due_ms, job.stamp_ms = row[10], decided.entry.stamp_ms
                         job.decided, job.retried = decided, True
 
-    def released(self, send: Send, node: CoordinatorNode) -> None:
+    def released(self, send: Send, seat: Seat) -> None:
         """Holds a Run against both clocks."""
         if not isinstance(send.message, Run):
             return
-        now, history = node.now, self.world.history
+        now, history, node = seat.now, self.world.history, seat.node
         for row in send.message.jobs:
             job = history.taken[row[0]]
             if job.due_ms is None or now.wall_ms >= job.due_ms:
@@ -43,7 +43,8 @@ class NeverEarly(Invariant):
             asked = history.asked.get(job.tag)  # nobody asked for the job of a schedule, which is on the calendar
             is_delay = job.retried or (asked is not None and asked.delay_ms is not None)
             waited_ns = now.elapsed_ns - job.decided.now.elapsed_ns
-            if is_delay and job.decided.life == node.life and waited_ns >= (job.due_ms - job.stamp_ms) * 1_000_000:
+            is_here = (job.decided.by, job.decided.life) == (node.name, node.life)
+            if is_delay and is_here and waited_ns >= (job.due_ms - job.stamp_ms) * 1_000_000:
                 continue
             if history.wall_reached(job.due_ms, job.decided.at_ns):
                 continue  # it was due once, and has been ready since

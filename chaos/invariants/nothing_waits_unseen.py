@@ -12,9 +12,9 @@ from ...actors.jobs.lanes import ALL
 from ...actors.jobs.lifecycle import READY, RETRYING, RUNNING, SCHEDULED
 from ...actors.store import ReadDue, ReadExpired, ReadJobs
 from ...broker.wire.ids import SEQUENCE_MAX
-from ..coordinator_node import CoordinatorNode
 from ..memory_store import Job, MemoryRows
 from ..node import Node
+from ..seat import Seat
 from .base import Invariant
 
 _FOR_EVER = 1 << 62
@@ -23,41 +23,44 @@ _FOR_EVER = 1 << 62
 class NothingWaitsUnseen(Invariant):
     """Rows, with what is not applied laid over them, against lanes, wheels and leases."""
 
+    EACH_SHARD = True
+
     def __init__(self, *values: object) -> None:
         super().__init__(*values)  # type: ignore[arg-type]  # the base's own
         self.next_event = 0
 
     def turned(self, node: Node) -> None:
         """Compares after a turn of the coordinator, every so often."""
-        if isinstance(node, CoordinatorNode) and self.world.events >= self.next_event:
+        seat = node.seats.get(self.shard)
+        if seat is not None and seat.leads and self.world.events >= self.next_event:
             self.next_event = self.world.events + 8 * self.world.options.check_every
-            self._compare(node)
+            self._compare(seat)
 
     def at_end(self) -> None:
         """Compares at rest."""
-        self._compare(self.world.faults.coordinator)
+        self._compare(self.leader())
 
-    def _compare(self, node: CoordinatorNode) -> None:
-        member = node.member
+    def _compare(self, seat: Seat) -> None:
+        member, node, machine = seat.member, seat.node, seat.machine
         assert member is not None
-        state = member.machine.state
-        rows = node.store.rows.clone()
+        state = machine.state
+        rows = seat.store.rows.clone()
         for index, entry in member.unapplied:
             rows.apply(index, entry)
-        timed = _timed(member.machine)
+        timed = _timed(machine)
         asked = [
             read
             for read in (*member.reads, *(getattr(event, "read", None) for event in member.inbox))
             if read is not None
         ]
         for job in rows.jobs.values():
-            text = self._why_unseen(member.machine, job, timed, asked)
+            text = self._why_unseen(machine, job, timed, asked)
             if text is not None:
                 self.fail(f"job {job.id} (attempts={job.attempts}, due_ms={job.due_ms}) {text}", node)
         for id, known in state.image.jobs.items():
             if not known.terminal and id not in rows.jobs:
                 self.fail(f"memory holds job {id} as {known}, and there is no row of it", node)
-        self._counts(node, rows)
+        self._counts(seat, rows)
 
     def _why_unseen(self, machine: ShardMachine, job: Job, timed: set[int], asked: Sequence[object]) -> str | None:
         state = machine.state
@@ -85,13 +88,13 @@ class NothingWaitsUnseen(Invariant):
             return None
         return f"is due before the horizon {state.horizon_ms} and at no timer"
 
-    def _counts(self, node: CoordinatorNode, rows: MemoryRows) -> None:
+    def _counts(self, seat: Seat, rows: MemoryRows) -> None:
         live: dict[int, int] = {}
         for job in rows.jobs.values():
             live[job.lane] = live.get(job.lane, 0) + 1
-        for lane in node.machine.state.image.lanes.values():
+        for lane in seat.machine.state.image.lanes.values():
             if lane.live != live.get(lane.id, 0):
-                self.fail(f"lane {lane.id} counts {lane.live} live jobs, there are {live.get(lane.id, 0)}", node)
+                self.fail(f"lane {lane.id} counts {lane.live} live jobs, there are {live.get(lane.id, 0)}", seat.node)
 
 
 def _timed(machine: ShardMachine) -> set[int]:

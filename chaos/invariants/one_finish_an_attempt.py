@@ -13,6 +13,8 @@ from .base import Invariant
 class OneFinishAnAttempt(Invariant):
     """The log by itself is a lawful history of every job."""
 
+    EACH_SHARD = True
+
     def __init__(self, *values: object) -> None:
         super().__init__(*values)  # type: ignore[arg-type]  # the base's own
         self.attempts: dict[int, int] = {}

@@ -157,7 +157,7 @@ class OneTickAnInstant(ScheduleWalk):
 
     def at_end(self) -> None:
         """The rows that the store has are those of the log."""
-        rows: MemoryRows = self.world.faults.coordinator.store.rows
+        rows: MemoryRows = self.leader().store.rows
         for (number, from_ms), tick in rows.schedules.ticks.items():
             row = self.rows[number].get(from_ms)
             if row is None or (row.to_ms, row.instants, row.reason, row.job) != tuple(tick[2:6]):

@@ -5,6 +5,7 @@ somebody else's by now. A host that was frozen finds old frames when it wakes; i
 not shown it yet, so it is excused.
 """
 
+from ...broker.wire.ids import shard_of
 from ..history import Attempt
 from .base import Invariant
 from .leases_survive_restarts import LeasesSurviveRestarts
@@ -15,13 +16,13 @@ class OnlyLeasedJobsStart(Invariant):
 
     def started(self, attempt: Attempt) -> None:
         """Looks for the lease."""
-        leases = next(one for one in self.world.invariants.all if isinstance(one, LeasesSurviveRestarts))
-        lease = leases.open.get(attempt.id)
+        lease = self.world.invariants.one(LeasesSurviveRestarts, shard_of(attempt.id)).open.get(attempt.id)
         if lease == (attempt.attempt, *attempt.fence):
             return
         if self.world.history.was_paused(attempt.executor, attempt.started_ns - 1):
             return
         self.fail(
             f"job {attempt.id} ({attempt.tag}) starts under fence {attempt.fence}; open is {lease}",
-            *self.world.nodes(attempt.executor, "coordinator"),
+            *self.world.nodes(attempt.executor),
+            *self.world.coordinators,
         )

@@ -21,8 +21,7 @@ class RebootsFireOnce(ScheduleWalk):
 
     def booted(self, node: str, boot: str, decided: Decided) -> None:
         """Notes who has to fire in this entry."""
-        coordinator = self.world.faults.coordinator
-        if node == f"host-{coordinator.host}" and boot != f"boot-{coordinator.boots[coordinator.host]}":
+        if boot not in self.world.faults.boots_of(node):
             self.fail(f"entry {decided.index} has boot id {boot} of {node}, which is another")
         before = self.boots.get(node)
         if before == boot:

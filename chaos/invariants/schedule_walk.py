@@ -95,8 +95,10 @@ class Record:
 class ScheduleWalk(Invariant):
     """Walks through entries; who inherits looks at an op before the records take it."""
 
-    def __init__(self, world: "World") -> None:
-        super().__init__(world)
+    EACH_SHARD = True
+
+    def __init__(self, world: "World", shard: int = 0) -> None:
+        super().__init__(world, shard)
         self.records: dict[int, Record] = {}
         self.ended: dict[int, Record] = {}
         self.of_job: dict[int, int] = {}

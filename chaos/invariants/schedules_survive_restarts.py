@@ -8,8 +8,8 @@ an instant that waits must wait for something.
 from typing import TYPE_CHECKING
 
 from ...actors.schedules.book import Book
-from ..coordinator_node import CoordinatorNode
 from ..node import Node
+from ..seat import Seat
 from .schedule_walk import ScheduleWalk
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class SchedulesSurviveRestarts(ScheduleWalk):
     """The machine's book against the log, at a start, and against the rows, every so often."""
 
-    def __init__(self, world: "World") -> None:
-        super().__init__(world)
+    def __init__(self, world: "World", shard: int = 0) -> None:
+        super().__init__(world, shard)
         self.next_event = 0
 
-    def restarted(self, node: CoordinatorNode) -> None:
+    def restarted(self, seat: Seat) -> None:
         """Compares what the new machine has found with the durable log."""
-        book = node.machine.state.image.book
+        book, node = seat.machine.state.image.book, seat.node
         if book.by_number.keys() != self.records.keys():
             self.fail(f"the new coordinator has schedules {sorted(book.by_number)}, not {sorted(self.records)}", node)
         for number, record in self.records.items():
@@ -34,37 +34,38 @@ class SchedulesSurviveRestarts(ScheduleWalk):
             wants = (record.cursor_ms, record.next_ms, record.paused, record.runs, record.buffered_ms, len(record.live))
             if has != wants or found.definition != record.definition:
                 self.fail(f"{record}: the new coordinator has {has} of it, the log says {wants}", node)
-        self._jobs_fit(book, node)
+        self._jobs_fit(book, seat)
         if book.boots != self.boots:
             self.fail(f"the new coordinator knows the boots {book.boots}, the log says {self.boots}", node)
 
-    def _jobs_fit(self, book: Book, node: CoordinatorNode) -> None:
+    def _jobs_fit(self, book: Book, seat: Seat) -> None:
         if book.of_job != self.of_job:
             differ = sorted(book.of_job.items() ^ self.of_job.items())
-            self.fail(f"jobs of schedules are known here or in the log, not in both: {differ[:5]}", node)
+            self.fail(f"jobs of schedules are known here or in the log, not in both: {differ[:5]}", seat.node)
 
     def turned(self, node: Node) -> None:
         """Compares memory and rows after a turn of the coordinator, every so often."""
         options = self.world.options
-        if options.schedules and isinstance(node, CoordinatorNode) and self.world.events >= self.next_event:
+        seat = node.seats.get(self.shard)
+        if options.schedules and seat is not None and seat.leads and self.world.events >= self.next_event:
             self.next_event = self.world.events + 4 * options.check_every
-            self._compare(node)
+            self._compare(seat)
 
     def at_end(self) -> None:
         """Compares at rest."""
-        node = self.world.faults.coordinator
-        self._compare(node)
-        self._jobs_fit(node.machine.state.image.book, node)
+        seat = self.leader()
+        self._compare(seat)
+        self._jobs_fit(seat.machine.state.image.book, seat)
 
-    def _compare(self, node: CoordinatorNode) -> None:
-        member = node.member
+    def _compare(self, seat: Seat) -> None:
+        member, node = seat.member, seat.node
         assert member is not None
-        book = member.machine.state.image.book
+        book = seat.machine.state.image.book
         for schedule in book.by_number.values():
             waits = schedule.buffered_ms is not None and not schedule.paused
             if waits and not schedule.live and schedule.number not in book.freed:
                 self.fail(f"{schedule} lets {schedule.buffered_ms} wait, no job lives, and nobody looks", node)
-        rows = node.store.rows.clone()
+        rows = seat.store.rows.clone()
         for index, entry in member.unapplied:
             rows.apply(index, entry)
         kept = rows.schedules

@@ -36,15 +36,15 @@ def measure_asyncio(folder: Path, sizes: Sizes) -> dict[str, float]:
     Beside the drain's rate stand the µs of CPU that a job takes of each kind of process, which a busy machine blurs
     less.
     """
-    rate, cpu_us = _drain(folder, tasks.noop, sizes.drain_jobs)
+    jobs_s, cpu_us = _drain(folder, tasks.noop, sizes.drain_jobs)
     through = _through(folder / "through", tasks.noop, sizes.drain_jobs)
-    return {"n1": rate, "n1_through": through, **{f"n1_cpu_{part}": value for part, value in cpu_us.items()}}
+    return {"n1": jobs_s, "n1_through": through, **{f"n1_cpu_{part}": value for part, value in cpu_us.items()}}
 
 
 def measure_process(folder: Path, sizes: Sizes) -> dict[str, float]:
     """Returns the same of a drain on the process runner."""
-    rate, cpu_us = _drain(folder, tasks.noop_process, sizes.process_jobs)
-    return {"n2": rate, **{f"n2_cpu_{part}": value for part, value in cpu_us.items()}}
+    jobs_s, cpu_us = _drain(folder, tasks.noop_process, sizes.process_jobs)
+    return {"n2": jobs_s, **{f"n2_cpu_{part}": value for part, value in cpu_us.items()}}
 
 
 def announced(folder: Path) -> BenchNode:
@@ -68,10 +68,10 @@ def _drain(folder: Path, task: Task[..., Any], jobs: int) -> tuple[float, dict[s
         used = _cpu(node)
         with executors_alone(folder / "executors", node.url) as executors:
             used.update({part: value for part, value in _cpu(executors).items() if value})
-            _wait_finished(node.shard_file, jobs + 3)  # two of `announced`, and the one that leads
+            wait_finished(node.shard_file, jobs + 3)  # two of `announced`, and the one that leads
             now = _cpu(node, executors)
         cpu_us = {part: (now[part] - used[part]) / jobs / 1000 for part in PARTS}
-        return _rate(node.shard_file, before, jobs), cpu_us
+        return rate(node.shard_file, before, jobs), cpu_us
 
 
 def _cpu(*nodes: BenchNode) -> dict[str, int]:
@@ -80,7 +80,12 @@ def _cpu(*nodes: BenchNode) -> dict[str, int]:
     return {part: cpu_ns(pid for pid in pids if mark in words(pid)) for part, mark in PARTS.items()}
 
 
-def _wait_finished(shard_file: Path, count: int) -> None:
+def wait_finished(shard_file: Path, count: int) -> None:
+    """Waits until so many jobs have ended.
+
+    Raises:
+        CommandError: it takes too long.
+    """
     until = time.monotonic() + PATIENCE_S
     connection = open_offline(shard_file)
     try:
@@ -92,7 +97,8 @@ def _wait_finished(shard_file: Path, count: int) -> None:
         connection.close()
 
 
-def _rate(shard_file: Path, before: int, jobs: int) -> float:
+def rate(shard_file: Path, before: int, jobs: int) -> float:
+    """Returns jobs a second, of all jobs behind `before`: from the first start to the commit with the last finish."""
     connection = open_offline(shard_file)
     try:
         count, first_ms, last_ms = connection.execute(_SPAN, (before,)).fetchone()

@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.01
 
 _NODE = """
 [node]
-name = "bench"
+name = "{name}"
 data_dir = "{data_dir}"
 log_level = "warning"
 """
@@ -45,13 +45,17 @@ enabled = false
 class BenchNode:
     """The supervisor of one node, and how to end it."""
 
-    def __init__(self, folder: Path, text: str, data_dir: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, text: str, data_dir: Path | None = None, *, name: str = "bench", is_awaited: bool = True
+    ) -> None:
         """Starts the node and waits until it is ready.
 
         Args:
             folder: for its file, its data and its log; made.
             text: the TOML file behind the table `[node]`.
             data_dir: where its data stand, if not in `folder`.
+            name: of the node.
+            is_awaited: False if others have to be started before it can be ready: `wait_ready` follows then.
 
         Raises:
             CommandError: the node did not come up; the text has the end of its log.
@@ -59,7 +63,7 @@ class BenchNode:
         folder.mkdir(parents=True)
         self.data_dir = data_dir or folder / "data"
         file = folder / "node.toml"
-        file.write_text(_NODE.format(data_dir=self.data_dir) + text, encoding="utf-8")
+        file.write_text(_NODE.format(name=name, data_dir=self.data_dir) + text, encoding="utf-8")
         self._log = folder / "node.log"
         self.begun_ms = time.time_ns() / 1e6
         with self._log.open("wb") as log:
@@ -72,6 +76,16 @@ class BenchNode:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        self.url = ""
+        if is_awaited:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Waits until it is.
+
+        Raises:
+            CommandError: it did not come up; the text has the end of its log.
+        """
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line.startswith("ready "):
@@ -148,6 +162,7 @@ def coordinator_alone(folder: Path, data_dir: Path | None = None) -> BenchNode:
 
 
 def executors_alone(folder: Path, url: str) -> BenchNode:
-    """Starts a node of two executors that work for somebody else's coordinator."""
+    """Starts a node of two executors for somebody else's coordinators, whose endpoints are joined by commas."""
     text = _ALONE + _EXECUTORS.format(tasks=TASKS, queue="*")
-    return BenchNode(folder, f'{text}coordinators = ["{url}"]\n')
+    coordinators = ", ".join(f'"{endpoint}"' for endpoint in url.split(","))
+    return BenchNode(folder, f"{text}coordinators = [{coordinators}]\n")

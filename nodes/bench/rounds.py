@@ -17,6 +17,7 @@ from . import (
     drain,
     echo,
     enqueue,
+    failover,
     fsync,
     huey_peer,
     idle,
@@ -27,6 +28,7 @@ from . import (
     queries,
     schedules,
     start_latency,
+    three,
 )  # fmt: skip
 from .sizes import Sizes
 
@@ -58,6 +60,10 @@ MEASURES: Final[dict[str, Measure]] = {
     "N10": Measure("memory of delayed jobs", memory.measure),
     "N11": Measure("restart with a backlog and history", backlog.measure_restart),
     "N12": Measure("many schedules", schedules.measure),
+    "N13": Measure("drain, three nodes", three.measure),
+    "N14": Measure("kill -9 of the leader of three", failover.measure_kill),
+    "N15": Measure("leader of three held, or cut off", failover.measure_silence),
+    "N16": Measure("executor killed, or cut off", failover.measure_executor),
     "N17": Measure("idle node", idle.measure),
     "N18": Measure("a client's import", import_cost.measure),
     "growth": Measure("10,000 to a million pending jobs", backlog.measure_growth),

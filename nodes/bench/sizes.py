@@ -30,6 +30,10 @@ class Sizes:
     listed_s: float = 20.0
     idle_s: float = 20.0
     schedules_most: int = 100_000
+    kills: int = 70
+    """So that three rounds make two hundred."""
+    silences: int = 8
+    executor_kills: int = 20
     imports: int = 9
     huey_jobs: int = 4_000
     huey_paced_jobs: int = 150
@@ -57,6 +61,9 @@ QUICK = Sizes(
     listed_s=3.0,
     idle_s=3.0,
     schedules_most=1_000,
+    kills=3,
+    silences=1,
+    executor_kills=2,
     imports=3,
     huey_jobs=500,
     huey_paced_jobs=30,

@@ -22,6 +22,7 @@ RUN: Final = "Run a node"
 JOBS: Final = "Submit and follow jobs"
 REPAIR: Final = "Deal with what has failed"
 SCHEDULES: Final = "Schedule jobs"
+CLUSTER: Final = "Keep several nodes together"
 LOOK: Final = "Look into the node"
 MEASURE: Final = "Measure"
 
@@ -52,6 +53,9 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
         "preview": Command(".preview", "look ahead: next times, clock changes, collisions, load"),
         "import": Command(".import_crontab", "take over crontabs as commands and schedules"),
     },
+    CLUSTER: {
+        "cluster": Command(".cluster", "show members and leaders; add, remove, replace and drain members"),
+    },
     LOOK: {
         "queues": Command(".queues", "list queues with their jobs by state"),
         "processes": Command(".processes", "list the processes of a node, and how they are"),
@@ -61,6 +65,7 @@ COMMANDS: Final[dict[str, dict[str, Command]]] = {
     },
     MEASURE: {
         "simulate": Command(".simulate", "run the machines in simulated worlds, and look for what must never happen"),
+        "drill": Command(".drill", "do real faults to real nodes, and check what came of them"),
         "bench": Command(".bench", "measure throughput, latency and cost on this machine"),
     },
 }

@@ -24,7 +24,8 @@ Url = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="The node, as ipc://PATH; else MAINSPRING_URL, else the nearest mainspring-data/ here or above.",
+        help="The node, as ipc://PATH, or several of a cluster, by commas; else MAINSPRING_URL, else the nearest"
+        " mainspring-data/ here or above.",
         show_default=False,
     ),
 ]

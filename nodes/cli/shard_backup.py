@@ -39,7 +39,7 @@ def command(
     Example: mainspring shards backup /backups/mainspring-$(date +%F)
     """
     from ..shards.backup import back_up
-    from .shard_progress import progress_bar
+    from .progress import progress_bar
 
     folder = data_folder(data)
     with progress_bar() as progress:

@@ -78,7 +78,7 @@ def command(
     Example: mainspring shards export --where "state = 'dead'" --since 24h --output dead.csv
     """
     from ..shards.export import VIEWS, Export
-    from .shard_progress import progress_bar
+    from .progress import progress_bar
 
     if view not in VIEWS:
         raise typer.BadParameter(f"there is no view {view!r}; there are {', '.join(VIEWS)}")

@@ -32,7 +32,7 @@ def command(
     as `….db.old-TIME`; delete it when all is well. If neither is possible, the command says so: restore a backup then.
     """
     from ..shards.rebuild import as_dict, rebuild
-    from .shard_progress import progress_bar
+    from .progress import progress_bar
 
     with progress_bar() as progress:
         found = rebuild(data_folder(data), shard or [], backup, progress)

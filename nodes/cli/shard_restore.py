@@ -29,7 +29,7 @@ def command(
     Example: mainspring shards restore /backups/mainspring-2026-03-01 /srv/shop/mainspring-data
     """
     from ..shards.restore import restore
-    from .shard_progress import progress_bar
+    from .progress import progress_bar
 
     with progress_bar() as progress:
         restored = restore(backup, folder, progress)

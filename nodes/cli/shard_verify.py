@@ -42,7 +42,7 @@ def command(
     Exit status 1 if there is damage. A doubt, which may have a harmless cause, is told and changes no status.
     """
     from ..shards.verify import verify
-    from .shard_progress import progress_bar
+    from .progress import progress_bar
 
     if paths and data is not None:
         raise typer.BadParameter("--data and PATH are both given; give one of them")

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from ...chaos import coverage
+from ...chaos.cluster_options import options_of
 from ...chaos.simulate import Report, run
 from .errors import CommandError
 from .output import Json, show_json
@@ -24,6 +25,7 @@ from .progress import bar
 SEED_MAX = (1 << 63) - 1
 SEEDS = 100
 SHOWN_MAX = 5
+MEMBERS = (1, 3, 5)
 
 
 def command(
@@ -32,23 +34,29 @@ def command(
     first: Annotated[int, typer.Option(metavar="N", help="The first of them.")] = 0,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Run seeds for so long instead.")] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes; 0 for one a core.")] = 0,
+    members: Annotated[
+        int, typer.Option(metavar="N", help="Members of the cluster: 3 or 5; 1 is a coordinator by itself.")
+    ] = 1,
     json: Json = False,
 ) -> int:
     """Run the machines in simulated worlds, and look for what must never happen.
 
-    Each seed is a world of its own: clients, executors, a coordinator, a network, disks and clocks, and what goes wrong
-    with them. Prints failing seeds with all that is needed to run them again. The exit status is 1 if there was one.
+    Each seed is a world of its own: clients, executors, a coordinator or several, a network, disks and clocks, and what
+    goes wrong with them. Prints failing seeds with all that is needed to run them again. The exit status is 1 if there
+    was one.
     """
     _check(seed, seeds, first, minutes, jobs)
+    if members not in MEMBERS:
+        raise CommandError(f"a cluster of {members} members is not simulated: give 1, 3 or 5")
     if seed is not None:
-        report = run(seed)
+        report = _run(seed, members)
         if json:
             show_json(_row(report) | {"options": report.options, "recent": report.recent, "counts": report.counts})
         else:
             sys.stdout.write(f"{report}\n")
         return 0 if report.violation is None else 1
     numbers = range(first, first + (seeds or SEEDS)) if minutes is None else count(first)
-    return _many(numbers, minutes, jobs, json)
+    return _many(numbers, minutes, jobs, members, json)
 
 
 def _check(seed: int | None, seeds: int | None, first: int, minutes: float | None, jobs: int) -> None:
@@ -62,16 +70,20 @@ def _check(seed: int | None, seeds: int | None, first: int, minutes: float | Non
         raise CommandError("--seeds, --minutes and --jobs are positive: give a larger number")
 
 
-def _many(numbers: "range | count[int]", minutes: float | None, jobs: int, json: bool) -> int:
+def _run(seed: int, members: int) -> Report:
+    return run(seed, options_of(seed, members))
+
+
+def _many(numbers: "range | count[int]", minutes: float | None, jobs: int, members: int, json: bool) -> int:
     """Runs seeds side by side, and shows how it goes."""
     reports: list[Report] = []
     counts: Counter[str] = Counter()
     started = monotonic()
-    for report in _shown(numbers, minutes, jobs or os.cpu_count() or 1):
+    for report in _shown(numbers, minutes, jobs or os.cpu_count() or 1, members):
         counts.update(report.counts)
         reports.append(report)
     failing = sorted((report for report in reports if report.violation is not None), key=lambda report: report.seed)
-    empty = coverage.empty(counts) if len(reports) >= coverage.SEEDS_MIN else []
+    empty = coverage.empty(counts, members) if len(reports) >= coverage.SEEDS_MIN else []
     events, simulated_s = sum(report.events for report in reports), sum(report.simulated_s for report in reports)
     took_s = monotonic() - started
     if json:
@@ -99,17 +111,17 @@ def _many(numbers: "range | count[int]", minutes: float | None, jobs: int, json:
     return 1 if failing or empty else 0
 
 
-def _shown(numbers: "range | count[int]", minutes: float | None, jobs: int) -> Iterator[Report]:
+def _shown(numbers: "range | count[int]", minutes: float | None, jobs: int, members: int) -> Iterator[Report]:
     until = None if minutes is None else monotonic() + 60 * minutes
     with bar(len(numbers) if isinstance(numbers, range) else None, "seeds") as step:
         failing = 0
-        for report in _side_by_side(iter(numbers), until, jobs):
+        for report in _side_by_side(iter(numbers), until, jobs, members):
             failing += report.violation is not None
             step(1, f"{failing} failing" if failing else "")
             yield report
 
 
-def _side_by_side(numbers: Iterator[int], until: float | None, jobs: int) -> Iterator[Report]:
+def _side_by_side(numbers: Iterator[int], until: float | None, jobs: int, members: int) -> Iterator[Report]:
     """Yields reports as they come; at most twice as many seeds are under way as there are processes."""
     under_way: set[Future[Report]] = set()
     with ProcessPoolExecutor(jobs) as pool:
@@ -118,7 +130,7 @@ def _side_by_side(numbers: Iterator[int], until: float | None, jobs: int) -> Ite
                 number = next(numbers, None)
                 if number is None:
                     break
-                under_way.add(pool.submit(run, number))
+                under_way.add(pool.submit(_run, number, members))
             if not under_way:
                 return
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

@@ -5,6 +5,7 @@ Decides what is printed, and which settings a node without a file has from the c
 
 import sys
 from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,9 @@ def command(
     """Run one node, or several, in the foreground until Ctrl-C.
 
     Without a file this is a single node with data in ./mainspring-data, which runs the tasks of MAINSPRING_TASKS.
-    Prints `ready URL` for each node once jobs are accepted on all. The first Ctrl-C lets running jobs finish, the
-    second stops at once.
+    Prints `ready URL` for each node once jobs are accepted on all; that of a member of a cluster names the others, too.
+    Several nodes are stopped when one of them ends, unless they are members of a cluster. The first Ctrl-C lets running
+    jobs finish, the second stops at once.
     """
     if not files:
         settings = default(data_dir or DATA_DIR, tasks or ())
@@ -54,7 +56,9 @@ def command(
     if len(files) == 1:
         return run_node(every[0], ready=announce)
     _refuse_shared(files, every)
-    return run_nodes(files, ready=announce, ended=_tell_end)
+    _refuse_torn(files, every)
+    is_cluster = all(len(settings.cluster.members) > 1 for settings in every)
+    return run_nodes(files, ready=announce, ended=_tell_end, is_outlived=is_cluster)
 
 
 def announce(url: str) -> None:
@@ -74,5 +78,29 @@ def _refuse_shared(files: list[Path], every: list[NodeSettings]) -> None:
         used[data_dir] = file
 
 
-def _tell_end(file: Path, status: int) -> None:
-    sys.stderr.write(f"mainspring: the node of {file} has ended with status {status}; the others are stopped\n")
+def _refuse_torn(files: list[Path], every: list[NodeSettings]) -> None:
+    """Refuses files that name the same members and differ in what these must agree on: they would not hear each other.
+
+    Raises:
+        CommandError: naming two files and what differs.
+    """
+    begun = [(file, one) for file, one in zip(files, every, strict=True) if one.member and not one.cluster.join]
+    for (first, one), (second, other) in combinations(begun, 2):
+        if not {member.name for member in one.cluster.members} & {member.name for member in other.cluster.members}:
+            continue
+        differs = [key for key in type(one.cluster).model_fields if _of(one, key) != _of(other, key)]
+        differs += ["shards"] if one.coordinator.shards != other.coordinator.shards else []
+        if differs:
+            text = f"{first} and {second} are of one cluster, and differ in {', '.join(differs)}: make them the same"
+            raise CommandError(text, USAGE)
+
+
+def _of(settings: NodeSettings, key: str) -> object:
+    """Returns a key of [cluster]; the order of members means nothing."""
+    value = getattr(settings.cluster, key)
+    return sorted(member.model_dump_json() for member in value) if key == "members" else value
+
+
+def _tell_end(file: Path, status: int, goes_on: bool) -> None:
+    others = "go on" if goes_on else "are stopped"
+    sys.stderr.write(f"mainspring: the node of {file} has ended with status {status}; the others {others}\n")

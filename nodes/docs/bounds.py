@@ -8,22 +8,36 @@ from types import ModuleType
 from typing import Final
 
 from ...actors import limits as machines
+from ...actors import reach
 from ...actors.client import settings as client
 from ...actors.executor import settings as executor
 from ...broker.net import keepalive, listening, refusals, router
 from ...broker.wire import limits as wire
-from ..processes import coordinator_loop, disk_guard, executor_loop, intake
-from ..storage.log import hard_state, local_log
+from ...broker.wire import member_messages
+from ..processes import (
+    applying,
+    coordinator_loop,
+    disk_guard,
+    executor_loop,
+    guests,
+    intake,
+    member_link,
+    members,
+    membership,
+    roles,
+)  # fmt: skip
+from ..storage.log import hard_state, local_entries
 from .markdown import page, table
 from .source_notes import notes
 
 _MODULES: Final[dict[str, tuple[ModuleType, ...]]] = {
     "On the wire": (wire,),
-    "At the coordinator's door": (listening, keepalive, router, refusals, intake),
-    "In the coordinator": (machines, coordinator_loop, disk_guard),
+    "At the coordinator's door": (listening, keepalive, router, refusals, intake, guests),
+    "Among members": (member_messages, members, member_link, membership, roles),
+    "In the coordinator": (machines, coordinator_loop, applying, disk_guard),
     "In the executor": (executor, executor_loop),
-    "In the client": (client,),
-    "In the log": (local_log, hard_state),
+    "In the client": (client, reach),
+    "In the log": (local_entries, hard_state),
 }
 
 _INTRODUCTION = """\

@@ -32,6 +32,10 @@ chance, so every copy of a shard gets the same rows. A number once given keeps i
 only under a new `version`.
 
 The fence of a lease is (epoch, index) of the entry that holds its LEASE op.
+
+In a cluster, the engine that replicates the log puts entries of its own between them: one when a leader begins, and one
+whenever the members change. They begin with the byte `0xc1`, with which no msgpack value begins, have no stamp, and say
+nothing to a shard.
 """
 
 _WHERE = """\
@@ -54,7 +58,15 @@ _FILES = (
         "`synced`",
         (
             "How far each group was durable, and the checksum of that entry; written about ten times a second at most."
-            " At a start it shows whether the log ends before what was acknowledged."
+            " At a start it shows whether the log ends before what was acknowledged. A checksum of 0 is compared with"
+            " nothing."
+        ),
+    ),
+    (
+        "`group-1.state`, …",
+        (
+            "On a member of a cluster, one a group: what its engine must not forget beside the entries (term, vote,"
+            " members). Written before any entry that rests on it. A single node has none."
         ),
     ),
     ("`ballast`", "4 MiB kept aside for a full disk. Where there is no room for it, new jobs are refused."),
@@ -66,6 +78,12 @@ _SEGMENTS = """\
 The table `log` of a segment has one row an entry: `grp`, `idx`, `term` (the epoch), `version` (of the row), `crc`
 and `blob` (the entry). The checksum is CRC-32 over group, index, epoch, version and blob. The table `base` says how
 far each group had come when the segment was begun; so a missing segment is noticed.
+
+On a member of a cluster, entries that were never committed may have to go again, and a copy of the shard may take the
+place of entries that are gone. Rows of the newest segment are deleted then. What earlier segments hold stays there and
+is void: the newest one says so in its table `start` (`grp`, `idx`, `term`, `crc`, `is_reset`). The group's log goes on
+in that segment behind entry `idx`, whatever `base` says; if `is_reset` is 1, nothing that was written before counts. A
+segment has this table, and `user_version` 2 instead of 1, only if it needs it.
 
 While a node runs, nobody else can open its newest segment. Read the shard files instead.
 """

@@ -7,21 +7,21 @@ map's, section 2.
 
 import inspect
 import re
-from dataclasses import fields
-from types import NoneType
+from types import ModuleType, NoneType
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 from ...actors.jobs.retry import ROW_FIELDS
-from ...broker.wire import limits, rows, schedule_rows
+from ...broker.wire import cluster_messages, limits, member_messages, rows, schedule_rows
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.messages import MESSAGES, Message
 from .markdown import flat, names, page, table
 from .protocol_text import GOALS, LIMITS, SEQUENCES, WRONG_FRAMES
+from .protocol_text_members import CLUSTERS
 from .source_notes import notes
 
-_TYPES: Final = {int: "integer", str: "text", bool: "boolean", list: "array", NoneType: "nil"}
+_TYPES: Final = {int: "integer", str: "text", bytes: "bytes", bool: "boolean", list: "array", NoneType: "nil"}
 
-_DIRECTION: Final = re.compile(r"((?:Client|Coordinator|Executor)[^.:]* to [^.:]+)[.:] (.+)")
+_DIRECTION: Final = re.compile(r"((?:Client|Coordinator|Executor|Member)[^.:]* to [^.:]+)[.:] (.+)")
 
 _ROWS: Final = {
     ("ClientWelcome", "leaders"): "[shard, endpoint]",
@@ -37,12 +37,19 @@ _ROWS: Final = {
     ("ExecutorHello", "tasks"): "TASK_COLUMNS",
     ("ExecutorHello", "schedules"): "SCHEDULE_COLUMNS",
     ("ExecutorHello", "held"): "HELD_COLUMNS",
+    ("ExecutorHello", "epochs"): "[shard, epoch]",
     ("ExecutorWelcome", "lost"): "[id, attempt]",
     ("Credit", "windows"): "[runner kind, jobs]",
     ("Run", "jobs"): "RUN_COLUMNS",
     ("Finished", "results"): "RESULT_COLUMNS",
     ("Renew", "figures"): "[name, value]",
     ("CancelRun", "runs"): "[id, attempt]",
+    ("ClusterMap", "members"): "[name, endpoint]",
+    ("ClusterMap", "leaders"): "[shard, epoch, name or nil]",
+    ("ClusterShown", "groups"): "GROUP_COLUMNS",
+    ("ClusterActed", "codes"): "[shard, code, text]",
+    ("Append", "entries"): "[term, entry]",
+    ("SnapshotOffer", "members"): "CLUSTER_MEMBER_COLUMNS",
 }
 """(message, field) -> what its rows hold."""
 
@@ -55,8 +62,13 @@ _TYPES_ELSEWHERE: Final[dict[str, tuple[Any, ...]]] = {
     "CHANGE_COLUMNS": schedule_rows.CHANGE_TYPES,
     "HELD_COLUMNS": (int,) * 5,
     "ENDED_COLUMNS": (int, str, (str, NoneType), (str, NoneType), int, (int, NoneType)),
+    "CLUSTER_MEMBER_COLUMNS": (str, str, str, int),
+    "GROUP_COLUMNS": (int, str, int, (str, NoneType), int, int, int, int, int, str, list, list),
+    "FOLLOWER_COLUMNS": (str, int, int, str),
 }
 """The types of rows that are not checked in rows.py."""
+
+_ROW_MODULES: Final = (rows, cluster_messages)
 
 
 def printed() -> str:
@@ -64,6 +76,7 @@ def printed() -> str:
     return page(
         GOALS,
         SEQUENCES,
+        CLUSTERS,
         "## Wrong frames",
         table(("who", "gets", "does"), WRONG_FRAMES),
         LIMITS,
@@ -87,7 +100,11 @@ def printed() -> str:
         "## Bounds",
         table(
             ("bound", "value", "meaning"),
-            [(f"`{name}`", f"{vars(limits)[name]:_}", note) for name, note in notes(limits).items()],
+            [
+                (f"`{name}`", f"{vars(module)[name]:_}", note)
+                for module in (limits, member_messages)
+                for name, note in notes(module).items()
+            ],
         ),
     )
 
@@ -102,7 +119,7 @@ def _told(cls: type[Message]) -> tuple[str, str]:
 def _message(cls: type[Message]) -> list[str | list[str]]:
     direction, meaning = _told(cls)
     hints = get_type_hints(cls)
-    cells = [(f"`{field.name}`", _type(hints[field.name]), _rows_of(cls, field.name)) for field in fields(cls)]
+    cells = [(f"`{name}`", _type(hints[name]), _rows_of(cls, name)) for name in cls.__slots__]
     return [f"### {cls.__name__}", f"Kind {cls.KIND}. {direction}. {meaning}", table(("field", "type", "rows"), cells)]
 
 
@@ -110,7 +127,7 @@ def _rows_of(cls: type[Message], field: str) -> str:
     is_rows = _type(get_type_hints(cls)[field]) == "list of rows"
     told = _ROWS.get((cls.__name__, field), "")
     assert is_rows == bool(told), f"what the rows of {cls.__name__}.{field} hold is not said, or said in vain"
-    if told in vars(rows):
+    if told in _columns():
         return f"[`{told}`](#{told.lower()})"
     return f"`{told}`" if told.startswith("[") else told
 
@@ -125,17 +142,19 @@ def _type(hint: Any) -> str:
     return " or ".join(_TYPES[kind] for kind in get_args(hint) or (hint,))
 
 
-def _columns() -> list[str]:
-    return [name for name in vars(rows) if name.endswith("_COLUMNS")]
+def _columns() -> dict[str, ModuleType]:
+    """Finds the names of columns, and the module of each."""
+    return {name: module for module in _ROW_MODULES for name in vars(module) if name.endswith("_COLUMNS")}
 
 
 def _row(name: str) -> list[str | list[str]]:
-    columns: tuple[str, ...] = vars(rows)[name]
-    types: tuple[Any, ...] = _TYPES_ELSEWHERE.get(name) or vars(rows)[f"_{name.removesuffix('COLUMNS')}TYPES"]
+    module = _columns()[name]
+    columns: tuple[str, ...] = vars(module)[name]
+    types: tuple[Any, ...] = _TYPES_ELSEWHERE.get(name) or vars(module)[f"_{name.removesuffix('COLUMNS')}TYPES"]
     cells = [
         (place, f"`{column}`", _kind(kind)) for place, (column, kind) in enumerate(zip(columns, types, strict=True))
     ]
-    return [f"### {name}", notes(rows)[name], table(("place", "column", "type"), cells)]
+    return [f"### {name}", notes(module)[name], table(("place", "column", "type"), cells)]
 
 
 def _kind(kind: Any) -> str:

@@ -26,9 +26,9 @@ _IDLE_S: Final = ClientSettings((b"",)).session_idle_ns // _SECOND_NS
 GOALS: Final = f"""\
 # The protocol
 
-How clients and executors talk to coordinators. This page is printed from `broker/wire/messages.py`, `rows.py` and
-`errors.py` beside it, by `python -m mainspring.nodes.docs`. MUST, SHOULD and MAY have their usual meaning in
-protocols.
+How clients and executors talk to coordinators, and coordinators to each other. This page is printed from
+`broker/wire/messages.py` and its neighbours, by `python -m mainspring.nodes.docs`. MUST, SHOULD and MAY have their
+usual meaning in protocols.
 
 ## Goals
 
@@ -232,5 +232,6 @@ until they are over.
 
 * There is no authentication in the protocol, and no encryption. A node listens on a socket in its own private folder;
   TCP must be allowed by name (`insecure = true`).
+* Members believe each other. Whoever reaches a member's endpoint can pass for another member.
 * The texts of refusals are for people and may change. Programs go by the code.
 """

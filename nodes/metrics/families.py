@@ -61,6 +61,18 @@ _ALL: Final = (
     Family("scheduler_disk_free_bytes", "gauge", (), "Free space where the node's data lies."),
     Family("scheduler_disk_full", "gauge", (), "1 while new jobs are refused because the disk is full."),
     Family("scheduler_outbox_bytes", "gauge", (), "What waits for peers that do not read fast enough."),
+    Family("scheduler_raft_term", "gauge", (), "Epoch of the shard's leader as far as this member knows."),
+    Family("scheduler_raft_leader", "gauge", (), "1 if this member leads the shard, 0 if not."),
+    Family("scheduler_raft_commit_index", "gauge", (), "Index up to which this member knows entries committed."),
+    Family("scheduler_raft_elections_total", "counter", (), "Elections that this member has won since its start."),
+    Family(
+        "scheduler_raft_follower_lag_entries", "gauge", ("member",),
+        "Entries that another member is not known to hold; the leader tells it.",
+    ),
+    Family(
+        "scheduler_member_frames_dropped_total", "counter", ("kind",),
+        "What members said and nobody heard, by why: of another cluster, stale, unknown, unreadable, or not sent.",
+    ),
     Family("scheduler_executors", "gauge", (), "Executors with an open link."),
     Family("scheduler_executor_slots", "gauge", ("node", "executor", "runner"), "Jobs that an executor takes at once."),
     Family("scheduler_executor_slots_used", "gauge", ("node", "executor", "runner"), "Jobs that it holds."),

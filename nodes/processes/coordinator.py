@@ -11,16 +11,22 @@ import resource
 import secrets
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 import zmq
 
 from ...actors.coordinator.settings import Retention, ShardSettings
-from ...actors.coordinator.takeover import take_over
+from ...actors.coordinator.shard import ShardMachine
+from ...actors.coordinator.takeover import lead, take_over
 from ...actors.draws import Draws
-from ...actors.log import LogDamaged
+from ...actors.log import LogDamaged, ReplicatedLog
+from ...actors.machine import Now
+from ...actors.turn import Member
 from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
 from ...broker.wire.limits import FRAME_BYTES_MAX
@@ -30,14 +36,19 @@ from ..storage.log.local_log import LocalLog
 from ..storage.shard.errors import ShardFailed
 from ..storage.shard.migration import ShardFileError
 from ..storage.shard.shard_file import ShardFile, shard_file_name
-from .coordinator_loop import CoordinatorLoop, Shard
+from .cluster_desk import ClusterDesk, view_alone
+from .coordinator_loop import CoordinatorLoop
 from .death import die_with_parent
 from .disk_guard import DiskGuard
 from .figures import Figures
-from .identity import load_identity
+from .guests import Guests
+from .identity import cluster_of, load_identity
+from .membership import CHECKPOINT_PAGES_MAX, check_membership, engine_of, listen
 from .orders import follow_orders
 from .plan import CoordinatorPlan
 from .punctual import wake_punctually
+from .roles import Roles
+from .shard import Shard
 from .signals import StopSignal
 from .status import EXIT_FAILED, report_failed, report_ready
 
@@ -50,6 +61,21 @@ SHARED = "default"
 """The name in the files of the shards that all tenants share."""
 
 
+class _Opened(NamedTuple):
+    """What a start has opened."""
+
+    loop: CoordinatorLoop
+    entries: LocalLog
+    router: Router
+    context: zmq.Context[zmq.Socket[bytes]]
+    end_copies: Callable[[], None]
+    """Ends the copies of shards that are under way for other members."""
+
+
+def _nothing() -> None:
+    pass
+
+
 def main() -> int:
     """Runs the process; returns its exit status."""
     die_with_parent()
@@ -60,7 +86,7 @@ def main() -> int:
     _allow_files()
     gc.disable()  # what a start reads stays: to look through it again and again costs more than to read it
     try:
-        loop, engine, router, context = _open(plan)
+        loop, entries, router, context, end_copies = _open(plan)
     except (
         OSError,
         ValueError,
@@ -82,6 +108,8 @@ def main() -> int:
     gc.enable()
     gc.set_threshold(50_000, 20, 50)
     log.info("coordinator serves endpoints=%s shards=%d", ",".join(plan.endpoints), plan.shards)
+    if loop.roles is not None:
+        log.info("waits for a quorum of members, or for who leads them")
     report_ready(plan.status_fd)
     try:
         loop.run()
@@ -89,34 +117,41 @@ def main() -> int:
         log.error("coordinator ends, to be started again error=%s", error)
         return EXIT_DISK  # without a tidy end: the log's files are as they must be, and memory is ahead of them
     router.close()
+    if loop.roles is not None:
+        loop.roles.members.close()
     context.term()
+    end_copies()
     for shard in loop.shards.values():
         shard.file.close()
-    engine.close()
+    loop.engine.close()
+    entries.close()
     log.info("coordinator stopped")
     return 0
 
 
-def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq.Context[zmq.Socket[bytes]]]:
-    """Opens everything and takes over the shards."""
+def _open(plan: CoordinatorPlan) -> _Opened:
+    """Opens everything; alone, it takes the shards over as well."""
     data_dir = Path(plan.data_dir)
     figures = Figures(data_dir)
-    engine = LocalLog(
+    entries = LocalLog(
         data_dir / "log",
         segment_bytes=plan.segment_bytes,
         synchronous="full" if plan.synchronous == "full" else "normal",
         fsync_observer=figures.synced,
+        tolerate_lost=bool(plan.member_endpoint),  # the others have it, and until then this node gives no vote
     )
-    settings = shard_settings(plan, load_identity(data_dir).cluster)
-    _check_shard_count(data_dir, plan.shards, engine)
+    identity = load_identity(data_dir, cluster_of(plan.members, plan.shards, is_joining=plan.is_joining))
+    check_membership(plan, identity, entries)
+    _check_shard_count(data_dir, plan.shards, entries)
+    settings = shard_settings(plan, identity.cluster)
     shards: dict[int, Shard] = {}
     for number in range(plan.shards):
         try:
-            shards[number] = _take_over(plan, number, engine, settings)
+            shards[number] = _shard(plan, number, entries, settings)
         except DiskFull:
-            if not engine.release_ballast():
+            if not entries.release_ballast():
                 raise
-            shards[number] = _take_over(plan, number, engine, settings)  # rows may go into what the ballast held
+            shards[number] = _shard(plan, number, entries, settings)  # rows may go into what the ballast held
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     for endpoint in plan.endpoints:
         if endpoint.startswith("ipc://"):
@@ -124,24 +159,50 @@ def _open(plan: CoordinatorPlan) -> tuple[CoordinatorLoop, LocalLog, Router, zmq
                 missing_ok=True
             )  # left by a process that was killed; the log's lock says that we are alone
     router = Router(context, plan.endpoints, FRAME_BYTES_MAX)
-    disk = DiskGuard([shard.member for shard in shards.values()], engine, data_dir)
-    figures.outbox_bytes = lambda: router.waiting_bytes
-    shards[0].file.figures = figures.rows  # they are of the process, so one of its shards tells them
+    numbered = {number: shard.member for number, shard in shards.items()}
+    guests = Guests(router, list(numbered.values()))
+    roles: Roles | None = None
+    engine: ReplicatedLog = entries
+    end_copies: Callable[[], None] = _nothing
+    if plan.member_endpoint:
+        others, life = listen(plan, identity, context)
+        raft, snapshots = engine_of(plan, entries, shards)
+        engine, end_copies = raft, snapshots.close
+        disk = DiskGuard(guests.members, raft, data_dir, entries)
+
+        def lead_shard(member: Member[ShardMachine], epoch: int, now: Now) -> None:
+            of_now = replace(settings, cluster=others.cluster)  # which a node that has joined did not know at its start
+            lead(member, epoch, raft, of_now, Draws(secrets.randbits(63)), now)
+            disk.greet(member)
+
+        roles = Roles(plan.node, shards, raft, others, guests, lead_shard)
+        desk = ClusterDesk(plan.node, lambda: others.cluster, life, numbered, raft.view, raft)
+    else:
+        disk = DiskGuard(guests.members, entries, data_dir)
+        view = view_alone(plan.node, entries, entries.epoch, read_clocks().wall_ms)
+        desk = ClusterDesk(plan.node, lambda: identity.cluster, 0, numbered, view)
     loop = CoordinatorLoop(
         shards, engine, disk, router, StopSignal(), figures,
         truncate_every_ms=plan.truncate_every_ms, wal_bytes_max=plan.wal_bytes_max,
+        guests=guests, desk=desk, roles=roles,
     )  # fmt: skip
+    figures.outbox_bytes = lambda: router.waiting_bytes
     figures.frames_refused, figures.connections = loop.intake.refusals.counts, loop.intake.figures
-    return loop, engine, router, context
+    figures.follow(shards, roles)
+    loop.intake.shard_figures = figures.elsewhere
+    return _Opened(loop, entries, router, context, end_copies)
 
 
-def _take_over(plan: CoordinatorPlan, number: int, engine: LocalLog, settings: ShardSettings) -> Shard:
-    """Opens a shard's file and takes the shard over.
+def _shard(plan: CoordinatorPlan, number: int, engine: LocalLog, settings: ShardSettings) -> Shard:
+    """Opens a shard's file, and takes the shard over unless there are others who may lead it.
 
     Raises:
         DiskFull: there is no room for its rows; they are in the log.
     """
     path = Path(plan.data_dir) / shard_file_name(SHARED, number)
+    if plan.member_endpoint:
+        file = ShardFile(path, checkpoint_pages=min(plan.checkpoint_pages, CHECKPOINT_PAGES_MAX))
+        return Shard(Member(number + 1, None, file), file)
     file = ShardFile(path, checkpoint_pages=plan.checkpoint_pages)
     try:
         return Shard(take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks()), file)

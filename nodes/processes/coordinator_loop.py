@@ -2,65 +2,52 @@
 
 Receive without blocking until nothing is left, one bounded turn, apply, sleep until the next wake.
 
-Decides when rows are applied (when idle, or when too far behind) and when the log may be truncated. What a turn is,
-actors/turn.py decides. Rule: docs/design.md, "Time" (the loop is a plain one) and "Storage" (truncation).
+Decides the order of an iteration, for a node that is alone and for a member of a cluster alike, and when the log may be
+truncated. What a turn is, actors/turn.py decides. Rule: docs/design.md, "Time" (the loop is a plain one) and "Storage"
+(truncation).
 """
 
-import logging
 import select
 from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
 
-from ...actors.coordinator.shard import ShardMachine
 from ...actors.coordinator.takeover import keep_from
 from ...actors.effects import Send
-from ...actors.events import Drain, PeerGone
+from ...actors.events import Drain
+from ...actors.log import ReplicatedLog
 from ...actors.machine import Now
-from ...actors.turn import Member, answer_reads
+from ...actors.turn import answer_reads
 from ...broker.net.clock import read_clocks
 from ...broker.net.router import Router
-from ...broker.wire.codec import encode
-from ..storage.log.local_log import LocalLog
-from ..storage.shard.shard_file import ShardFile
-from .disk_guard import FULL_RETRY_NS, DiskGuard
+from ...broker.wire.codec import FOR_MEMBERS, encode
+from .applying import Applying
+from .cluster_desk import ClusterDesk
+from .disk_guard import DiskGuard
 from .figures import Figures
-from .file_users import users_of
-from .intake import Intake
+from .guests import Guests
+from .intake import FRAMES_A_TURN, Intake
+from .roles import Roles
+from .shard import Shard
 from .signals import StopSignal
-
-log = logging.getLogger("mainspring.coordinator")
-
-APPLY_AFTER_NS = 2_000_000
-"""Rows are applied this long after the first entry that they lack, if no input waits then. What a turn has set off (a
-start, its result) comes first, and a job that ends so soon is one transaction.
-"""
 
 TIMER_NEAR_NS = 2_000_000
 """With a timer so near, rows and upkeep wait: they would make it late."""
 
-APPLY_WITHIN_NS = 50_000_000
-UNAPPLIED_BUSY_MAX = 64
-"""While input waits, rows are applied only when they are that long, or so many entries, behind: one transaction for
-many is cheaper, but nobody should wait for a long one.
+TURN_NS = 50_000_000
+"""What a turn should take at the most where other members wait for a sign of life: as many frames are taken in as one
+could in this time, going by the last turn.
 """
 
-LOCKED_RETRY_NS = 100_000_000
-"""How long to wait before applying again when somebody holds a shard file's lock."""
-
-LOCKED_NOTE_NS = 2_000_000_000
+FRAMES_MIN = 4
+"""Frames that a turn takes in however long the last one was."""
 
 TEND_EVERY_NS = 1_000_000_000
 """However busy the loop is, segments and truncation get their turn this often."""
 
-
-class Shard:
-    """One shard of this process: its member of the turn, and its file."""
-
-    __slots__ = ("file", "member")
-
-    def __init__(self, member: Member[ShardMachine], file: ShardFile) -> None:
-        self.member = member
-        self.file = file
+SETTLE_EVERY_NS = 1_000_000_000
+"""A member makes the rows of one of its shards durable this often, in turns, so that no truncation has much to wait
+for.
+"""
 
 
 class CoordinatorLoop:
@@ -69,7 +56,7 @@ class CoordinatorLoop:
     def __init__(
         self,
         shards: Mapping[int, Shard],
-        engine: LocalLog,
+        engine: ReplicatedLog,
         disk: DiskGuard,
         router: Router,
         stop: StopSignal,
@@ -77,6 +64,9 @@ class CoordinatorLoop:
         *,
         truncate_every_ms: int,
         wal_bytes_max: int,
+        guests: Guests,
+        desk: ClusterDesk,
+        roles: Roles | None = None,
     ) -> None:
         """Prepares the loop.
 
@@ -89,6 +79,9 @@ class CoordinatorLoop:
             figures: is told how long the turns took.
             truncate_every_ms: how often the log may be truncated.
             wal_bytes_max: no rows are applied to a shard file whose WAL a reader pins above this.
+            guests: who has said hello.
+            desk: answers what is asked about the cluster.
+            roles: who leads which shard, if there are other members; alone, this process leads all of them.
         """
         self.shards = shards
         self.members = [shard.member for shard in shards.values()]
@@ -98,47 +91,75 @@ class CoordinatorLoop:
         self.stop = stop
         self.figures = figures
         self.truncate_every_ns = truncate_every_ms * 1_000_000
-        self.wal_bytes_max = wal_bytes_max
-        self.intake = Intake(router, {number: shard.member for number, shard in shards.items()}, self._send)
+        self.guests = guests
+        self.roles = roles
+        numbered = {number: shard.member for number, shard in shards.items()}
+        self.intake = Intake(router, numbered, self._send, guests, desk, roles)
+        self.applying = Applying(shards, engine, disk, wal_bytes_max=wal_bytes_max, is_member=roles is not None)
         self._tend_ns = 0
         self._truncate_ns = 0
-        self._apply_ns: int | None = None
-        self._retry_ns = 0
-        self._locked_since_ns: int | None = None
+        self._settle_ns = 0
+        self._settled = 0
+        self._frames_max = FRAMES_A_TURN
 
     def run(self) -> None:
         """Serves until somebody asks to stop, then finishes the turn that is under way and applies everything."""
         now = read_clocks()
         self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
+        roles, applying = self.roles, self.applying
         while True:
-            self.intake.take(now.elapsed_ns)
+            is_late = applying.is_far_behind(now)
+            frames = 0 if is_late else self.intake.take(now.elapsed_ns, self._frames_max)
             now = read_clocks()
-            stopping = self.stop.asked
+            if roles is not None:
+                roles.take(now)
+            stopping = self.stop.asked and (roles is None or roles.has_left(now))
             if stopping:
                 for member in self.members:
-                    member.inbox.append(Drain())
-            began_ns = perf_counter_ns()
-            self._send(self.disk.turn(now, self._send))
-            self.figures.turned(perf_counter_ns() - began_ns)
+                    if member.machine is not None:
+                        member.inbox.append(Drain())
+            self._turn(now, frames)
             if self.router.waiting:
                 self._flush()
-            busy = self.router.readable()
+            busy = is_late or self.router.readable() or (roles is not None and roles.members.readable())
             wake_ns = now.elapsed_ns if busy else self._wake_ns()
             is_clear = wake_ns - now.elapsed_ns > TIMER_NEAR_NS
             reading = [member for member in self.members if member.reads]
-            if reading or self._apply_due(now, is_clear=is_clear):
-                self._apply(now)
+            is_urgent = roles is not None and roles.is_taking_over
+            if reading or is_late or applying.due(now, is_clear=is_clear, is_urgent=is_urgent):
+                applying.apply(now)
             for member in reading:
                 answer_reads(member)
             if stopping:
                 break
+            if is_urgent and self._leads_more(now):
+                continue  # its machine has something to say
             if now.elapsed_ns >= self._tend_ns or (is_clear and not busy):
                 self._tend(now)
             if not busy:
-                if is_clear and self._apply_ns is not None:
-                    wake_ns = min(wake_ns, max(self._apply_ns, self._retry_ns))
+                apply_ns = applying.wake_ns()
+                if (is_clear or is_urgent) and apply_ns is not None:
+                    wake_ns = min(wake_ns, apply_ns)
                 self._sleep(wake_ns)
-        self._apply_rest()
+        applying.rest()
+
+    def _turn(self, now: Now, frames: int) -> None:
+        """Runs one turn, after so many frames have come in."""
+        began_ns = perf_counter_ns()
+        self._send(self.disk.turn(now, self._send))
+        took_ns = perf_counter_ns() - began_ns
+        self.figures.turned(took_ns)
+        if self.roles is not None:
+            self.roles.hear(now)  # a vote of its own is one once it is durable
+            if frames:
+                fitting = min(frames * TURN_NS // took_ns, 2 * self._frames_max, FRAMES_A_TURN)
+                self._frames_max = max(FRAMES_MIN, fitting)
+
+    def _leads_more(self, now: Now) -> bool:
+        """Says whether a shard that was waiting for its rows is led now."""
+        assert self.roles is not None, "a node that is alone leads from its start"
+        self.roles.hear(now)
+        return not self.roles.is_taking_over
 
     def _send(self, sends: Sequence[Send]) -> None:
         """Lets released sends leave: all that one peer gets in a turn is one multipart.
@@ -148,102 +169,78 @@ class CoordinatorLoop:
         if not sends:
             return
         by_peer: dict[bytes, list[bytes]] = {}
-        for send in sends:
-            by_peer.setdefault(send.peer, []).append(encode(send.message))
+        if self.roles is None:
+            for send in sends:
+                by_peer.setdefault(send.peer, []).append(encode(send.message))
+        else:
+            by_name: dict[bytes, list[bytes]] = {}
+            for send in sends:
+                # By its message: a guest may call its connection what it likes, a member's name among others.
+                theirs = by_name if type(send.message) in FOR_MEMBERS else by_peer
+                theirs.setdefault(send.peer, []).append(encode(send.message))
+            for name, frames in by_name.items():
+                self.roles.members.send(name.decode(), frames)
         for peer, frames in reversed(by_peer.items()):
             if not self.router.send(peer, frames):
-                self._gone(peer)
+                self.guests.gone(peer)
 
     def _flush(self) -> None:
         """Sends what peers did not take before, however busy the loop is: they may be reading again."""
         for peer in self.router.flush():
-            self._gone(peer)
-
-    def _gone(self, peer: bytes) -> None:
-        for member in self.members:
-            member.inbox.append(PeerGone(peer))
+            self.guests.gone(peer)
 
     def _wake_ns(self) -> int:
-        """Returns when a machine, or the log's truncation, wants a turn."""
-        wakes = [wake for member in self.members if (wake := member.machine.wake_at()) is not None]
+        """Returns when a machine, the log or its truncation wants a turn."""
+        machines = [member.machine for member in self.members if member.machine is not None]
+        wakes = [self._truncate_ns, *(wake for each in machines if (wake := each.wake_at()) is not None)]
         if (look_ns := self.disk.wake_ns()) is not None:
             wakes.append(look_ns)
-        return min([*wakes, self._truncate_ns])
-
-    def _apply_due(self, now: Now, *, is_clear: bool) -> bool:
-        """Says whether rows should be applied now; `is_clear`: neither input nor a timer would have to wait."""
-        behind = max(len(member.unapplied) for member in self.members)
-        if not behind:
-            self._apply_ns = None
-            return False
-        if self._apply_ns is None:
-            self._apply_ns = now.elapsed_ns + APPLY_AFTER_NS
-        late_ns = now.elapsed_ns - self._apply_ns
-        return behind >= UNAPPLIED_BUSY_MAX or late_ns >= (0 if is_clear else APPLY_WITHIN_NS)
-
-    def _apply(self, now: Now) -> None:
-        """Applies committed entries to the shard files; a locked file or a full disk is tried later, and said."""
-        if now.elapsed_ns < self._retry_ns:
-            return
-        applied = [not self._pinned(shard) and self.disk.apply(shard.member, now) for shard in self.shards.values()]
-        if all(applied):
-            if self._locked_since_ns is not None and now.elapsed_ns - self._locked_since_ns > LOCKED_NOTE_NS:
-                log.info("shard file free again after_ms=%d", (now.elapsed_ns - self._locked_since_ns) // 1_000_000)
-            self._locked_since_ns = None
-            self._retry_ns = 0
-            if not any(member.unapplied for member in self.members):
-                self._apply_ns = None
-            return
-        if self.disk.is_full:
-            self._retry_ns = now.elapsed_ns + FULL_RETRY_NS
-            return
-        self._retry_ns = now.elapsed_ns + LOCKED_RETRY_NS
-        if self._locked_since_ns is None:
-            self._locked_since_ns = now.elapsed_ns
-            users = (
-                ", ".join(users_of(shard.file.path for shard in self.shards.values())) or "a process not seen from here"
-            )
-            log.warning(
-                "a shard file is held by another process; nothing is lost, its rows follow when it is free users=%s",
-                users,
-            )
-
-    def _apply_rest(self) -> None:
-        """Applies all that can be applied now, before the end; the rest follows at the next start."""
-        for shard in self.shards.values():
-            behind = -1
-            while behind != (behind := len(shard.member.unapplied)):
-                self.disk.apply(shard.member, read_clocks())
-
-    def _pinned(self, shard: Shard) -> bool:
-        """Says whether a reader keeps the WAL above its bound: an old snapshot that somebody holds open."""
-        return shard.file.wal_live_bytes() > self.wal_bytes_max and not shard.file.checkpoint().complete
+        if self.roles is not None and (raft_ns := self.roles.wake_ns()) is not None:
+            wakes.append(raft_ns)
+        return min(wakes)
 
     def _tend(self, now: Now) -> None:
         """Does what an idle moment allows: the log's segments, and truncation."""
         self._tend_ns = now.elapsed_ns + TEND_EVERY_NS
-        self.engine.maintain()
+        self.disk.disk.maintain()
+        if self.roles is not None and now.elapsed_ns >= self._settle_ns:
+            # A little of it often: with other members waiting, nobody should wait for a long fsync.
+            self._settle_ns = now.elapsed_ns + SETTLE_EVERY_NS
+            self._settled = (self._settled + 1) % len(self.shards)
+            self.shards[self._settled].file.make_durable()
         looks = self.disk.due(now)
         if looks or now.elapsed_ns >= self._truncate_ns:
             self._truncate_ns = now.elapsed_ns + self.truncate_every_ns
             for shard in self.shards.values():
-                durable = shard.file.make_durable()
-                floor = shard.member.machine.housekeeping.floor_as_of(durable)
-                self.engine.truncate(shard.member.group, keep_from(durable, floor))
-        if looks:
-            self.disk.look()
+                self._truncate(shard)
+        if looks and not self.disk.look() and self.roles is not None:
+            self.roles.spare(now)
+
+    def _truncate(self, shard: Shard) -> None:
+        """Lets the log drop what the shard's file has on disk."""
+        durable = shard.file.make_durable()
+        machine = shard.member.machine
+        floor = shard.file.floor if machine is None else machine.housekeeping.floor_as_of(durable)
+        self.engine.truncate(shard.member.group, keep_from(durable, floor))
 
     def _sleep(self, wake_ns: int) -> None:
         """Waits for a frame or a signal, until `wake_ns` at the longest."""
-        router = self.router
+        router, roles = self.router, self.roles
         is_news = router.readable() or router.listening.readable()
-        if is_news or self.stop.asked or any(member.inbox for member in self.members):
+        if is_news or any(member.inbox for member in self.members):
+            return
+        if self.stop.asked and (roles is None or roles.leave_ns is None):
             return
         wait_ns = wake_ns - read_clocks().elapsed_ns
         if router.waiting or self.intake.is_holding:
             wait_ns = min(wait_ns, 10_000_000)
         if wait_ns > 0:
+            fds: list[int] = [*router.fds, self.stop.fd]
+            if roles is not None:
+                if roles.members.readable():
+                    return
+                fds += roles.members.fds
             # select() takes fractions of a millisecond, which poll() does not.
-            ready, _, _ = select.select([*router.fds, self.stop.fd], [], [], wait_ns / 1e9)
+            ready, _, _ = select.select(fds, [], [], wait_ns / 1e9)
             if self.stop.fd in ready:
                 self.stop.drain()

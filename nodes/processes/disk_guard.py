@@ -14,10 +14,11 @@ import apsw
 
 from ...actors.effects import Send
 from ...actors.events import Storage
+from ...actors.log import ReplicatedLog
 from ...actors.machine import Now
 from ...actors.turn import Member, catch_up, turn
 from ..storage.log.errors import DiskFull
-from ..storage.log.local_log import LocalLog
+from ..storage.log.local_entries import LocalEntries
 
 log = logging.getLogger("mainspring.coordinator")
 
@@ -32,17 +33,28 @@ class DiskGuard:
         members: all shards of the process.
         engine: the log under them.
         directory: the data directory, for the texts.
+        disk: where the ballast lies; None if that is the engine itself.
     """
 
-    def __init__(self, members: Sequence[Member[Any]], engine: LocalLog, directory: Path) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member[Any]],
+        engine: ReplicatedLog,
+        directory: Path,
+        disk: LocalEntries | None = None,
+    ) -> None:
+        if disk is None:
+            assert isinstance(engine, LocalEntries), "whose is the ballast?"
+            disk = engine
         self.members = members
         self.engine = engine
+        self.disk = disk
         self.directory = directory
         self.is_full = False
         self._rows_wait: set[int] = set()
         """Groups for whose rows, which the log holds already, there was no room."""
         self._look_ns = 0
-        self._is_ballast_out = not engine.restore_ballast()
+        self._is_ballast_out = not disk.restore_ballast()
         if self._is_ballast_out:
             self._begin(0, "there is no room for the ballast")
 
@@ -57,7 +69,7 @@ class DiskGuard:
             return turn(self.members, now, self.engine, early)
         except DiskFull:
             self._is_ballast_out = True
-            self.engine.release_ballast()
+            self.disk.release_ballast()
         try:
             self.engine.sync()
             self._begin(now.elapsed_ns, "the log has got its ballast")
@@ -68,7 +80,7 @@ class DiskGuard:
                 "that was answered; free some space there, and it is started again by itself"
             ) from error
 
-    def apply(self, member: Member[Any], now: Now) -> bool:
+    def apply(self, member: Member[Any], now: Now, rows_max: int | None = None) -> bool:
         """Applies what is committed as `catch_up` does; False also if there is no room for it now.
 
         While the ballast is out, rows wait: what it has left is for entries, and the log has those rows as well.
@@ -76,7 +88,7 @@ class DiskGuard:
         if self._is_ballast_out:
             return not member.unapplied
         try:
-            is_applied = catch_up(member, self.engine)
+            is_applied = catch_up(member, self.engine, rows_max)
         except apsw.FullError:
             self._rows_wait.add(member.group)
             self._begin(now.elapsed_ns, "rows wait in the log")
@@ -98,9 +110,9 @@ class DiskGuard:
 
     def look(self) -> bool:
         """Looks for room, and tells the machines when there is enough; returns whether there is."""
-        self._is_ballast_out = not self.engine.restore_ballast()
+        self._is_ballast_out = not self.disk.restore_ballast()
         # As much again as the ballast: with less, the next submits would fill the disk at once.
-        if self._is_ballast_out or self._rows_wait or not self.engine.has_spare_room():
+        if self._is_ballast_out or self._rows_wait or not self.disk.has_spare_room():
             return False
         self.is_full = False
         self._tell()
@@ -120,6 +132,12 @@ class DiskGuard:
             self.directory,
         )
 
+    def greet(self, member: Member[Any]) -> None:
+        """Tells a machine that is new how the disk is."""
+        if self.is_full:
+            member.inbox.append(Storage(True))
+
     def _tell(self) -> None:
         for member in self.members:
-            member.inbox.append(Storage(self.is_full))
+            if member.machine is not None:
+                member.inbox.append(Storage(self.is_full))

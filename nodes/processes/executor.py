@@ -10,12 +10,9 @@ import sys
 
 import zmq
 
-from ...actors.effects import Peer
 from ...actors.executor.machine import ExecutorMachine
 from ...actors.executor.settings import ExecutorSettings, Recycle
 from ...broker.net.clock import read_clocks
-from ...broker.net.keepalive import keep_alive
-from ...broker.wire.limits import FRAME_BYTES_MAX
 from ..log import configure_log
 from .death import die_with_parent
 from .executor_loop import ExecutorLoop
@@ -35,17 +32,12 @@ def main() -> int:
     follow_orders(plan.orders_fd)
     make_room(plan)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    sockets: dict[Peer, zmq.Socket[bytes]] = {
-        endpoint.encode(): _connect(context, endpoint) for endpoint in plan.endpoints
-    }
-    machine = ExecutorMachine(_settings(plan), list(sockets), read_clocks())
-    loop = ExecutorLoop(machine, plan, sockets, StopSignal())
+    machine = ExecutorMachine(_settings(plan), [endpoint.encode() for endpoint in plan.endpoints], read_clocks())
+    loop = ExecutorLoop(machine, plan, context, StopSignal())
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     status = loop.run()
-    for socket in sockets.values():
-        socket.close()
     context.term()
     return status
 
@@ -79,19 +71,6 @@ def make_room(plan: ExecutorPlan) -> None:
     most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _connect(context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> zmq.Socket[bytes]:
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 500)  # the last results and the goodbye
-    socket.setsockopt(zmq.SNDHWM, 10_000)
-    socket.setsockopt(zmq.RCVHWM, 10_000)
-    socket.setsockopt(zmq.RECONNECT_IVL, 20)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 100)
-    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX + 1024)
-    keep_alive(socket)
-    socket.connect(endpoint)
-    return socket
 
 
 if __name__ == "__main__":

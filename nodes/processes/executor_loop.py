@@ -9,16 +9,13 @@ from typing import assert_never
 
 import zmq
 
-from ...actors.effects import Peer, Send
-from ...actors.events import Drain, Received
+from ...actors.events import Drain
 from ...actors.executor import acts
 from ...actors.executor.machine import Event, ExecutorMachine
 from ...actors.turn import step
 from ...broker.net.clock import read_clocks
-from ...broker.net.dealer import multiparts
-from ...broker.net.router import has_input
-from ...broker.wire.codec import WireError, decode, encode
 from ..runners import frames
+from .coordinators import Coordinators
 from .job_log import log_attempt
 from .own_output import OwnOutput
 from .plan import ExecutorPlan
@@ -28,41 +25,44 @@ from .status import EXIT_FAILED, report_failed, report_ready
 
 log = logging.getLogger("mainspring.executor")
 
-FRAMES_A_TURN = 1_000
-
 
 class ExecutorLoop:
     """One executor process."""
 
     def __init__(
-        self, machine: ExecutorMachine, plan: ExecutorPlan, sockets: dict[Peer, zmq.Socket[bytes]], stop: StopSignal
+        self,
+        machine: ExecutorMachine,
+        plan: ExecutorPlan,
+        context: zmq.Context[zmq.Socket[bytes]],
+        stop: StopSignal,
     ) -> None:
         """Prepares the loop.
 
         Args:
             machine: decides.
-            plan: which tasks the children import, from where; where the supervisor listens.
-            sockets: a connected DEALER for each coordinator.
+            plan: which coordinators to connect to; which tasks the children import, from where; where the supervisor
+                listens.
+            context: whose sockets to use.
             stop: becomes readable when a signal has come.
         """
         self.machine = machine
         self.plan = plan
-        self.sockets = sockets
         self.stop = stop
         self.exit_status: int | None = None
         self._drained = False
         self._poll = select.epoll()
         self._children = RunnerChildren(plan, self._poll, OwnOutput())
         self._poll.register(stop.fd, select.EPOLLIN)
-        for socket in sockets.values():
-            self._poll.register(socket.FD, select.EPOLLIN)
+        self._coordinators = Coordinators(context, self._poll)
+        for endpoint in plan.endpoints:
+            self._coordinators.open(endpoint.encode())
 
     def run(self) -> int:
         """Works until the machine says that everything is handed over; returns the exit status."""
         ready: set[int] = set()
         while self.exit_status is None:
             events: list[Event] = []
-            self._receive(events)
+            self._coordinators.hear(ready, events)
             self._children.hear(ready, events)
             now = read_clocks()
             self._children.look(now.elapsed_ns, events)
@@ -70,35 +70,13 @@ class ExecutorLoop:
                 self._drained = True
                 events.append(Drain())
             sends, asked = step(self.machine, events, now)
-            self._send(sends)
+            self._coordinators.send(sends)
             for act in asked:
                 self._obey(act)
             ready = self._sleep()
         self._children.end()
+        self._coordinators.close()
         return self.exit_status
-
-    def _receive(self, events: list[Event]) -> None:
-        """Takes what the coordinators have sent."""
-        for peer, socket in self.sockets.items():
-            for _ in range(FRAMES_A_TURN):
-                if not has_input(socket):
-                    break
-                for part in socket.recv_multipart(zmq.NOBLOCK):
-                    try:
-                        events.append(Received(peer, decode(part)))
-                    except WireError as error:
-                        log.warning("frame from coordinator refused code=%s text=%s", error.code, error)
-
-    def _send(self, sends: list[Send]) -> None:
-        by_peer: dict[Peer, list[bytes]] = {}
-        for send in sends:
-            by_peer.setdefault(send.peer, []).append(encode(send.message))
-        for peer, parts in by_peer.items():
-            try:
-                for multipart in multiparts(parts):
-                    self.sockets[peer].send_multipart(multipart, zmq.NOBLOCK)
-            except zmq.Again:
-                log.warning("coordinator does not take frames; they will be repeated peer=%s", peer.decode())
 
     def _obey(self, act: acts.Act) -> None:
         children = self._children
@@ -120,6 +98,15 @@ class ExecutorLoop:
                 children.tell(number, frames.pack([frames.STOP]))
             case acts.PingChild(number, ping):
                 children.tell(number, frames.pack([frames.PING, ping]))
+            case acts.Connect(peer):
+                self._coordinators.learn(peer)
+            case acts.Disconnect(peer):
+                self._coordinators.leave(peer)
+            case _:
+                self._tell(act)
+
+    def _tell(self, act: acts.Note | acts.AttemptEnded | acts.Ready | acts.Failed | acts.Exit) -> None:
+        match act:
             case acts.Note(level, text):
                 log.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
             case acts.AttemptEnded():
@@ -145,7 +132,7 @@ class ExecutorLoop:
             wait_ns = 0
         if self._children.is_restless:
             wait_ns = self._children.wait_ns(now_ns, wait_ns)
-        if any(has_input(socket) for socket in self.sockets.values()):
+        if self._coordinators.has_input:
             wait_ns = 0
         ready = {fd for fd, _ in self._poll.poll(wait_ns / 1e9)}
         if self.stop.fd in ready:

@@ -1,17 +1,20 @@
 """The process that answers Prometheus.
 
 Started by the supervisor as `python -m mainspring.nodes.processes.exporter` with an ExporterPlan on standard input. It
-asks the coordinator at each scrape, as any client does, so it holds up nobody and can be killed at any moment.
+asks the node's own coordinator at each scrape, so it holds up nobody and can be killed at any moment. On a node without
+one it asks those that the node works for, as any client does.
 """
 
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from threading import Event
 from typing import Any
 
 from ...broker.net.client import Client
 from ..log import configure_log
+from ..metrics.own_node import METRICS, OwnNode
 from .death import die_with_parent
 from .orders import follow_orders
 from .plan import ExporterPlan
@@ -37,10 +40,13 @@ def main() -> int:
     except ImportError:
         report_failed(plan.status_fd, 'prometheus-client is not installed: pip install "mainspring[metrics]"')
         return EXIT_FAILED
-    with Client(",".join(plan.endpoints), SCRAPE_TIMEOUT_S) as client:
+    with (
+        closing(OwnNode(plan.endpoints[0], SCRAPE_TIMEOUT_S)) as own,
+        Client(",".join(plan.endpoints), SCRAPE_TIMEOUT_S) as client,
+    ):
 
         def ask() -> Sequence[Sequence[Any]]:
-            return client.listing("metrics")[1]
+            return own.ask() if plan.has_coordinator else client.listing(METRICS)[1]
 
         registry = CollectorRegistry(auto_describe=True)
         registry.register(NodeCollector(ask))

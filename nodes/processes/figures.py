@@ -5,9 +5,17 @@ Decides the names of these figures; nodes/metrics/families.py says what each mea
 
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...actors.spread import LOOP_BOUNDS_US, MetricRow, Spread
+from ...broker.net.clock import read_clocks
+from ...broker.wire.cluster_messages import FOLLOWER_COLUMNS
+from .roles import Roles
+from .shard import Shard
+
+_NAME, _MATCH = FOLLOWER_COLUMNS.index("name"), FOLLOWER_COLUMNS.index("match")
 
 
 class Figures:
@@ -27,6 +35,41 @@ class Figures:
         """Who is connected; the intake's own."""
         self.outbox_bytes: Callable[[], int] = int
         """What waits for slow peers; the router's own."""
+        self._shards: Mapping[int, Shard] = {}
+        self._roles: Roles | None = None
+
+    def follow(self, shards: Mapping[int, Shard], roles: Roles | None) -> None:
+        """Has the shards' listings tell these figures: those of the process with the first shard."""
+        self._shards, self._roles = shards, roles
+        for number, shard in shards.items():
+            shard.file.figures = partial(self._of_shard, number)
+
+    def elsewhere(self, number: int) -> list[MetricRow]:
+        """Returns what this node tells of a shard that it does not lead, with the shard's number in each row."""
+        shard = self._shards[number]
+        found: list[MetricRow] = [["scheduler_log_applied_index", [], shard.file.applied], *self._of_shard(number)]
+        for name, suffix in (("scheduler_shard_file_bytes", ""), ("scheduler_shard_wal_bytes", "-wal")):
+            path = shard.file.path.with_name(shard.file.path.name + suffix)
+            found.append([name, [], path.stat().st_size if path.exists() else 0])
+        told: list[Any] = found
+        return [[name, [*labels, "shard", str(number)], value] for name, labels, value in told]
+
+    def _of_shard(self, number: int) -> list[MetricRow]:
+        found: list[MetricRow] = self.rows() if number == 0 else []
+        if self._roles is None:
+            return found
+        engine = self._roles.engine
+        view = engine.view(number + 1, read_clocks())
+        found.extend([
+            ["scheduler_raft_term", [], view["epoch"]],
+            ["scheduler_raft_leader", [], int(engine.leads(number + 1))],
+            ["scheduler_raft_commit_index", [], view["committed"]],
+            ["scheduler_raft_elections_total", [], self._roles.elections[number]],
+        ])  # fmt: skip
+        for row in view["followers"]:
+            lag = max(0, view["last"] - row[_MATCH])
+            found.append(["scheduler_raft_follower_lag_entries", ["member", row[_NAME]], lag])
+        return found
 
     def synced(self, took_ns: int) -> None:
         """Counts a group commit."""
@@ -48,4 +91,7 @@ class Figures:
         found.append(self._turns.row("scheduler_turn_seconds", []))
         for kind, count in sorted(self.frames_refused.items()):
             found.append(["scheduler_frames_refused_total", ["kind", kind], count])
+        if self._roles is not None:
+            for kind, count in sorted(self._roles.members.counts.items()):
+                found.append(["scheduler_member_frames_dropped_total", ["kind", kind], count])
         return found + self.connections()

@@ -8,16 +8,31 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...actors.coordinator.metrics import COLUMNS as METRIC_COLUMNS
 from ...actors.effects import Peer, Send
 from ...actors.events import Received
 from ...actors.spread import MetricRow
 from ...actors.turn import Member
+from ...broker.net.clock import read_clocks
 from ...broker.net.refusals import NOTE_EVERY_MS, Refusals
 from ...broker.net.router import Router
 from ...broker.wire.codec import FOR_COORDINATORS, WireError, decode
 from ...broker.wire.errors import ERRORS
 from ...broker.wire.limits import FRAME_VALUES_MAX
-from ...broker.wire.messages import ClientHello, ExecutorHello, Message, Refused
+from ...broker.wire.messages import (
+    ClientHello,
+    ClusterAct,
+    ClusterAsk,
+    ExecutorHello,
+    Goodbye,
+    Listing,
+    Message,
+    Query,
+    Refused,
+)  # fmt: skip
+from .cluster_desk import ClusterDesk
+from .guests import Guests
+from .roles import Roles
 
 log = logging.getLogger("mainspring.coordinator")
 
@@ -30,6 +45,13 @@ GREET_EVERY_MS = 100
 HELD_MAX = 10_000
 """Hellos that wait for that."""
 
+METRICS = "metrics"
+"""The one listing that a node answers for shards that it does not lead: it is about this node."""
+
+
+def _no_figures(_shard: int) -> list[MetricRow]:
+    return []
+
 
 class Intake:
     """The way in, for all shards of a process.
@@ -39,7 +61,13 @@ class Intake:
     """
 
     def __init__(
-        self, router: Router, members: Mapping[int, Member[Any]], send: Callable[[Sequence[Send]], None]
+        self,
+        router: Router,
+        members: Mapping[int, Member[Any]],
+        send: Callable[[Sequence[Send]], None],
+        guests: Guests,
+        desk: ClusterDesk,
+        roles: Roles | None = None,
     ) -> None:
         """Prepares it.
 
@@ -47,8 +75,16 @@ class Intake:
             router: bound.
             members: the shards, by number.
             send: takes refusals, which leave at once.
+            guests: who has said hello.
+            desk: answers what is asked about the cluster.
+            roles: who leads which shard, if there are other members.
         """
         self.router = router
+        self.shard_figures: Callable[[int], list[MetricRow]] = _no_figures
+        """What a shard that is led elsewhere still tells here for the metrics; the process's own."""
+        self._guests = guests
+        self._desk = desk
+        self._roles = roles
         self.refusals = Refusals()
         self._members = members
         self._send = send
@@ -63,17 +99,19 @@ class Intake:
         """Whether a hello waits here: `take` within GREET_EVERY_MS, even if nothing comes."""
         return bool(self._held)
 
-    def take(self, now_ns: int) -> None:
-        """Takes in what one turn may.
+    def take(self, now_ns: int, frames_max: int = FRAMES_A_TURN) -> int:
+        """Takes in what one turn may; returns how many frames that was.
 
         Args:
             now_ns: about now, on the elapsed clock.
+            frames_max: how many at the most.
         """
         self._now_ns = now_ns
         listening, refusals = self.router.listening, self.refusals
         if listening.readable():
             listening.look()
-        for peer, frame in self.router.receive(FRAMES_A_TURN):
+        frames = self.router.receive(frames_max)
+        for peer, frame in frames:
             if not refusals.is_heard(peer, now_ns):
                 continue
             try:
@@ -94,24 +132,48 @@ class Intake:
         refusals.counts["surplus"] = self.router.surplus_frames
         if now_ns >= self._note_ns:
             self._note(now_ns)
+        return len(frames)
 
     def _hand_over(self, peer: Peer, message: Message) -> None:
         shard = getattr(message, "shard", None)
         if shard is None:  # a hello or a goodbye is for every shard
-            if type(message) not in (ClientHello, ExecutorHello) or self._is_greeted(peer, message):
+            if type(message) is ClusterAsk or type(message) is ClusterAct:
+                self._send([Send(peer, self._desk.answer(message, read_clocks()))])
+            elif type(message) not in (ClientHello, ExecutorHello) or self._is_greeted(peer, message):
                 self._to_all(peer, message)
-        elif shard in self._members:
-            self._members[shard].inbox.append(Received(peer, message))
+            return
+        member = self._members.get(shard)
+        if member is not None and member.machine is not None:
+            member.inbox.append(Received(peer, message))
         else:
+            self._not_here(peer, shard, message)
+
+    def _not_here(self, peer: Peer, shard: int, message: Message) -> None:
+        """Answers what is meant for a shard that another node leads, or nobody."""
+        request = getattr(message, "request", getattr(message, "sequence", 0))
+        if self._roles is None or shard not in self._members:
             self.refusals.counts["no_shard"] += 1
-            request = getattr(message, "request", getattr(message, "sequence", 0))
-            text = f"shard {shard} is not served here; {ERRORS['not_here'].mend}"
-            refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
-            self._send([Send(peer, refused)])
+            where = f"shard {shard} is not served here"
+        elif type(message) is Query and message.name == METRICS:
+            rows = self.shard_figures(shard)
+            self._send([Send(peer, Listing(shard, request, list(METRIC_COLUMNS), rows, False))])
+            return
+        else:
+            where = self._roles.where(shard)
+        text = f"{where}; {ERRORS['not_here'].mend}"
+        refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
+        self._send([Send(peer, refused)])
 
     def _to_all(self, peer: Peer, message: Message) -> None:
         for member in self._members.values():
-            member.inbox.append(Received(peer, message))
+            if member.machine is not None:
+                member.inbox.append(Received(peer, message))
+        if type(message) is Goodbye:
+            self._guests.left(peer)
+            return
+        self._guests.came(peer)
+        if self._roles is not None:
+            self._send([Send(peer, self._roles.map())])
 
     def _is_greeted(self, peer: Peer, message: Message) -> bool:
         if not self.refusals.is_greeted(peer, self._now_ns):

@@ -55,6 +55,16 @@ class CoordinatorPlan(_Plan):
     checkpoint_pages: int = 4000
     wal_bytes_max: int = 256 * 1024 * 1024
     synchronous: str = "full"
+    members: list[list[Any]] = field(default_factory=list[list[Any]])
+    """The cluster's first members, rows of CLUSTER_MEMBER_COLUMNS; without any the node is alone."""
+    is_joining: bool = False
+    """The node waits to be taken into a cluster that is there already."""
+    member_endpoint: str = ""
+    """Where this node listens for the other members; empty if it is alone."""
+    heartbeat_ms: int = 50
+    election_ms: int = 250
+    check_quorum_ms: int = 3000
+    rebalance_ms: int = 60_000
     log_level: str = "info"
     log_format: str = "text"
     status_fd: int | None = None
@@ -89,6 +99,8 @@ class ExporterPlan(_Plan):
     port: int
     endpoints: list[str]
     """The coordinators to ask."""
+    has_coordinator: bool = False
+    """Whether the first of them is the node's own: then it alone is asked."""
     log_level: str = "info"
     log_format: str = "text"
     status_fd: int | None = None

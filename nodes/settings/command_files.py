@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .clash import Clash
 from .command_section import CommandSection, CommandsFile
 from .document import FileKind, parse, read_text
 from .errors import Fault, KeyPath, SettingsError
 from .faults import Place
 from .lines import key_lines
 from .models import NodeSettings
-from .relations import Clash
 from .validation import valid_part
 
 FILE: Final = FileKind(

@@ -34,7 +34,12 @@ class Form:
     plural: str
 
 
-def _check_name(text: str) -> str:
+def check_name(text: str) -> str:
+    """Accepts a name of a node or a process.
+
+    Raises:
+        ValueError: The text is none; the message says what one looks like.
+    """
     if _NAME.fullmatch(text):
         return text
     raise ValueError("give 1 to 63 letters, digits, dots, dashes or underscores, the first a letter or a digit")
@@ -81,7 +86,12 @@ def _is_module(text: str) -> bool:
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in text.split("."))
 
 
-def _check_endpoint(text: str) -> str:
+def check_endpoint(text: str) -> str:
+    """Accepts an endpoint.
+
+    Raises:
+        ValueError: The text is none; the message says what one looks like.
+    """
     if text.startswith("ipc://"):
         path = text.removeprefix("ipc://")
         if not path.startswith("/") or "\0" in path:
@@ -131,12 +141,12 @@ def _check_path(given: object) -> object:
         raise ValueError("no such user after the ~: give the path in full") from error
 
 
-Name = Annotated[str, AfterValidator(_check_name), Form("a name", "names")]
+Name = Annotated[str, AfterValidator(check_name), Form("a name", "names")]
 TenantName = Annotated[str, AfterValidator(_check_tenant), Form("a tenant name", "tenant names")]
 QueueName = Annotated[str, AfterValidator(_check_queue), Form("a queue name", "queue names")]
 QueuePattern = Annotated[str, AfterValidator(_check_queue_pattern), Form('a queue name or "*"', 'queue names, or "*"')]
 ModuleName = Annotated[str, AfterValidator(check_module), Form("a module name", "module names")]
-Endpoint = Annotated[str, AfterValidator(_check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")]
+Endpoint = Annotated[str, AfterValidator(check_endpoint), Form("an endpoint", "endpoints (ipc:// or tcp://)")]
 OptionalAddress = Annotated[str | None, AfterValidator(_check_address), Form("a host and a port", "hosts and ports")]
 FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_check_path), Form("a path", "paths")]
 Labels = Annotated[dict[str, str], BeforeValidator(_check_labels), Form("a table of texts", "tables")]

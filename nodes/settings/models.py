@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ...broker.wire.limits import BATCH_JOBS_MAX, PAYLOAD_BYTES_MAX
+from .cluster_section import ClusterSection, MemberSection
 from .command_section import Commands, CommandSection
 from .executor_section import ExecutorSection
 from .forms import (
@@ -272,6 +273,7 @@ class NodeSettings(Section):
     node: NodeSection = Field(default=NodeSection(), description="")
     coordinator: CoordinatorSection = Field(default=CoordinatorSection(), description="")
     storage: StorageSection = Field(default=StorageSection(), description="")
+    cluster: ClusterSection = Field(default=ClusterSection(), description="")
     schedules: SchedulesSection = Field(default=SchedulesSection(), description="")
     executors: Annotated[
         tuple[ExecutorSection, ...],
@@ -281,3 +283,8 @@ class NodeSettings(Section):
     commands: Commands = Field(default_factory=dict[str, CommandSection], description="")
     metrics: MetricsSection = Field(default=MetricsSection(), description="")
     supervisor: SupervisorSection = Field(default=SupervisorSection(), description="")
+
+    @property
+    def member(self) -> MemberSection | None:
+        """This node as a member of its cluster; None for a node that stands alone."""
+        return next((member for member in self.cluster.members if member.name == self.node.name), None)

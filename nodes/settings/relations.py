@@ -6,30 +6,16 @@ The rules: TCP needs encryption (design map, section 10); stop a child within it
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 
+from .clash import Clash
+from .cluster_relations import cluster_clashes
 from .errors import KeyPath
 from .executor_section import ExecutorSection
 from .models import NodeSettings
 
 PAGE_BYTES = 4096
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """Settings that do not go together.
-
-    Attributes:
-        keys: The keys that take part; the first is the one to point at.
-        given: The value of the first key; None when the key is not there.
-        text: What is wrong, and what would be right.
-    """
-
-    keys: tuple[KeyPath, ...]
-    given: object
-    text: str
 
 
 def clashes(settings: NodeSettings) -> Iterator[Clash]:
@@ -40,6 +26,7 @@ def clashes(settings: NodeSettings) -> Iterator[Clash]:
     yield from _storage(settings)
     yield from _executors(settings)
     yield from _executor_names(settings)
+    yield from cluster_clashes(settings)
     supervisor = settings.supervisor
     if supervisor.restart_backoff_min_ms > supervisor.restart_backoff_max_ms:
         keys = (("supervisor", "restart_backoff_min_ms"), ("supervisor", "restart_backoff_max_ms"))

@@ -18,6 +18,7 @@ from ...actors.log import LogDamaged
 from ..processes.identity import FILE_NAME, load_identity
 from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
 from ..storage.log.files import OsFiles
+from ..storage.log.group_states import state_files
 from ..storage.log.hard_state import HardState, read_epochs
 from ..storage.log.local_log import LocalLog
 from ..storage.log.segment import remove_segment_files
@@ -59,6 +60,11 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
     """
     if not (folder / LOG_FOLDER / HardState.NAME).exists():
         raise OperatorError(f"{folder} has no log to build from; restore a backup into an empty folder")
+    if state_files(folder / LOG_FOLDER):
+        raise OperatorError(
+            f"{folder} is a member's of a cluster, and its log may end with entries that never counted; stop the node"
+            " and remove the folder: it comes back empty, and the other members bring it everything"
+        )
     try:
         log = LocalLog(folder / LOG_FOLDER, ballast_bytes=0)
     except DataDirectoryInUse as error:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import apsw
 
-from ...actors.entries import Entry, decode_entry
+from ...actors.entries import Entry, entry_of
 from ...actors.log import LogDamaged
 from ..storage.log.errors import LogFailed
 from ..storage.log.local_log import LocalLog
@@ -162,7 +162,7 @@ def replay(log: LocalLog, group: int, store: ShardFile, progress: Progress) -> N
         )
     batch: list[tuple[int, Entry]] = []
     for record in log.read(group, store.applied + 1, last):
-        batch.append((record.index, decode_entry(record.blob)))
+        batch.append((record.index, entry_of(record.epoch, record.blob)))
         if len(batch) == REPLAY_ENTRIES or record.index == last:
             assert store.apply(batch), "nobody else has this file"
             batch = []

@@ -31,7 +31,13 @@ def compare_ends(path: Path, group: int, meta: ShardMeta, log: LogCheck, report:
                 means="the log is another node's, or was lost", mend="put both back from one backup",
             )  # fmt: skip
         return
-    if meta.applied > tail.last and log.is_whole:
+    if meta.applied > tail.last and log.is_whole and group in log.members:
+        report.add(
+            "ends", f"shows entry {meta.applied}, the log ends at {tail.last}", where, level="doubt",
+            means="a copy of the shard was put in place and the node ended before its log went on behind it, or the log"
+            " has lost its end; the other members bring it", mend="nothing, if the other members run",
+        )  # fmt: skip
+    elif meta.applied > tail.last and log.is_whole:
         report.add(
             "ends", f"shows entry {meta.applied}, the log ends at {tail.last}", where,
             means="the log has lost its end, or the two files are not of one time",

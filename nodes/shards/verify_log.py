@@ -1,4 +1,4 @@
-"""Checks the log of a node: its two small files, and every entry of every segment.
+"""Checks the log of a node: its small files, and every entry of every segment.
 
 Decides what must be true of them without opening the log for writing. It hands each good entry on (verify_entries.py
 compares them with the shards), and must not know what entries mean.
@@ -10,11 +10,21 @@ from typing import Any, Final
 
 import apsw
 
-from ...actors.entries import decode_entry
+from ...actors.entries import entry_of
 from ...actors.log import LogDamaged
 from ..storage.log.errors import LogFailed
+from ..storage.log.group_states import state_files
 from ..storage.log.hard_state import HardState, read_epochs
-from ..storage.log.segment import FORMAT, Row, Tail, check_row, segment_path
+from ..storage.log.segment import (
+    FORMAT,
+    FORMAT_WITH_STARTS,
+    READ_STARTS,
+    Row,
+    Start,
+    Tail,
+    check_row,
+    segment_path,
+)
 from ..storage.log.segment_chain import segment_numbers
 from ..storage.log.slot_file import read_slots
 from ..storage.log.synced_file import Synced, SyncedFile, read_synced
@@ -56,6 +66,12 @@ class LogCheck:
         """Group -> where its log ends, as far as it could be read."""
         self.is_whole = True
         """Every segment could be looked at, to its end."""
+        self.members: frozenset[int] = frozenset()
+        """Groups whose engine has other members: they bring back what is lost here."""
+        self._starts: dict[int, dict[int, Start]] = {}
+        """Segment -> group -> from where on the group's log goes on there."""
+        self._limits: dict[int, int] = {}
+        """Group -> the last entry of the segment at hand that no later one has made void."""
         self._stamps: dict[int, int] = {}
 
     def run(self) -> None:
@@ -63,10 +79,16 @@ class LogCheck:
         numbers = segment_numbers(self.folder)
         epochs = self._slots(HardState.NAME, read_epochs)
         synced: dict[int, Synced] | None = self._slots(SyncedFile.NAME, read_synced)
+        states = state_files(self.folder)
+        self.members = frozenset(states)
+        for path in states.values():
+            self._slots(path.name, bytes)
         if not numbers:
             if epochs:
                 self._add("segment", "there is no segment", str(self.folder), "the log is gone")
             return
+        for number in numbers:
+            self._starts[number] = self._starts_in(number, is_newest=number == numbers[-1])
         for number in range(numbers[0], numbers[-1] + 1):
             if number not in numbers:
                 path = segment_path(self.folder, number)
@@ -77,7 +99,7 @@ class LogCheck:
             self._segment(number, is_newest=number == numbers[-1])
         self._compare_synced(synced or {})
         for group, tail in sorted(self.tails.items()):
-            if epochs is not None and epochs.get(group, 0) < tail.epoch:
+            if epochs is not None and group not in self.members and epochs.get(group, 0) < tail.epoch:
                 self._add(
                     "epoch", f"says epoch {epochs.get(group, 0)} for group {group}, its entries have {tail.epoch}",
                     str(self.folder / HardState.NAME), "the file is older than the log: epochs could be given twice",
@@ -102,10 +124,40 @@ class LogCheck:
             )  # fmt: skip
         return read(max(good)[1])
 
+    def _is_written(self, path: Path, *, is_newest: bool) -> bool:
+        return not self.alone and (is_newest or path.with_name(path.name + "-wal").exists())
+
+    def _starts_in(self, number: int, *, is_newest: bool) -> dict[int, Start]:
+        """Reads what a segment makes void of those before it; what cannot be read is told later."""
+        path = segment_path(self.folder, number)
+        if self._is_written(path, is_newest=is_newest):
+            return {}
+        connection = None
+        try:
+            connection = open_to_read(path, alone=True)
+            if connection.pragma("user_version") != FORMAT_WITH_STARTS:
+                return {}
+            rows = connection.execute(READ_STARTS).fetchall()
+            return {group: Start(Tail(*tail), bool(is_reset)) for group, *tail, is_reset in rows}
+        except (apsw.Error, OSError, UnicodeDecodeError, TypeError):
+            return {}
+        finally:
+            if connection is not None:
+                connection.close(True)
+
+    def _limits_for(self, number: int) -> dict[int, int]:
+        limits: dict[int, int] = {}
+        for later, starts in self._starts.items():
+            for group, start in starts.items():
+                if later > number:
+                    limit = -1 if start.is_reset else start.tail.last
+                    limits[group] = min(limit, limits.get(group, limit))
+        return limits
+
     def _segment(self, number: int, *, is_newest: bool) -> None:
         path = segment_path(self.folder, number)
         wal = path.with_name(path.name + "-wal")
-        if not self.alone and (is_newest or wal.exists()):
+        if self._is_written(path, is_newest=is_newest):
             self.report.skip(f"{path}: the node writes it; stop the node to have it checked")
             self.is_whole = False
             return
@@ -115,11 +167,13 @@ class LogCheck:
                 self._wal(wal)
             connection = open_to_read(path, alone=True)
             stated = connection.pragma("user_version")
-            if stated != FORMAT:
+            if stated not in (FORMAT, FORMAT_WITH_STARTS):
                 self._add("segment", f"has format {stated}, not {FORMAT}", str(path), "its header is damaged, or newer")
             self._structure(connection, path)
             bases = {row[0]: Tail(*row[1:]) for row in connection.execute("SELECT grp, idx, term, crc FROM base")}
             self._joint(path, bases)
+            self._begin(path, self._starts.get(number, {}))
+            self._limits = self._limits_for(number)
             self._entries(connection, path)
         except (apsw.Error, OSError, UnicodeDecodeError, TypeError) as error:
             self.is_whole = False
@@ -163,6 +217,21 @@ class LogCheck:
                 )  # fmt: skip
         self.tails |= bases
 
+    def _begin(self, path: Path, starts: dict[int, Start]) -> None:
+        """Goes on with the groups whose log goes on elsewhere than where it had ended."""
+        for group, start in sorted(starts.items()):
+            before = self.tails.get(group, Tail(0, 0, 0))
+            if start.is_reset:
+                self.first[group] = start.tail.last + 1
+            elif start.tail.last >= before.last:
+                self._add(
+                    "joint", f"goes on behind entry {start.tail.last} of group {group}, which ends at {before.last}",
+                    str(path), "entries are lost, or a file is another's",
+                )  # fmt: skip
+            else:
+                self.first[group] = min(self.first.get(group, 1), start.tail.last + 1)
+            self.tails[group] = start.tail
+
     def _entries(self, connection: Any, path: Path) -> None:
         total = connection.execute("SELECT count(*) FROM log").get
         done = 0
@@ -178,7 +247,7 @@ class LogCheck:
         where = f"{path}: entry {index} of group {group}"
         try:
             check_row(row, path)
-            entry = decode_entry(blob)
+            entry = entry_of(epoch, blob)
         except LogDamaged:
             self._add("checksum", "has a wrong checksum", where, "what was decided in it cannot be trusted")
             self.tails[group] = Tail(index, epoch, crc)
@@ -189,12 +258,16 @@ class LogCheck:
         tail = self.tails.get(group, Tail(0, 0, 0))
         if index != tail.last + 1:
             self._add("gap", f"follows entry {tail.last}", where, f"entries {tail.last + 1} to {index - 1} are lost")
-        if epoch < tail.epoch or entry.epoch != epoch or entry.stamp_ms < self._stamps.get(group, 0):
-            self._add("order", "its epoch or stamp goes back", where, "the entry is from elsewhere")
         self.first.setdefault(group, index)
-        self._stamps[group] = entry.stamp_ms
         self.tails[group] = Tail(index, epoch, crc)
-        self.take(group, index, entry)
+        is_void = index > self._limits.get(group, index)
+        has_stamp = bool(entry.ops) and not is_void  # the engine's own has none
+        if epoch < tail.epoch or entry.epoch != epoch or (has_stamp and entry.stamp_ms < self._stamps.get(group, 0)):
+            self._add("order", "its epoch or stamp goes back", where, "the entry is from elsewhere")
+        if has_stamp:
+            self._stamps[group] = entry.stamp_ms
+        if not is_void:
+            self.take(group, index, entry)
 
     def _compare_synced(self, synced: dict[int, Synced]) -> None:
         if not self.is_whole:
@@ -202,12 +275,18 @@ class LogCheck:
         for group, noted in sorted(synced.items()):
             tail = self.tails.get(group, Tail(0, 0, 0))
             where = f"{self.folder}: group {group}"
-            if tail.last < noted.last:
+            if tail.last < noted.last and group in self.members:
+                self.report.add(
+                    "short", f"ends at entry {tail.last}, but entry {noted.last} was on the disk", where, level="doubt",
+                    means="this member has lost entries; it has no vote until the others have brought them back",
+                    mend="nothing, if the other members run; else check the disk first",
+                )  # fmt: skip
+            elif tail.last < noted.last:
                 self._add(
                     "short", f"ends at entry {tail.last}, but entry {noted.last} was on the disk", where,
                     f"acknowledged entries {tail.last + 1} to {noted.last} are lost",
                 )  # fmt: skip
-            elif tail.last == noted.last and tail.crc != noted.crc:
+            elif tail.last == noted.last and noted.crc not in (0, tail.crc):
                 self._add("short", f"entry {noted.last} is not the one that was acknowledged", where, "files are mixed")
 
     def _add(self, kind: str, what: str, where: str, means: str) -> None:

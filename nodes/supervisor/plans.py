@@ -38,11 +38,15 @@ def plan_coordinator(settings: NodeSettings, endpoint: str) -> CoordinatorPlan:
         endpoint: of the socket in the data directory; it comes first.
     """
     coordinator, retention, storage = settings.coordinator, settings.coordinator.retention, settings.storage
+    cluster, member = settings.cluster, settings.member
+    listen = [endpoint, *settings.node.listen]
+    if member is not None:
+        listen.insert(1, member.client_endpoint)
     own = [(queue, *retention.of_queue(queue)) for queue in retention.queues]
     return CoordinatorPlan(
         node=settings.node.name,
         data_dir=str(settings.node.data_dir),
-        endpoints=[endpoint, *settings.node.listen],
+        endpoints=listen,
         shards=coordinator.shards,
         tenants=list(coordinator.tenants),
         lease_ttl_ms=coordinator.lease_ttl_ms,
@@ -60,6 +64,13 @@ def plan_coordinator(settings: NodeSettings, endpoint: str) -> CoordinatorPlan:
         checkpoint_pages=storage.checkpoint_pages,
         wal_bytes_max=storage.wal_bytes_max,
         synchronous=storage.synchronous,
+        members=[[one.name, one.member_endpoint, one.client_endpoint, 1] for one in cluster.members],
+        is_joining=cluster.join,
+        member_endpoint="" if member is None else member.member_endpoint,
+        heartbeat_ms=cluster.heartbeat_ms,
+        election_ms=cluster.election_ms,
+        check_quorum_ms=cluster.check_quorum_ms,
+        rebalance_ms=_ms(cluster.rebalance_s),
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
     )
@@ -88,7 +99,7 @@ def plan_executor(
     return ExecutorPlan(
         node=settings.node.name,
         name=name,
-        endpoints=list(section.coordinators) or [endpoint],
+        endpoints=list(section.coordinators) or urls(settings, endpoint),
         tasks=list(section.tasks),
         import_paths=[str(path) for path in section.import_paths],
         queues=list(section.queues),
@@ -156,7 +167,8 @@ def plan_exporter(settings: NodeSettings, endpoint: str) -> ExporterPlan:
         node=settings.node.name,
         host=host,
         port=port,
-        endpoints=urls(settings, endpoint),
+        endpoints=[endpoint] if settings.coordinator.enabled else urls(settings, endpoint),  # it tells of this node
+        has_coordinator=settings.coordinator.enabled,
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
     )
@@ -202,7 +214,13 @@ def supervisor_settings(settings: NodeSettings) -> SupervisorSettings:
 
 
 def urls(settings: NodeSettings, endpoint: str) -> list[str]:
-    """Lists where the node's jobs are submitted: its own coordinator, or those that its executors work for."""
+    """Lists where the node's jobs are submitted, the nearest first.
+
+    That is its own coordinator's socket and the other members of its cluster, or, where it has no coordinator, those
+    that its executors work for.
+    """
     if settings.coordinator.enabled:
-        return [endpoint]
+        # The node itself is there by its socket: two ways to one coordinator would be two peers to it.
+        others = (member for member in settings.cluster.members if member.name != settings.node.name)
+        return [endpoint, *(member.client_endpoint for member in others)]
     return list(dict.fromkeys(url for section in settings.executors for url in section.coordinators))

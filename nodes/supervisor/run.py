@@ -15,7 +15,7 @@ from ...actors.supervisor.acts import Start
 from ...actors.supervisor.machine import SupervisorMachine
 from ...broker.net.clock import read_clocks
 from ..log import configure_log
-from ..processes.identity import IdentityDamaged, load_identity
+from ..processes.identity import IdentityDamaged, cluster_of, load_identity
 from ..settings.models import NodeSettings
 from .child import ActorChild, Pipes, Plan
 from .control_socket import ControlSocket
@@ -91,7 +91,8 @@ def _prepared(settings: NodeSettings, data_dir: DataDir) -> str:
     try:
         endpoint = data_dir.socket_endpoint()
         if settings.coordinator.enabled:
-            load_identity(data_dir.path)
+            plan = plan_coordinator(settings, endpoint)
+            load_identity(data_dir.path, cluster_of(plan.members, plan.shards, is_joining=plan.is_joining))
             data_dir.write_url(endpoint)
     except (OSError, IdentityDamaged) as error:
         raise NodeError(f"the node's data directory cannot be used: {error}") from error

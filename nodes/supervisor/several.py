@@ -1,7 +1,7 @@
 """Several nodes in the foreground: each a supervisor process of its own, as it would be on a machine of its own.
 
-Decides that they come and go together: ready when all are, stopped when one ends. It must not know what a node is, nor
-print anything. They die with this process.
+Decides that they come and go together: ready when all are, stopped when one ends, unless they are to outlive it. It
+must not know what a node is, nor print anything. They die with this process.
 """
 
 import os
@@ -30,6 +30,8 @@ class _Node:
         os.set_blocking(self.fd, False)
         self.url: str | None = None
         self.is_open = True
+        self.is_told = False
+        """That it has ended."""
         self._said = b""
 
     def read(self) -> None:
@@ -54,13 +56,20 @@ class _Node:
             self.process.send_signal(signal.SIGHUP)
 
 
-def run_nodes(files: Sequence[Path], *, ready: Callable[[str], None], ended: Callable[[Path, int], None]) -> int:
+def run_nodes(
+    files: Sequence[Path],
+    *,
+    ready: Callable[[str], None],
+    ended: Callable[[Path, int, bool], None],
+    is_outlived: bool = False,
+) -> int:
     """Runs the nodes of several files until asked to stop, or until one of them ends by itself.
 
     Args:
         files: the nodes' TOML files.
         ready: called with each node's URL once all are ready.
-        ended: called with the file and the exit status of a node that ended unasked.
+        ended: called with the file and the exit status of a node that ended unasked, and whether the others go on.
+        is_outlived: whether they go on, once all were ready: it ends when the last one has ended.
 
     Returns:
         The exit status: 0 if all have stopped in good order, else 1.
@@ -68,7 +77,7 @@ def run_nodes(files: Sequence[Path], *, ready: Callable[[str], None], ended: Cal
     with Signals() as signals:
         nodes = [_Node(file) for file in files]
         try:
-            return _watch(nodes, signals, ready, ended)
+            return _watch(nodes, signals, ready, ended, is_outlived=is_outlived)
         finally:
             for node in nodes:
                 with suppress(ProcessLookupError):
@@ -79,7 +88,12 @@ def run_nodes(files: Sequence[Path], *, ready: Callable[[str], None], ended: Cal
 
 
 def _watch(
-    nodes: list[_Node], signals: Signals, ready: Callable[[str], None], ended: Callable[[Path, int], None]
+    nodes: list[_Node],
+    signals: Signals,
+    ready: Callable[[str], None],
+    ended: Callable[[Path, int, bool], None],
+    *,
+    is_outlived: bool,
 ) -> int:
     is_stopping = is_ready = False
     while any(node.process.poll() is None for node in nodes):
@@ -100,10 +114,12 @@ def _watch(
             for node in nodes:
                 node.ask_to_reload()
         if signal.SIGCHLD in numbers and not is_stopping:
-            gone = [node for node in nodes if node.process.poll() is not None]
+            goes_on = is_outlived and is_ready
+            gone = [node for node in nodes if node.process.poll() is not None and not node.is_told]
             for node in gone:
-                ended(node.file, node.process.returncode)
-            asked += bool(gone)
+                node.is_told = True
+                ended(node.file, node.process.returncode, goes_on)
+            asked += bool(gone) and not goes_on
         for _ in range(asked):
             is_stopping = True
             for node in nodes:

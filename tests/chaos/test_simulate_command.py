@@ -25,6 +25,13 @@ def test_one_failing_seed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "replay: mainspring simulate --seed 0" in printed
 
 
+def test_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --members the same command runs clusters."""
+    assert command(seeds=2, members=3, jobs=1, json=True) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["counts"]["elections"] > 0
+
+
 def test_several_seeds_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     """With --json stdout is one object, with counts of all that happened."""
     assert command(seeds=3, first=5, jobs=1, json=True) == 0
@@ -41,6 +48,7 @@ def test_several_seeds_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         ({"seed": -1}, "seeds run from 0"),
         ({"seeds": 0}, "positive"),
         ({"minutes": 0.0}, "positive"),
+        ({"seeds": 1, "members": 2}, "give 1, 3 or 5"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, float], fault: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from log_engines import Engine, LocalEngine, MemoryEngine
+from log_engines import Engine, LocalEngine, MemoryEngine, RaftEngine
 
 GROUPS = st.integers(1, 3)
 
@@ -100,9 +100,27 @@ class LocalLogMachine(LogMachine):
         super().__init__(LocalEngine(self.root / str(LocalLogMachine.lives)))
 
 
+class RaftLogMachine(LogMachine):
+    """The replicated log with one voter. Its epoch is durable with the next sync, as nothing leaves before."""
+
+    def __init__(self) -> None:
+        super().__init__(RaftEngine(Path()))
+
+    @rule(group=GROUPS)
+    def campaign(self, group: int) -> None:
+        """Every epoch is above those before."""
+        self.sync()
+        super().campaign(group)
+
+
 def test_memory_log_equals_a_list():
     """No order of calls makes the twin differ from plain lists."""
     run(MemoryLogMachine, examples=60, steps=40)
+
+
+def test_raft_log_equals_a_list():
+    """No order of calls makes the replicated log of one voter differ from plain lists."""
+    run(RaftLogMachine, examples=40, steps=40)
 
 
 def test_local_log_equals_a_list(tmp_path: Path):

@@ -16,6 +16,7 @@ from mainspring.actors.entries import (
     EXPIRE,
     FINISH,
     LANES,
+    NOOP,
     PRUNE,
     REVIVE,
     SETTLE,
@@ -80,7 +81,9 @@ Make = Callable[[], ShardStore]
 def picture(store: ShardStore, model: Model) -> dict[str, Any]:
     """Every answer that a store can give about a history."""
     ids = [*model.ids, model.ids[-1] + 5] if model.ids else [1]
-    answers: dict[str, Any] = {"applied": store.applied, "restored": store.restore()}
+    restored = store.restore()
+    answers: dict[str, Any] = {"applied": store.applied, "floor": store.floor, "restored": restored}
+    assert store.floor == restored.floor
     for lane, _, _ in model.lanes:
         for after, limit in ((0, 1000), (ids[len(ids) // 2], 3)):
             answers[f"ready {lane} {after}"] = store.read(ReadReady(lane, after, limit))
@@ -263,7 +266,15 @@ def test_stamp_that_goes_back(make: Make) -> None:
     store = make()
     assert store.apply([(1, a_lane(2000))])
     with pytest.raises(AssertionError, match="goes back"):
-        store.apply([(2, Entry(1, 1999, []))])
+        store.apply([(2, Entry(1, 1999, [[NOOP]]))])
+    store.close()
+
+
+def test_an_entry_of_the_engine_says_nothing(make: Make) -> None:
+    """It has no ops and no time; only the index and the epoch move."""
+    store = make()
+    assert store.apply([(1, a_lane(2000)), (2, Entry(7, 0, []))])
+    assert (store.applied, store.restore().stamp_ms, store.floor) == (2, 2000, store.restore().floor)
     store.close()
 
 

@@ -56,6 +56,7 @@ def a_hello(
     replaces: Iterable[int] = (),
     cluster: str | None = None,
     labels: Iterable[str] = (),
+    epochs: Iterable[Row] = (),
 ) -> ExecutorHello:
     """An executor's hello; it has the task `echo` and serves every queue."""
     announced = [a_task()] if tasks is None else list(tasks)
@@ -71,6 +72,7 @@ def a_hello(
         list(held),
         cluster,
         list(labels),
+        list(epochs),
     )
 
 

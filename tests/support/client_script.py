@@ -5,7 +5,7 @@ Decides nothing: it counts requests, keeps the clock, checks the machine after e
 
 from typing import Any
 
-from mainspring.actors.client.events import Completed, Partial, SubmitJobs
+from mainspring.actors.client.events import Completed, Connect, Disconnect, Partial, SubmitJobs
 from mainspring.actors.client.session import ClientMachine
 from mainspring.actors.client.settings import MS, ClientSettings
 from mainspring.actors.draws import Draws
@@ -45,6 +45,7 @@ class ClientScript:
         self.request = 0
         self.completed: dict[int, Completed] = {}
         self.partial: list[Partial] = []
+        self.moves: list[Connect | Disconnect] = []
 
     def turn(self, *events: Any) -> list[Message]:
         """Runs a turn and returns the messages that it sent."""
@@ -57,6 +58,8 @@ class ClientScript:
         for act in acts:
             if isinstance(act, Partial):
                 self.partial.append(act)
+            elif isinstance(act, Connect | Disconnect):
+                self.moves.append(act)
             else:
                 assert act.request not in self.completed, f"request {act.request} is completed twice"
                 self.completed[act.request] = act

@@ -8,7 +8,8 @@ from typing import Any
 
 from mainspring.actors.effects import Send
 from mainspring.broker.wire.codec import encode
-from mainspring.broker.wire.messages import Message, Refused
+from mainspring.broker.wire.messages import ClusterAsk, ClusterShown, Message, Refused
+from mainspring.nodes.processes.guests import Guests
 from mainspring.nodes.processes.intake import Intake
 
 SECOND_NS = 1_000_000_000
@@ -47,18 +48,30 @@ class _Router:
 class _Member:
     """A shard's inbox."""
 
+    machine: object | None = "a machine"
     inbox: list[Any] = field(default_factory=list)
+
+
+class _Desk:
+    """Answers at once."""
+
+    def answer(self, message: ClusterAsk, _now: object) -> ClusterShown:
+        """Says who it is."""
+        return ClusterShown(message.request, "desk", "", 0, [])
 
 
 class DoorBench:
     """An Intake for two shards, 0 and 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, roles: Any = None) -> None:
         self.router = _Router()
         self.members = {0: _Member(), 1: _Member()}
         self.said: list[Send] = []
         self.now_ns = 1_000 * SECOND_NS
-        self.intake = Intake(self.router, self.members, self.said.extend)  # type: ignore[arg-type]  # stand-ins
+        self.guests = Guests(self.router, list(self.members.values()))  # type: ignore[arg-type]  # stand-ins
+        self.intake = Intake(
+            self.router, self.members, self.said.extend, self.guests, _Desk(), roles  # type: ignore[arg-type]  # stand-ins
+        )  # fmt: skip
 
     @property
     def counts(self) -> dict[str, int]:

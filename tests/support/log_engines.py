@@ -4,7 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from raft_alone import AloneLog
+
 from mainspring.actors.log import ReplicatedLog
+from mainspring.chaos.memory_entries import MemoryEntries
 from mainspring.chaos.memory_log import MemoryLog
 from mainspring.nodes.storage.log.local_log import LocalLog
 
@@ -81,4 +84,26 @@ class MemoryEngine:
         """Nothing to give back."""
 
 
-ENGINES = [LocalEngine, MemoryEngine]
+class RaftEngine:
+    """`RaftLog` with one voter, on the disk of the twin."""
+
+    def __init__(self, directory: Path) -> None:
+        self._disk = MemoryEntries(segment_entries=3)
+        self.log = AloneLog(self._disk)
+
+    def reopen(self) -> None:
+        """Closes the log and opens it again."""
+        self.log.close()
+        self._disk.reopen()
+        self.log.reopened()
+
+    def crash(self) -> None:
+        """Loses what was not synced."""
+        self._disk.crash()
+        self.log.reopened()
+
+    def end(self) -> None:
+        """Nothing to give back."""
+
+
+ENGINES = [LocalEngine, MemoryEngine, RaftEngine]

@@ -297,6 +297,7 @@ class Executor:
             queues=self.queues,
             held=rows,
             replaces=replaces,
+            epochs=[[SHARD, self.bench.state.epoch]],
         )
         return self.bench.hear(self.peer, hello)
 

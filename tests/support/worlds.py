@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mainspring.actors.client.events import AwaitJobs, CancelJobs, SubmitJobs
+from mainspring.chaos.coordinator_node import CoordinatorNode
 from mainspring.chaos.history import Asked, Attempt, payload_for
 from mainspring.chaos.options import Options
 from mainspring.chaos.simulate import build, limits_of, not_at_rest
@@ -21,7 +22,11 @@ class Story:
         self.world = world
         self.faults = world.faults
         self.client = world.faults.clients[0]
-        self.coordinator = world.faults.coordinator
+
+    @property
+    def coordinator(self) -> CoordinatorNode:
+        """The one coordinator."""
+        return self.faults.coordinator
 
     def wait(self, ms: int) -> None:
         """Lets time pass."""
@@ -59,6 +64,30 @@ class Story:
         key: str | None = None,
     ) -> Asked:
         """Submits one job whose handler does what the plan says, and returns when it was acked."""
+        asked = self.ask(
+            plan,
+            delay_ms=delay_ms,
+            at_ms=at_ms,
+            timeout_ms=timeout_ms,
+            expires_ms=expires_ms,
+            deadline_ms=deadline_ms,
+            key=key,
+        )
+        self.wait_until(lambda: asked.acked)
+        return asked
+
+    def ask(
+        self,
+        plan: str,
+        *,
+        delay_ms: int | None = None,
+        at_ms: int | None = None,
+        timeout_ms: int | None = None,
+        expires_ms: int | None = None,
+        deadline_ms: int | None = None,
+        key: str | None = None,
+    ) -> Asked:
+        """Submits one job, and does not wait for the answer."""
         workload = self.client.workload
         workload.jobs += 1
         tag = f"story.{workload.jobs}"
@@ -70,7 +99,6 @@ class Story:
         workload.number += 1
         workload.open[workload.number] = ("submit", [asked])
         self.client.ask(SubmitJobs(workload.number, [row], None))
-        self.wait_until(lambda: asked.acked)
         return asked
 
     def cancel(self, asked: Asked) -> None:

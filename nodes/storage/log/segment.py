@@ -1,14 +1,15 @@
 """One segment of the log: a SQLite file that grows, is sealed and in the end is deleted whole.
 
 Decides the table, the checksum of a row, and the pragmas that make a commit durable. It knows nothing of
-other segments but what its `base` says: how far each group had come when it was made. Why one table with a
-rowid: rows of 3 to 100 KB from several groups cost 20 to 40 % less than WITHOUT ROWID, whose rows spill to
+other segments but what its `base` says: how far each group had come when it was made; and what its `start` says, if it
+has that table: from where on a group's log goes on here, because entries in earlier segments are void. Why one table
+with a rowid: rows of 3 to 100 KB from several groups cost 20 to 40 % less than WITHOUT ROWID, whose rows spill to
 overflow pages four times sooner.
 """
 
 import struct
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,6 +22,9 @@ from .errors import LogFailed
 from .files import Files
 
 FORMAT = 1
+FORMAT_WITH_STARTS = 2
+"""A segment gets it with its first row in `start`; a program that would not heed that row refuses the file."""
+
 ROW_VERSION = 1
 
 CHECKPOINT_PAGES = 512
@@ -49,6 +53,13 @@ _SCHEMA = """
         crc INTEGER NOT NULL, blob BLOB NOT NULL, PRIMARY KEY (grp, idx)
     );
 """
+_START_TABLE = """
+    CREATE TABLE IF NOT EXISTS start (
+        grp INTEGER PRIMARY KEY, idx INTEGER NOT NULL, term INTEGER NOT NULL, crc INTEGER NOT NULL,
+        is_reset INTEGER NOT NULL
+    )
+"""
+READ_STARTS = "SELECT grp, idx, term, crc, is_reset FROM start"
 _COLUMNS = "grp, idx, term, version, crc, blob"
 
 Row = tuple[int, int, int, int, int, bytes]
@@ -68,6 +79,14 @@ class Span(NamedTuple):
 
     first: int
     tail: Tail
+
+
+class Start(NamedTuple):
+    """A group's log goes on behind this entry: what was written of it before, and lies behind that, is void."""
+
+    tail: Tail
+    is_reset: bool
+    """All that was written before is void: the log begins anew, behind an entry that it may never have held."""
 
 
 def make_row(group: int, index: int, epoch: int, blob: bytes) -> Row:
@@ -108,7 +127,9 @@ class Segment:
         self.wal_pages = 0
         self.bytes = 0
         self.bases: dict[int, Tail] = {}
+        self.starts: dict[int, Start] = {}
         self.spans: dict[int, Span] = {}
+        """What is here of each group; not of what a later segment has made void, once the chain has clipped it."""
 
     def open_active(self) -> None:
         """Opens the file for writing; recovers what a killed process left in its WAL."""
@@ -141,8 +162,10 @@ class Segment:
 
     def _load(self, connection: Any) -> None:
         stated: int = connection.execute("PRAGMA user_version").get
-        if stated > FORMAT:
-            raise LogFailed(f"{self.path} has format {stated}, this program reads {FORMAT}; upgrade mainspring")
+        if stated > FORMAT_WITH_STARTS:
+            raise LogFailed(
+                f"{self.path} has format {stated}, this program reads {FORMAT_WITH_STARTS}; upgrade mainspring"
+            )
         if stated < FORMAT:
             raise LogDamaged(f"{self.path} has lost its header; {MEND}")
         size: int = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").get
@@ -150,6 +173,11 @@ class Segment:
         rows: list[Any] = connection.execute("SELECT grp, idx, term, crc FROM base").fetchall()
         self._check_numbers(rows)
         self.bases = {group: Tail(index, epoch, crc) for group, index, epoch, crc in rows}
+        self.starts = {}
+        if stated == FORMAT_WITH_STARTS:
+            rows = connection.execute(READ_STARTS).fetchall()
+            self._check_numbers(rows)
+            self.starts = {group: Start(Tail(*tail), bool(is_reset)) for group, *tail, is_reset in rows}
         self.spans = {}
         rows = connection.execute("SELECT grp, count(*), min(idx), max(idx) FROM log GROUP BY grp").fetchall()
         self._check_numbers(rows)
@@ -158,17 +186,36 @@ class Segment:
                 raise LogDamaged(
                     f"{self.path} holds {count} entries of group {group} where {first} to {last} should be; {MEND}"
                 )
-            found = connection.execute("SELECT term, crc FROM log WHERE grp = ? AND idx = ?", (group, last)).fetchone()
-            if found is None:
-                raise LogDamaged(f"{self.path} has lost entry {last} of group {group}; {MEND}")
-            self.spans[group] = Span(first, Tail(last, *found))
+            self.spans[group] = Span(first, self.tail_at(group, last))
 
     def _check_numbers(self, rows: list[Any]) -> None:
         if not all(type(value) is int and value >= 0 for row in rows for value in row):
             raise LogDamaged(f"{self.path} holds values where numbers should be; {MEND}")
 
-    def write(self, rows: list[Row]) -> None:
+    def tail_at(self, group: int, index: int) -> Tail:
+        """Returns what a log that ends with this entry ends with.
+
+        Raises:
+            LogDamaged: it is not here.
+        """
+        with self._reading():
+            row = self._connection.execute("SELECT term, crc FROM log WHERE grp = ? AND idx = ?", (group, index))
+            found = row.fetchone()
+        if found is None:
+            raise LogDamaged(f"{self.path} has lost entry {index} of group {group}; {MEND}")
+        return Tail(index, *found)
+
+    def behind(self, group: int) -> Tail:
+        """Returns behind which entry the group's entries in this segment begin."""
+        start = self.starts.get(group)
+        return self.bases.get(group, Tail(0, 0, 0)) if start is None else start.tail
+
+    def write(self, rows: list[Row], starts: Mapping[int, Start] | None = None) -> None:
         """Adds rows in one commit, durable when it returns.
+
+        Args:
+            rows: in order.
+            starts: group -> behind which entry its log goes on with these rows; what is behind that now goes.
 
         Raises:
             apsw.FullError: no room; nothing was written.
@@ -179,16 +226,39 @@ class Segment:
         assert self._writable, "a sealed segment takes no entries"
         try:
             connection.execute("BEGIN IMMEDIATE")
+            for group, start in (starts or {}).items():
+                self._write_start(connection, group, start)
             connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", rows)
             connection.execute("COMMIT")
         except apsw.Error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        for group, start in (starts or {}).items():
+            self._note_start(group, start)
         for group, index, epoch, _, crc, blob in rows:
             span = self.spans.get(group)
             self.spans[group] = Span(index if span is None else span.first, Tail(index, epoch, crc))
             self.bytes += len(blob) + 32
+
+    def _write_start(self, connection: Any, group: int, start: Start) -> None:
+        kept = -1 if start.is_reset else start.tail.last
+        connection.execute("DELETE FROM log WHERE grp = ? AND idx > ?", (group, kept))
+        if self._reaches_back(group, start):
+            connection.execute(_START_TABLE)
+            connection.execute(f"PRAGMA user_version = {FORMAT_WITH_STARTS}")
+            connection.execute("REPLACE INTO start VALUES (?, ?, ?, ?, ?)", (group, *start.tail, start.is_reset))
+
+    def _note_start(self, group: int, start: Start) -> None:
+        span = self.spans.pop(group, None)
+        if span is not None and not start.is_reset and start.tail.last >= span.first:
+            self.spans[group] = Span(span.first, start.tail)
+        if self._reaches_back(group, start):
+            self.starts[group] = start
+
+    def _reaches_back(self, group: int, start: Start) -> bool:
+        """Tells whether entries of earlier segments become void, which those cannot say of themselves any more."""
+        return start.is_reset or start.tail.last < self.behind(group).last
 
     def read(self, group: int, first: int, last: int) -> list[Row]:
         """Returns the rows of these entries that are here, in order, checksums verified."""
@@ -213,6 +283,17 @@ class Segment:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM log")  # noqa: S608 - constant text
             for row in rows:
                 check_row(row, self.path)
+
+    def first_bad(self) -> dict[int, int]:
+        """Returns group -> the first entry whose checksum is wrong; what cannot even be read raises as `verify`."""
+        found: dict[int, int] = {}
+        with self._reading():
+            for row in self._connection.execute(f"SELECT {_COLUMNS} FROM log ORDER BY grp, idx"):  # noqa: S608 - constant text
+                try:
+                    check_row(row, self.path)
+                except LogDamaged:
+                    found.setdefault(row[0], row[1])
+        return found
 
     def checkpoint(self) -> None:
         """Copies the WAL into the file, so that the next commit may write over it.

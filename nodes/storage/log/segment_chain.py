@@ -1,7 +1,8 @@
 """All segments of a log, oldest first; the last one is written.
 
-Decides that they join without a gap, when a new one begins and that an old one goes whole. It knows floors
-only as numbers that are handed in. Each step of a roll and of a drop leaves files that the next start
+Decides that they join without a gap, when a new one begins and that an old one goes whole. Where a segment says that
+what earlier ones hold of a group is void, they are taken as if they ended before. It knows floors only as numbers that
+are handed in. Each step of a roll and of a drop leaves files that the next start
 accepts, wherever it is cut short.
 """
 
@@ -15,6 +16,8 @@ from .segment import (
     MEND,
     Row,
     Segment,
+    Span,
+    Start,
     Synchronous,
     Tail,
     create_segment,
@@ -45,6 +48,7 @@ class SegmentChain:
         segment_bytes: int,
         vfs: str | None = None,
         synchronous: Synchronous = "full",
+        verifying: bool = True,
     ) -> None:
         self._directory = directory
         self._files = files
@@ -55,6 +59,8 @@ class SegmentChain:
         self._unsealed: list[Segment] = []
         try:
             self._open_all()
+            if verifying:
+                self.active.verify()
         except BaseException:
             self.close()
             raise
@@ -76,7 +82,7 @@ class SegmentChain:
             else:
                 segment.open_sealed()
         check_joints(self.segments)
-        self.active.verify()
+        self._clip()
 
     @property
     def active(self) -> Segment:
@@ -85,16 +91,58 @@ class SegmentChain:
 
     def tails(self) -> dict[int, Tail]:
         """Returns where the log of each group ends."""
-        return self.active.bases | {group: span.tail for group, span in self.active.spans.items()}
+        active = self.active
+        begins = active.bases | {group: start.tail for group, start in active.starts.items()}
+        return begins | {group: span.tail for group, span in active.spans.items()}
+
+    def base(self, group: int) -> Tail:
+        """Returns the entry before the oldest one kept."""
+        base = self.segments[0].bases.get(group, Tail(0, 0, 0))
+        for segment in self.segments:
+            start = segment.starts.get(group)
+            if start is not None and (start.is_reset or start.tail.last < base.last):
+                base = start.tail
+        return base
 
     def first(self, group: int) -> int:
         """Returns the index of the oldest entry kept, one past the last if none is."""
-        base = self.segments[0].bases.get(group)
-        return 1 if base is None else base.last + 1
+        return self.base(group).last + 1
 
-    def write(self, rows: list[Row]) -> None:
-        """Adds rows to the active segment. Raises as `Segment.write`."""
-        self.active.write(rows)
+    def tail_at(self, group: int, index: int) -> Tail:
+        """Returns what the group's log ends with if it ends with this entry.
+
+        Raises:
+            LogDamaged: it is not here.
+        """
+        base = self.base(group)
+        if index == base.last:
+            return base
+        for segment in reversed(self.segments):
+            span = segment.spans.get(group)
+            if span is not None and span.first <= index <= span.tail.last:
+                return segment.tail_at(group, index)
+        raise LogDamaged(f"entry {index} of group {group} is not in the log; {MEND}")
+
+    def write(self, rows: list[Row], starts: Mapping[int, Start] | None = None) -> None:
+        """Adds rows to the active segment, behind the starts. Raises as `Segment.write`."""
+        self.active.write(rows, starts)
+        if starts:
+            self._clip()
+
+    def _clip(self) -> None:
+        """Takes from each segment's spans what later segments have made void."""
+        limits: dict[int, Tail] = {}
+        for segment in reversed(self.segments):
+            for group, limit in limits.items():
+                span = segment.spans.get(group)
+                if span is not None and limit.last < span.tail.last:
+                    if limit.last < span.first:
+                        del segment.spans[group]
+                    else:
+                        segment.spans[group] = Span(span.first, limit)
+            for group, start in segment.starts.items():
+                limit = start.tail if not start.is_reset else Tail(-1, 0, 0)
+                limits[group] = min(limit, limits.get(group, limit))
 
     def read(self, group: int, first: int, last: int) -> Iterator[Row]:
         """Yields the rows first..last of a group in order.
@@ -106,7 +154,7 @@ class SegmentChain:
         for segment in list(self.segments):
             span = segment.spans.get(group)
             while span is not None and index <= min(last, span.tail.last):
-                rows = segment.read(group, index, min(last, index + READ_ROWS - 1))
+                rows = segment.read(group, index, min(last, span.tail.last, index + READ_ROWS - 1))
                 for row in rows:
                     if row[1] != index:
                         break
@@ -144,6 +192,7 @@ class SegmentChain:
         """Brings the WAL of one finished segment home. Raises as `Segment.checkpoint`."""
         self._unsealed[0].seal()
         self._unsealed.pop(0).open_sealed()
+        self._clip()
 
     def drop(self, floors: Mapping[int, int]) -> int:
         """Deletes the oldest segments that hold no entry at or above its group's floor; returns how many.
@@ -200,6 +249,9 @@ def check_joints(segments: list[Segment]) -> None:
                     f"but the segment before it ends at {ends and ends.last}; {MEND}"
                 )
         tails = dict(segment.bases)
+        for group, start in segment.starts.items():
+            _check_start(segments, segment, group, start)
+            tails[group] = start.tail
         for group, span in segment.spans.items():
             base = tails.get(group)
             expected = 1 if base is None else base.last + 1
@@ -209,3 +261,24 @@ def check_joints(segments: list[Segment]) -> None:
                 )
             tails[group] = span.tail
         number += 1
+
+
+def _check_start(segments: list[Segment], segment: Segment, group: int, start: Start) -> None:
+    """Compares the entry behind which a group's log goes on with that entry, if an earlier segment still holds it."""
+    if start.is_reset:
+        return
+    base = segment.bases.get(group, Tail(0, 0, 0))
+    held: Tail | None = None
+    for earlier in segments:
+        if earlier is segment:
+            break
+        if group in earlier.starts and earlier.starts[group].is_reset:
+            held = None
+        span = earlier.spans.get(group)
+        if span is not None and span.first <= start.tail.last <= span.tail.last:
+            held = earlier.tail_at(group, start.tail.last)
+    if start.tail.last >= base.last or (held is not None and held != start.tail):
+        raise LogDamaged(
+            f"{segment.path} goes on behind entry {start.tail.last} of group {group}, which is not the one that "
+            f"earlier segments hold; {MEND}"
+        )

@@ -26,6 +26,7 @@ class Synced(NamedTuple):
 
     last: int
     crc: int
+    """0 if it is not known; then it is compared with nothing."""
 
 
 def read_synced(value: bytes) -> dict[int, Synced]:
@@ -63,6 +64,23 @@ class SyncedFile:
             return
         for group, before in self.noted.items():
             assert synced[group].last >= before.last, "what is durable does not shrink"
+        self._write(synced)
+
+    def lower(self, group: int, synced: Synced) -> None:
+        """Notes that a group is about to end sooner: before entries are taken away, or their loss would look like one.
+
+        Raises:
+            OSError: the disk failed; the process must end.
+        """
+        if group in self.noted and synced.last < self.noted[group].last:
+            self._write({owner: row for owner, row in (self.noted | {group: synced}).items() if row.last})
+
+    def note_lost(self, lost: dict[int, Synced]) -> None:
+        """Keeps in mind how far groups had come that end sooner now. Raises as `lower`."""
+        if self.noted | lost != self.noted:
+            self._write(self.noted | lost)
+
+    def _write(self, synced: dict[int, Synced]) -> None:
         self._slots.write(b"".join(_ROW.pack(group, *row) for group, row in sorted(synced.items())))
         self.noted = dict(synced)
 

@@ -17,10 +17,10 @@ from ....actors.spread import MetricRow
 from ....actors.store import Read, ReadListing, Restored
 from ..log.errors import DiskFull
 from ..log.files import Files, OsFiles
-from . import reads, restore
+from . import reads, replacing, restore
 from .apply import read_meta, write
 from .database import Database
-from .errors import DAMAGED_MEND, FAILED_MEND, lacks_room, shard_disk
+from .errors import DAMAGED_MEND, FAILED_MEND, ShardFailed, lacks_room, shard_disk
 from .migration import ShardFileError, check_header, migrate, needs_migration
 
 BUSY_TIMEOUT_MS = 5
@@ -92,12 +92,19 @@ class ShardFile:
         self.path = Path(path)
         self._files = OsFiles() if files is None else files
         self._checkpoint_pages = checkpoint_pages
-        self._checkpoint_at = checkpoint_pages
-        self._wal_pages = 0
-        self._database = self._open(vfs, open_timeout_ms)
-        self._durable = 0
+        self._open_as = vfs, open_timeout_ms
         self.figures: Callable[[], list[MetricRow]] = list
         """What the process around the file adds to the listing "metrics"."""
+        with shard_disk(self.path):
+            replacing.finish(self.path, self._files)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Opens the file and reads what stands in memory of it."""
+        self._checkpoint_at = self._checkpoint_pages
+        self._wal_pages = 0
+        self._durable = 0
+        self._database = self._open(*self._open_as)
         try:
             with shard_disk(self.path):
                 self._page_bytes = int(self._database.pragma("page_size"))
@@ -148,6 +155,11 @@ class ShardFile:
     def applied(self) -> int:
         """The index of the last applied entry."""
         return self._meta.applied
+
+    @property
+    def floor(self) -> int:
+        """The floor that the rows carry, as of `applied`."""
+        return self._meta.floor
 
     @property
     def finished_count(self) -> int:
@@ -274,6 +286,35 @@ class ShardFile:
             return self._wal_path.stat().st_size
         except FileNotFoundError:
             return 0
+
+    @property
+    def vfs(self) -> str | None:
+        """Name of the apsw VFS under the file, None for the system's."""
+        return self._open_as[0]
+
+    def replace(self, new: Path) -> None:
+        """Puts another file in this one's place, and goes on with that one.
+
+        A kill at any point leaves this file or the new one. Whoever reads this file meanwhile goes on reading it.
+
+        Args:
+            new: a sound shard file in the same folder, without a WAL, its bytes durable.
+
+        Raises:
+            ShardFailed: the disk failed, or is full; the process must end, and the next one finds the old file or the
+                new one.
+        """
+        try:
+            with shard_disk(self.path):
+                replacing.announce(self.path, new, self._files)
+                closing: Any = self._database
+                closing.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # nobody needs the old rows any more
+                self.close()
+                replacing.finish(self.path, self._files)
+            self._begin()
+        except DiskFull as error:
+            raise ShardFailed(f"{self.path} cannot be replaced by a copy that has arrived: {error}") from error
+        self._durable = self._meta.applied
 
     def close(self) -> None:
         """Ends the use of the file; the last one to close it checkpoints and removes the WAL."""

@@ -78,7 +78,7 @@ def test_the_bound_of_reaching_falls_away_with_the_welcome() -> None:
 
 def test_old_news_does_not_count() -> None:
     """A welcome of an epoch lower than seen, of another cluster or of another number of shards is ignored."""
-    script = welcomed()
+    script = welcomed(peers=(PEER, b"new", b"old"))
     script.hear(a_welcome(epoch=3), peer=b"new")
     for old in (a_welcome(epoch=2), a_welcome(epoch=9, cluster="other"), a_welcome(0, 4, epoch=9)):
         script.hear(old, peer=b"old")
@@ -101,7 +101,7 @@ def test_a_broken_connection_is_made_good() -> None:
     """After a new connection or a HelloNeeded, hello is said again and flights are sent again under their sequences."""
     script = welcomed()
     (first,) = script.submit()
-    for event in (Connected(PEER), HelloNeeded(0)):
+    for event in (Connected(PEER), HelloNeeded(0, 1)):
         said = script.turn(event) if isinstance(event, Connected) else script.hear(event)
         assert first in said
         assert any(isinstance(message, ClientHello) for message in said)
@@ -110,7 +110,7 @@ def test_a_broken_connection_is_made_good() -> None:
 
 def test_a_new_leader_gets_what_is_in_flight() -> None:
     """A welcome of a higher epoch draws all flights to its peer."""
-    script = welcomed()
+    script = welcomed(peers=(PEER, b"new"))
     (first,) = script.submit()
     from mainspring.actors.events import Received
 

@@ -1,7 +1,7 @@
 """Sequences, the window, merging, refusals and deadlines of submits."""
 
 import pytest
-from client_script import SESSION, ClientScript, a_job, a_welcome, answer, refusal, welcomed
+from client_script import PEER, SESSION, ClientScript, a_job, a_welcome, answer, refusal, welcomed
 
 from mainspring.actors.client.events import Close, Forget
 from mainspring.actors.client.flights import ids_of
@@ -183,7 +183,7 @@ def test_a_session_is_not_used_after_a_long_rest() -> None:
 
 def test_not_here_is_no_answer() -> None:
     """The flight waits for the map to name another peer, and goes there under its sequence."""
-    script = welcomed()
+    script = welcomed(peers=(PEER, b"other"))
     (message,) = submits(script.submit())
     script.hear(refusal(message, "not_here"))
     assert 2 not in script.completed

@@ -80,7 +80,7 @@ def test_a_hello_over_a_new_connection_replaces_the_old_link(bench: ShardBench) 
     executor.peer = b"another connection"
     assert executor.lost(executor.hello(held=[run])) == []
     assert len(bench.state.links) == 1
-    assert bench.hear(b"executor-1/7", Renew(SHARD, 1, 5, 0, []))[0].message == HelloNeeded(SHARD)
+    assert bench.hear(b"executor-1/7", Renew(SHARD, 1, 5, 0, []))[0].message == HelloNeeded(SHARD, 1)
     executor.finish(run)
     assert bench.state_of(run.id) == ["succeeded"]
 
@@ -208,7 +208,7 @@ def test_a_life_that_is_replaced_loses_its_jobs(bench: ShardBench) -> None:
     assert sorted(run.id for run in runs_of(new.said)) == sorted(run.id for run in runs)
     assert outcomes(bench) == ["lost", "lost"]
     assert old.peer not in bench.state.links.by_peer
-    assert bench.hear(old.peer, Renew(SHARD, 1, 5, 2, []))[0].message == HelloNeeded(SHARD)
+    assert bench.hear(old.peer, Renew(SHARD, 1, 5, 2, []))[0].message == HelloNeeded(SHARD, 1)
 
 
 def test_a_life_that_is_replaced_gets_nothing_more(bench: ShardBench) -> None:
@@ -265,7 +265,7 @@ def test_a_client_hello_tells_the_map_and_the_catalogue(bench: ShardBench) -> No
 
 @pytest.mark.parametrize(
     "message",
-    [Submitted(SHARD, 1, 1, 1, 1, []), HelloNeeded(SHARD), Renewed(SHARD, 1, 1, 1), CancelRun(SHARD, 1, [])],
+    [Submitted(SHARD, 1, 1, 1, 1, []), HelloNeeded(SHARD, 1), Renewed(SHARD, 1, 1, 1), CancelRun(SHARD, 1, [])],
     ids=lambda message: type(message).__name__,
 )
 def test_what_only_a_coordinator_says_is_refused(bench: ShardBench, message: Message) -> None:

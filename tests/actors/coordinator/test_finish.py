@@ -7,6 +7,7 @@ from builders import a_job, a_policy, a_task
 from shard_bench import CLIENT, SHARD, START_MS, Executor, Leased, Said, ShardBench, only, runs_of
 
 from mainspring.actors import entries
+from mainspring.actors.coordinator import finishing
 from mainspring.actors.entries import FINISH_COLUMNS
 from mainspring.actors.jobs import lifecycle as life
 from mainspring.broker.wire.limits import ERROR_BYTES_MAX, NAME_CHARS_MAX
@@ -331,3 +332,16 @@ def test_who_waits_hears_how_it_ended() -> None:
     bench.log.release_commits()
     assert only(executor.finish(second), Ended) == [Ended(SHARD, 0, [[run.id, "succeeded", '"x"', None, 2, None]])]
     assert only(executor.finish(second), Ended) == []
+
+
+def test_a_plain_success_is_written_as_the_long_way_would_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly every result takes a short way, which must give the same row and count the same."""
+
+    def ended() -> tuple[list[dict[str, Any]], int]:
+        bench, executor, run = running()
+        executor.finish(run, started_ms=5, finished_ms=9, result='"done"')
+        return finishes(bench), bench.state.counts["attempts_succeeded"]
+
+    short = ended()
+    monkeypatch.setattr(finishing, "_NOTHING", ["no result says this"])
+    assert ended() == short

@@ -52,8 +52,8 @@ def test_a_heartbeat_is_answered_at_once(bench: ShardBench) -> None:
 def test_a_heartbeat_of_another_link_needs_a_hello(bench: ShardBench, link: int) -> None:
     """As does one of a stranger."""
     executor = bench.executor()
-    assert [one.message for one in bench.hear(executor.peer, Renew(SHARD, link, 5, 0, []))] == [HelloNeeded(SHARD)]
-    assert [one.message for one in bench.hear(b"stranger", Renew(SHARD, 1, 5, 0, []))] == [HelloNeeded(SHARD)]
+    assert [one.message for one in bench.hear(executor.peer, Renew(SHARD, link, 5, 0, []))] == [HelloNeeded(SHARD, 1)]
+    assert [one.message for one in bench.hear(b"stranger", Renew(SHARD, 1, 5, 0, []))] == [HelloNeeded(SHARD, 1)]
 
 
 def test_a_silent_executor_loses_its_leases(bench: ShardBench) -> None:
@@ -114,7 +114,7 @@ def test_who_was_given_up_must_say_hello(bench: ShardBench) -> None:
     run = one_running(bench)
     bench.wait(LAPSE_MS)
     assert only(executor.finish(run), Message) if False else executor.finish(run) == []
-    assert [one.message for one in executor.renew(0)] == [HelloNeeded(SHARD)]
+    assert [one.message for one in executor.renew(0)] == [HelloNeeded(SHARD, 1)]
     assert executor.lost(executor.hello(held=[run])) == [[run.id, 1]]
 
 
@@ -153,7 +153,7 @@ def test_runs_that_are_never_seen_need_a_hello(bench: ShardBench) -> None:
     executor = bench.executor(slots=2)
     one_running(bench)
     answers = [only(executor.renew(seen=0), HelloNeeded) for _ in range(4)]
-    assert answers == [[], [], [], [HelloNeeded(SHARD)]]
+    assert answers == [[], [], [], [HelloNeeded(SHARD, 1)]]
     executor.hello()
     assert len(runs_of(executor.credit(2))) == 1
     assert outcomes(bench) == ["returned"]

@@ -1,6 +1,5 @@
 """Whatever well-formed messages say, a shard answers or passes over, and its rows can be written: nothing stops it."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -113,11 +112,11 @@ def messages_of(kind: type[Message]) -> st.SearchStrategy[Message]:
     }  # fmt: skip
     hints = get_type_hints(kind)
     values: dict[str, st.SearchStrategy[Any]] = {}
-    for field in fields(kind):
-        hint = hints[field.name]
-        values[field.name] = by_hint[hint] if hint in by_hint else st.lists(rows_like(field.name), max_size=3)
-        if field.name in _WORDS:
-            values[field.name] = _WORDS[field.name] | _WORDS[field.name] | _WORDS[field.name] | values[field.name]
+    for name in kind.__slots__:
+        hint = hints[name]
+        values[name] = by_hint[hint] if hint in by_hint else st.lists(rows_like(name), max_size=3)
+        if name in _WORDS:
+            values[name] = _WORDS[name] | _WORDS[name] | _WORDS[name] | values[name]
     if "shard" in values:
         values["shard"] = st.just(SHARD)
     return st.builds(kind, **values)

@@ -3,6 +3,7 @@
 The machine checks all its relations after each turn of the bench.
 """
 
+import pytest
 from builders import a_hello
 from shard_bench import SHARD, Executor, ShardBench, only, runs_of
 
@@ -18,6 +19,9 @@ from mainspring.broker.wire.messages import (
 )  # fmt: skip
 
 OTHER = b"another connection"
+
+KNOWN = [[SHARD, 1]]
+"""What an executor says that knows the leader of this epoch."""
 
 
 def busy() -> tuple[ShardBench, Executor]:
@@ -45,10 +49,12 @@ def test_a_newer_hello_from_elsewhere_takes_over_what_it_holds() -> None:
     """An executor that has connected anew keeps its leases; its old connection is told to say hello."""
     bench, executor = busy()
     (run,) = runs_of(bench.said)
-    said = bench.hear(OTHER, a_hello(7, link=2, held=[[SHARD, run.id, run.attempt, run.epoch, run.index]]))
+    said = bench.hear(
+        OTHER, a_hello(7, link=2, held=[[SHARD, run.id, run.attempt, run.epoch, run.index]], epochs=KNOWN)
+    )
     assert [welcome.lost for welcome in only(said, ExecutorWelcome)] == [[]]
     assert bench.state.counts["executors_superseded"] == 1
-    assert only(executor.renew(), HelloNeeded) == [HelloNeeded(SHARD)]
+    assert only(executor.renew(), HelloNeeded) == [HelloNeeded(SHARD, 1)]
     executor.finish(run)
     assert bench.state_of(run.id) == ["running"], "the old connection has no say any more"
     assert bench.state.counts["finishes_unlinked"] == 1
@@ -60,7 +66,7 @@ def test_a_newer_hello_that_holds_nothing_gives_the_job_back_once() -> None:
     """Even if somebody lies about who he is, the job has one lease at a time, and one finish counts."""
     bench, executor = busy()
     (run,) = runs_of(bench.said)
-    bench.hear(OTHER, a_hello(7, link=2), Credit(SHARD, 2, [["process", 1]]))
+    bench.hear(OTHER, a_hello(7, link=2, epochs=KNOWN), Credit(SHARD, 2, [["process", 1]]))
     first, second = runs_of(bench.said)
     assert (second.id, second.peer) == (run.id, OTHER)
     assert (first.epoch, first.index) < (second.epoch, second.index)
@@ -139,3 +145,35 @@ def test_what_is_replayed_is_taken_once() -> None:
     bench.hear(executor.peer, Credit(SHARD, 1, [["process", 1_000]]))
     assert bench.state.counts["credits_unlinked"] == 1
     assert bench.state_of(first.id, second.id) == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    "known", [[], [[SHARD, 0]], [[SHARD + 1, 1]]], ids=["nothing", "an older one", "another shard"]
+)
+def test_a_hello_that_does_not_know_this_leader_denies_nothing(known: list[list[int]]) -> None:
+    """It may have been said before a Run of the leader before came: it is told the epoch, and says it again."""
+    bench, _ = busy()
+    (run,) = runs_of(bench.said)
+    said = bench.hear(OTHER, a_hello(7, link=2, epochs=known))
+    assert [one.message for one in said] == [HelloNeeded(SHARD, 1)]
+    assert bench.state_of(run.id) == ["running"]
+    assert bench.state.links.by_incarnation[7].number == 1, "the link is as it was"
+    assert len(only(bench.hear(OTHER, a_hello(7, link=3, epochs=KNOWN)), ExecutorWelcome)) == 1
+
+
+def test_a_hello_that_knows_a_later_leader_is_passed_over() -> None:
+    """This coordinator leads no more, and is about to hear so."""
+    bench, executor = busy()
+    assert bench.hear(executor.peer, a_hello(7, link=9, epochs=[[SHARD, 2]])) == []
+    assert bench.state.counts["hellos_beyond"] == 1
+
+
+def test_a_hello_that_comes_again_after_its_link_has_lapsed_opens_none() -> None:
+    """A link number is used once: a Run that is still under way to the old link must not be taken on a new one."""
+    bench = ShardBench(lease_ttl_ms=1_000)
+    executor = bench.executor()
+    hello = a_hello(7, link=1, epochs=KNOWN)
+    bench.wait(2_000)
+    assert not bench.state.links.by_incarnation
+    assert bench.hear(executor.peer, hello) == []
+    assert not bench.state.links.by_incarnation

@@ -9,7 +9,7 @@ from schedule_bench import a_schedule
 
 from mainspring.actors.events import PeerGone, Received
 from mainspring.actors.executor.acts import CancelOn, KillChild, Note, Ready, RunOn, SpawnChild
-from mainspring.actors.executor.events import ChildReady
+from mainspring.actors.executor.events import ChildReady, Connected
 from mainspring.actors.executor.settings import RENEW_EVERY_MS, RESEND_AFTER_MS
 from mainspring.broker.wire.codec import encode
 from mainspring.broker.wire.limits import BATCH_BYTES_MAX, BATCH_JOBS_MAX, OUTPUT_BYTES_MAX
@@ -55,7 +55,15 @@ def test_a_hello_says_who_it_is_and_what_it_can() -> None:
     bench = ExecutorBench(replaces=[5, 6], queues=["q"])
     bench.turn()
     hello = bench.hello(bench.turn(ChildReady(1, TASKS, [])))
-    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 1, ["q"], TASKS, [], [], None, [])
+    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 2, ["q"], TASKS, [], [], None, [], [])
+
+
+def test_the_death_of_a_former_life_is_told_before_anything_is_imported():
+    """Its jobs need not wait until this life knows its own tasks."""
+    early = ExecutorBench(replaces=[5]).turn()
+    (hello,) = early.only(ExecutorHello)
+    assert (hello.replaces, hello.tasks, early.acted(Ready)) == ([5], [], [])
+    assert ExecutorBench().turn().only(ExecutorHello) == [], "a first life has nothing to tell yet"
 
 
 def test_a_hello_has_the_schedules_of_its_tasks() -> None:
@@ -75,7 +83,7 @@ def test_a_hello_is_repeated_until_it_is_answered() -> None:
     assert [hello.link for hello in said.only(ExecutorHello)] == [2, 3, 4]
     assert said.times(ExecutorHello) == [1_000, 2_000, 3_000]
     assert bench.welcome(link=3).acted(Ready) == []
-    assert len(bench.wait(1_000).only(ExecutorHello)) == 1
+    assert len(bench.wait(2_000).only(ExecutorHello)) == 1
     assert bench.welcome().acted(Ready) == [Ready()]
     assert bench.wait(900).only(ExecutorHello) == []
 
@@ -91,24 +99,12 @@ def test_all_shards_of_a_coordinator_must_answer() -> None:
     assert bench.wait(900).only(ExecutorHello) == []
 
 
-def test_all_coordinators_must_answer_before_it_is_ready() -> None:
-    """Each link is opened by itself, and credit is shared among all shards."""
-    bench = unwelcomed(peers=(PEER, OTHER))
-    said = bench.welcome()
-    assert said.acted(Ready) == []
-    welcome = ExecutorWelcome(1, 4, "test", 1, 1, TTL_MS, [])
-    said = bench.hear(welcome, peer=OTHER)
-    assert said.acted(Ready) == [Ready()]
-    said_to = [(peer, one.shard, dict(one.windows)) for _, peer, one in said.messages if isinstance(one, Credit)]
-    assert [(peer, shard, windows["process"]) for peer, shard, windows in said_to] == [(PEER, 0, 1), (OTHER, 1, 1)]
-
-
 def test_a_later_hello_names_the_cluster(bench: ExecutorBench) -> None:
     """Once welcomed, an executor stays with its cluster."""
-    assert bench.hello(bench.hear(HelloNeeded(0))).cluster == "test"
+    assert bench.hello(bench.hear(HelloNeeded(0, 1))).cluster == "test"
 
 
-@pytest.mark.parametrize("event", [Received(PEER, HelloNeeded(0)), PeerGone(PEER)], ids=["asked", "gone"])
+@pytest.mark.parametrize("event", [Received(PEER, HelloNeeded(0, 1)), Connected(PEER)], ids=["asked", "connected"])
 def test_a_hello_is_said_again_when_something_was_missed(bench: ExecutorBench, event: Any) -> None:
     """At once, under a new number; the old link is over."""
     assert bench.hello(bench.turn(event)).link == 2
@@ -119,17 +115,17 @@ def test_a_hello_is_said_again_when_something_was_missed(bench: ExecutorBench, e
 
 def test_being_asked_often_makes_one_hello(bench: ExecutorBench) -> None:
     """While a hello is under way, another request for one changes nothing."""
-    said = bench.hear(HelloNeeded(0), HelloNeeded(0))
+    said = bench.hear(HelloNeeded(0, 1), HelloNeeded(0, 1))
     assert len(said.only(ExecutorHello)) == 1
-    assert bench.hear(HelloNeeded(0)).only(ExecutorHello) == []
+    assert bench.hear(HelloNeeded(0, 1)).only(ExecutorHello) == []
 
 
 def test_a_welcome_of_an_older_epoch_is_passed_over(bench: ExecutorBench) -> None:
     """A coordinator that was replaced speaks too late."""
     bench.epoch = 5
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     bench.welcome()
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     bench.epoch = 4
     bench.welcome()
     assert bench.run(5).acts == []
@@ -139,24 +135,24 @@ def test_a_hello_lists_what_is_held_and_what_is_not_acknowledged(bench: Executor
     """Running, waiting and finished leases, each with its fence; not those that the coordinator has called lost."""
     bench.run(1, 2, 3)
     bench.ends(1)
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     hello = bench.hello(bench.wait(RESEND_AFTER_MS))
     assert sorted(hello.held) == [[0, id, 1, 1, 41] for id in (1, 2, 3)]
     bench.welcome([[2, 1]])
-    assert sorted(row[1] for row in bench.hello(bench.hear(HelloNeeded(0))).held) == [1, 3]
+    assert sorted(row[1] for row in bench.hello(bench.hear(HelloNeeded(0, 1))).held) == [1, 3]
 
 
 def test_an_acknowledged_result_is_held_no_more(bench: ExecutorBench) -> None:
     """The coordinator has it."""
     bench.run(1)
     bench.ack(bench.ends(1))
-    assert bench.hello(bench.hear(HelloNeeded(0))).held == []
+    assert bench.hello(bench.hear(HelloNeeded(0, 1))).held == []
 
 
 def test_a_lost_lease_ends_its_run_unreported(bench: ExecutorBench) -> None:
     """The child is told, killed after the grace, and nobody hears how it ended."""
     bench.run(1, 2, 3)
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     said = bench.welcome([[1, 1], [3, 1], [9, 1]])
     assert said.acted(CancelOn) == [CancelOn(1, [1], "lease_lost", True)]
     assert said.results() == []
@@ -169,7 +165,7 @@ def test_a_run_that_was_ending_and_is_lost_is_not_reported_either(bench: Executo
     """It is told once, and its end is nobody's business any more."""
     bench.run(1)
     bench.cancel(1)
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     assert bench.welcome([[1, 1]]).acted(CancelOn) == []
     assert bench.ends(1, outcome="cancelled").results() == []
 
@@ -184,7 +180,7 @@ def test_each_run_is_taken_once(bench: ExecutorBench) -> None:
     assert bench.hear(run).acts == []
     for field, value in (("link", 0), ("link", 2), ("epoch", 0), ("shard", 1)):
         assert bench.hear(bench.a_run(a_run(2), **{field: value})).acts == [], field
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     assert bench.hear(bench.a_run(a_run(2), sequence=1)).acts == []
 
 
@@ -199,7 +195,7 @@ def test_heartbeats_say_which_runs_have_come(bench: ExecutorBench) -> None:
     assert seen() == 1
     bench.hear(bench.a_run(a_run(3), sequence=2))
     assert seen() == 3
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     bench.welcome()
     assert seen() == 0
 
@@ -277,6 +273,7 @@ def test_results_are_sent_again_after_a_welcome(bench: ExecutorBench) -> None:
     bench.run(1)
     (first,) = bench.ends(1).only(Finished)
     bench.turn(PeerGone(PEER))
+    assert bench.turn(Connected(PEER)).only(Finished) == []
     assert bench.welcome().only(Finished) == [first]
 
 
@@ -284,8 +281,9 @@ def test_results_wait_while_the_link_is_closed(bench: ExecutorBench) -> None:
     """They follow the welcome, and are held until then."""
     bench.run(1)
     bench.turn(PeerGone(PEER))
-    assert bench.ends(1).only(Finished) == []
-    hello = bench.hello(bench.wait(1_000))
+    assert bench.ends(1).messages == []
+    assert bench.wait(2_900).messages == [], "it is said to nobody"
+    hello = bench.hello(bench.turn(Connected(PEER)))
     assert [row[1] for row in hello.held] == [1]
     assert bench.welcome().outcomes() == {1: "succeeded"}
 

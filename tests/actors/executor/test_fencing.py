@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from builders import a_run
+from cluster_maps import a_map
 from executor_bench import MS, PEER, TASKS, TTL_MS, ExecutorBench, Said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainspring.actors.events import PeerGone
 from mainspring.actors.executor.acts import CancelOn, KillChild, RunOn, SpawnChild
-from mainspring.actors.executor.events import ChildReady
+from mainspring.actors.executor.events import ChildReady, Connected
 from mainspring.actors.executor.settings import FENCE_MARGIN_MS
 from mainspring.broker.wire.messages import (
     ExecutorWelcome,
@@ -73,7 +74,7 @@ def test_what_was_fenced_is_reported_as_returned(bench: ExecutorBench) -> None:
     bench.run(1)
     bench.wait(FENCE_MS)
     bench.ends(1, outcome="cancelled")
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     assert bench.welcome().outcomes() == {1: "returned"}
 
 
@@ -117,7 +118,7 @@ def test_a_welcome_renews_from_the_hello(bench: ExecutorBench) -> None:
     """A new link begins with a whole lease, counted from when the hello was sent."""
     bench.run(1)
     bench.wait(5_000)
-    bench.hear(HelloNeeded(0))
+    bench.hear(HelloNeeded(0, 1))
     bench.wait(500)
     bench.welcome()
     assert bench.wait(FENCE_MS - 500 - 1).acted(CancelOn) == []
@@ -146,20 +147,23 @@ def test_the_fence_shortens_a_grace_that_is_under_way() -> None:
     assert said.times(KillChild)[0] <= 2_000 - FENCE_MARGIN_MS
 
 
-def test_each_coordinators_leases_end_by_themselves() -> None:
-    """The one that answers keeps its runs, even where both have led the same shard."""
+def test_each_shards_leases_end_by_themselves() -> None:
+    """The one whose leader answers keeps its runs."""
     bench = unwelcomed(peers=(PEER, OTHER))
-    bench.welcome()
-    bench.hear(ExecutorWelcome(0, 4, "test", 1, 1, TTL_MS, []), peer=OTHER)
-    bench.run(1)
-    bench.hear(Run(0, 1, 1, 4, 9, [a_run(2)]), peer=OTHER)
+    links = {link.peer: link.number for link in bench.state.links.values()}
+    bench.hear(ExecutorWelcome(0, 1, "test", 2, links[PEER], TTL_MS, []))
+    bench.hear(ExecutorWelcome(1, 4, "test", 2, links[OTHER], TTL_MS, []), peer=OTHER)
+    bench.hear(Run(0, links[PEER], 1, 1, 9, [a_run(1)]))
+    bench.hear(Run(1, links[OTHER], 1, 4, 9, [a_run(2)]), peer=OTHER)
+    bench.hear(a_map("b", {0: (1, "a"), 1: (4, "b")}), peer=OTHER)
+    bench.hear(a_map("a", {0: (1, "a"), 1: (4, "b")}))
     ended: list[int] = []
     for _ in range(9):
         said = bench.wait(1_000)
         ended += [run for act in said.acted(CancelOn) for run in act.run_ids]
         for _, peer, renew in said.messages:
             if isinstance(renew, Renew) and peer == OTHER:
-                bench.hear(Renewed(0, 1, 4, renew.sent_ms), peer=OTHER)
+                bench.hear(Renewed(1, renew.link, 4, renew.sent_ms), peer=OTHER)
     assert ended == [bench.run_ids[1]]
 
 
@@ -198,10 +202,10 @@ class Watched:
         if what == "end" and running:
             return bench.ends(running[value % len(running)])
         if what == "hello":
-            self.follow(bench.hear(HelloNeeded(0)))
+            self.follow(bench.hear(HelloNeeded(0, 1)))
             self.until_ns = max(self.until_ns, bench.elapsed_ns + TTL_MS * MS)
             return bench.welcome()
-        return bench.turn(PeerGone(PEER)) if what == "gone" else bench.turn()
+        return bench.turn(PeerGone(PEER), Connected(PEER)) if what == "gone" else bench.turn()
 
     def busy(self) -> set[int]:
         """The children that have runs."""

@@ -13,7 +13,7 @@ def test_deadlines_of_ended_runs_do_not_pile_up() -> None:
     pool.child_came(child, 0)
     for run_id in range(1, 10_001):
         row = [run_id, run_id, 1, 1, 1, "task", "[]", None, 0, None, "default", "default", None]
-        pool.waiting.append(Held(b"coordinator", 0, run_id, "asyncio", DAY_MS, row, 0))
+        pool.waiting.append(Held(0, run_id, "asyncio", DAY_MS, row, 0))
         pool.hand_out(run_id)
         assert pool.overdue(run_id) == []
         if run_id < 10_000:

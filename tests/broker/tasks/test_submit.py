@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from mainspring.broker.tasks.exceptions import InvalidOption
 from mainspring.broker.tasks.options import span_ms
-from mainspring.broker.tasks.submit import NO_OPTIONS, instant_ms, submit_options
+from mainspring.broker.tasks.submit import SubmitOptions, instant_ms, submit_options
 
 
 def test_nothing_given_says_nothing() -> None:
     """Without options a submit follows the task."""
-    assert submit_options() == NO_OPTIONS
+    assert submit_options() == SubmitOptions()
 
 
 def test_options_reach_wire_units() -> None:

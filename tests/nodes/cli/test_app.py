@@ -11,6 +11,7 @@ import pytest
 from mainspring import __version__
 from mainspring.nodes.cli import app
 from mainspring.nodes.cli.commands import COMMANDS, Command, find, names
+from mainspring.nodes.settings.init import THREE_NODES, write_samples
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -109,6 +110,36 @@ def test_nodes_that_share_a_directory_are_refused(capsys: pytest.CaptureFixture[
     assert err == (
         f"mainspring: {files[0]} and {files[1]} have the same data_dir, {tmp_path}/mainspring-data: give each its own\n"
     )
+
+
+def test_init_writes_three_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """All three files must be written beside the tasks that they name."""
+    names = ["a.toml", "b.toml", "c.toml", "tasks.py", "schedules.toml"]
+    told = "".join(f"wrote {tmp_path}/{name}\n" for name in names)
+    assert run(capsys, "init", str(tmp_path), "--three-nodes") == (0, told, "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differs"),
+    [
+        ("#election_ms = 250", "election_ms = 300", "election_ms"),
+        ("tcp://127.0.0.1:7422", "tcp://127.0.0.1:7522", "members"),
+        ("shards = 3", "shards = 2", "shards"),
+    ],
+)
+def test_members_that_do_not_agree_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, before: str, after: str, differs: str
+) -> None:
+    """Each would begin a cluster of its own, and wait for others that never come."""
+    write_samples(tmp_path, THREE_NODES)
+    files = [tmp_path / f"{name}.toml" for name in "abc"]
+    text = files[0].read_text()
+    assert before in text
+    files[0].write_text(text.replace(before, after))
+    status, _, err = run(capsys, "up", *map(str, files))
+    assert status == 2
+    told = f"{files[0]} and {files[1]} are of one cluster, and differ in {differs}: make them the same"
+    assert err == f"mainspring: {told}\n"
 
 
 @pytest.mark.parametrize(

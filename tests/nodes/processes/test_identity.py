@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mainspring.nodes.processes.identity import IdentityDamaged, load_identity
+from mainspring.nodes.processes.identity import (
+    IdentityDamaged,
+    cluster_of,
+    load_identity,
+    next_life,
+    save_cluster,
+)  # fmt: skip
 
 GOOD = {"format": 1, "cluster": "0" * 32, "node": "f" * 32}
 
@@ -61,3 +67,34 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, content: bytes
     assert str(caught.value).startswith(f"{path}: {told}")
     assert str(caught.value).endswith("put it back from a backup of the data directory")
     assert path.read_bytes() == content
+
+
+def test_first_members_find_the_same_cluster(tmp_path: Path) -> None:
+    """Each by itself, in whatever order they are listed; others find another one, and who is alone draws it."""
+    rows = [[name, f"ipc://{name}", f"ipc://{name}.sock", 1] for name in "abc"]
+    id = cluster_of(rows, 4, is_joining=False)
+    assert id is not None
+    assert id == cluster_of(rows[::-1], 4, is_joining=False)
+    assert len({id, cluster_of(rows, 5, is_joining=False), cluster_of(rows[:2], 4, is_joining=False)}) == 3
+    assert cluster_of(rows[:1], 4, is_joining=False) is None
+    assert load_identity(tmp_path, id).cluster == id
+    assert load_identity(tmp_path, "f" * 32).cluster == id
+
+
+def test_a_node_that_joins_learns_its_cluster_once(tmp_path: Path) -> None:
+    """Its own id stays; the cluster's is empty before."""
+    fresh = load_identity(tmp_path, cluster_of([], 4, is_joining=True))
+    assert fresh.cluster == ""
+    save_cluster(tmp_path, "c" * 32)
+    assert load_identity(tmp_path) == fresh._replace(cluster="c" * 32)
+    with pytest.raises(AssertionError):
+        save_cluster(tmp_path, "d" * 32)
+
+
+def test_each_life_has_a_greater_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the clock goes back; a file that cannot be read is made anew."""
+    first = next_life(tmp_path)
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    assert next_life(tmp_path) == first + 1
+    (tmp_path / "incarnation").write_text("nonsense")
+    assert next_life(tmp_path) == 1

@@ -9,15 +9,20 @@ from builders import a_hello
 from door_bench import SECOND_NS, DoorBench
 
 from mainspring.broker.net.refusals import CREDIT_A_WINDOW, GREETINGS_A_WINDOW
-from mainspring.broker.wire.codec import FOR_COORDINATORS
+from mainspring.broker.wire.codec import FOR_COORDINATORS, encode
 from mainspring.broker.wire.errors import ERRORS
 from mainspring.broker.wire.messages import (
     MESSAGES,
     ClientHello,
+    ClusterAsk,
+    ClusterMap,
+    ClusterShown,
     FinishedAck,
     Goodbye,
     HelloNeeded,
+    Listing,
     Query,
+    Refused,
     Submit,
 )  # fmt: skip
 from mainspring.nodes.metrics.families import FAMILIES
@@ -51,7 +56,7 @@ def test_each_kept_frame_is_counted_and_answered(path: Path) -> None:
     assert len(refused) == sum(door.counts.values())
 
 
-@pytest.mark.parametrize("message", [HelloNeeded(0), FinishedAck(0, 1)], ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", [HelloNeeded(0, 1), FinishedAck(0, 1)], ids=lambda message: type(message).__name__)
 def test_what_is_not_for_a_coordinator_is_misdirected(message: HelloNeeded | FinishedAck) -> None:
     """A peer that speaks as a coordinator is refused before any shard hears of it."""
     door = DoorBench()
@@ -135,3 +140,51 @@ def test_what_is_known_of_connections_has_a_family() -> None:
     rows = door.intake.figures()
     assert all(name in FAMILIES for name, _, _ in rows)
     assert {name: value for name, _, value in rows}["scheduler_handshakes_failed_total"] == 3
+
+
+class SomeRoles:
+    """Shard 1 is led by another node."""
+
+    def leads_all(self) -> bool:
+        """Not here."""
+        return False
+
+    def map(self) -> ClusterMap:
+        """Two shards, led by a and b."""
+        return ClusterMap("a", "id", 2, [["a", "ipc://a"], ["b", "ipc://b"]], [[0, 3, "a"], [1, 4, "b"]])
+
+    def where(self, shard: int) -> str:
+        """Says it in words."""
+        return f"shard {shard} is led by b"
+
+
+def test_a_member_sends_who_it_cannot_serve_elsewhere() -> None:
+    """Hellos are answered with the map; what is for a shard of another node is refused with its name, uncharged."""
+    door = DoorBench(SomeRoles())
+    door.members[1].machine = None
+    door.intake.shard_figures = lambda shard: [["scheduler_raft_term", ["shard", str(shard)], 4]]
+    hello, query = ClientHello("c", None), Query(1, 5, "jobs", {})
+    door.router.frames += [(QUIET, encode(message)) for message in (hello, query, Query(1, 6, "metrics", {}))]
+    door.intake.take(door.now_ns)
+    told, refused, listing = (send.message for send in door.said)
+    assert told == SomeRoles().map()
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.request) == ("not_here", 5)
+    assert refused.text.startswith("shard 1 is led by b; ")
+    assert listing == Listing(1, 6, ["name", "labels", "value"], [["scheduler_raft_term", ["shard", "1"], 4]], False)
+    assert [message for _, message in door.arrived(0)] == [hello]
+    assert door.arrived(1) == []
+    assert len(door.guests) == 1
+    assert door.counts == {}
+    door.hear(QUIET, Goodbye(0))
+    assert len(door.guests) == 0
+
+
+def test_questions_about_the_cluster_are_answered_at_the_desk() -> None:
+    """By every node, before any shard hears of them."""
+    door = DoorBench()
+    door.router.frames.append((QUIET, encode(ClusterAsk(3))))
+    door.intake.take(door.now_ns)
+    ((peer, shown),) = ((send.peer, send.message) for send in door.said)
+    assert (peer, shown) == (QUIET, ClusterShown(3, "desk", "", 0, []))
+    assert door.arrived(0) == []

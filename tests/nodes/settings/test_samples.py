@@ -8,7 +8,7 @@ import pytest
 
 from mainspring.nodes.settings.errors import SettingsError
 from mainspring.nodes.settings.faults import fields_by_key, sections
-from mainspring.nodes.settings.init import write_samples
+from mainspring.nodes.settings.init import SAMPLES, THREE_NODES, write_samples
 from mainspring.nodes.settings.load import default, load
 from mainspring.nodes.settings.models import NodeSettings
 from mainspring.nodes.settings.wanted import sections_in
@@ -84,3 +84,31 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"file/x: cannot write here \(Not a directory\): name a folder"):
         write_samples(tmp_path / "file" / "x")
+
+
+def test_the_three_nodes_are_one_cluster(tmp_path: Path) -> None:
+    """Each must load, know the same members and times, and share neither data nor name with another."""
+    a, b, c = (load(path, {}) for path in write_samples(tmp_path, THREE_NODES)[:3])
+    assert a.cluster == b.cluster == c.cluster
+    assert a.coordinator == b.coordinator == c.coordinator
+    assert [member.name for member in a.cluster.members] == [node.node.name for node in (a, b, c)] == ["a", "b", "c"]
+    assert len({node.node.data_dir for node in (a, b, c)}) == 3
+    assert len({name for node in (a, b, c) for section in node.executors for name in section.process_names()}) == 3
+    assert all(node.member is not None for node in (a, b, c))
+
+
+def test_the_commented_values_of_the_three_nodes_are_the_defaults(tmp_path: Path) -> None:
+    """With every # taken away, the explained file must still make the same node."""
+    node, *_ = write_samples(tmp_path, THREE_NODES)
+    before = load(node, {})
+    text, count = re.subn(r"^#(?=[a-z_]+ = )", "", node.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    node.write_text(text, encoding="utf-8")
+    assert count == 4
+    assert without_machine(load(node, {})) == without_machine(before)
+
+
+@pytest.mark.parametrize("samples", [SAMPLES, THREE_NODES])
+def test_every_sample_comes_with_the_package(samples: dict[str, str]) -> None:
+    """A sample that is not there would be noticed by its user alone."""
+    config = Path(__file__).parents[3] / "config"
+    assert all((config / source).is_file() for source in samples.values())

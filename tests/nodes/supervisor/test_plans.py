@@ -90,6 +90,38 @@ restart_reset_s = 1.5
 """
 
 
+CLUSTER = """
+[node]
+name = "b"
+insecure = true
+listen = ["ipc:///run/b.ipc"]
+
+[cluster]
+heartbeat_ms = 60
+election_ms = 300
+check_quorum_ms = 4_000
+rebalance_s = 7
+join = true
+
+[[cluster.members]]
+name = "b"
+member_endpoint = "tcp://10.0.0.2:7421"
+client_endpoint = "tcp://10.0.0.2:7411"
+
+[[executor]]
+tasks = ["t"]
+"""
+OTHERS = "".join(
+    f'''
+[[cluster.members]]
+name = "{name}"
+member_endpoint = "tcp://10.0.0.{number}:7421"
+client_endpoint = "tcp://10.0.0.{number}:7411"
+'''
+    for name, number in (("a", 1), ("c", 3))
+)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> NodeSettings:
     """Settings in which no value is the default."""
@@ -121,6 +153,13 @@ def test_the_coordinators_plan_holds_every_setting(settings: NodeSettings, tmp_p
         "checkpoint_pages": 500,
         "wal_bytes_max": 8_388_608,
         "synchronous": "normal",
+        "members": [],
+        "is_joining": False,
+        "member_endpoint": "",
+        "heartbeat_ms": 50,
+        "election_ms": 250,
+        "check_quorum_ms": 3_000,
+        "rebalance_ms": 60_000,
         "log_level": "debug",
         "log_format": "json",
         "status_fd": None,
@@ -161,6 +200,37 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "orders_fd": None,
         "life_fd": None,
     }
+
+
+def test_a_members_plan_names_the_cluster(tmp_path: Path) -> None:
+    """The node must listen where its own row says, and all members of the file must be voters of the beginning."""
+    (tmp_path / "node.toml").write_text(CLUSTER.replace("join = true", "") + OTHERS)
+    plan = plan_coordinator(load(tmp_path / "node.toml", {}), "ipc://here")
+    assert plan.endpoints == ["ipc://here", "tcp://10.0.0.2:7411", "ipc:///run/b.ipc"]
+    assert plan.member_endpoint == "tcp://10.0.0.2:7421"
+    assert plan.members == [
+        ["b", "tcp://10.0.0.2:7421", "tcp://10.0.0.2:7411", 1],
+        ["a", "tcp://10.0.0.1:7421", "tcp://10.0.0.1:7411", 1],
+        ["c", "tcp://10.0.0.3:7421", "tcp://10.0.0.3:7411", 1],
+    ]
+    assert (plan.heartbeat_ms, plan.election_ms, plan.check_quorum_ms) == (60, 300, 4_000)
+    assert (plan.rebalance_ms, plan.is_joining) == (7_000, False)
+
+
+def test_a_node_that_joins_says_so(tmp_path: Path) -> None:
+    """Its own row is all that it knows before it is taken in."""
+    (tmp_path / "node.toml").write_text(CLUSTER)
+    plan = plan_coordinator(load(tmp_path / "node.toml", {}), "ipc://here")
+    assert (plan.is_joining, [row[0] for row in plan.members]) == (True, ["b"])
+
+
+def test_an_executor_of_a_member_works_for_all_of_them(tmp_path: Path) -> None:
+    """Its own node comes first, by its socket alone: two ways to one coordinator would be two peers to it."""
+    (tmp_path / "node.toml").write_text(CLUSTER.replace("join = true", "") + OTHERS)
+    settings = load(tmp_path / "node.toml", {})
+    plan = plan_executor(settings, settings.executors[0], "executor", "ipc://here", incarnation=1)
+    assert plan.endpoints == ["ipc://here", "tcp://10.0.0.1:7411", "tcp://10.0.0.3:7411"]
+    assert urls(settings, "ipc://here") == plan.endpoints
 
 
 def test_an_executor_without_tasks_has_children_for_commands_alone(tmp_path: Path) -> None:

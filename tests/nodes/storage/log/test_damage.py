@@ -161,7 +161,7 @@ def test_a_later_format_is_refused(tmp_path: Path):
     """Files of a later version are left alone, with the mend named."""
     LocalLog(tmp_path).close()
     database = apsw.Connection(str(tmp_path / "log-00000001.db"))
-    database.execute("PRAGMA user_version = 2")
+    database.execute("PRAGMA user_version = 3")
     database.close()
     with pytest.raises(LogFailed, match="upgrade mainspring"):
         LocalLog(tmp_path)

@@ -1,14 +1,13 @@
 """Locks, readers that pin the WAL, and power that goes: what was said to be durable is there."""
 
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 import pytest
+from another_process import another_process
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_entries import EXECUTORS, FIRST, LANES, a_finish, a_submit, an_entry, apply, history, row_faults
@@ -19,25 +18,6 @@ from mainspring.chaos.disk.plain_files import DiskFiles
 from mainspring.chaos.disk.vfs import DiskVfs
 from mainspring.nodes.storage.shard.errors import ShardFailed
 from mainspring.nodes.storage.shard.shard_file import ShardFile
-
-
-@contextmanager
-def another_process(path: Path, statements: str) -> Iterator[None]:
-    """Runs statements over the standard library's SQLite in a process of its own, which then holds what it has."""
-    program = (
-        "import sqlite3, sys\n"
-        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "for statement in sys.argv[2].split(';'): connection.execute(statement).fetchall()\n"
-        "print('held', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    arguments = [sys.executable, "-c", program, str(path), statements]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        yield
-        other.stdin.close()
 
 
 def test_locked_by_another_process(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""How a follower takes a copy of the shard that its leader offers.
+
+Decides whether it needs the copy, in which order the pieces come, and when the copy takes the place of shard and log:
+after the members that it brings are durable, in the same sync. A crash in between leaves a shard that is ahead of its
+log; then this member is behind, and the leader offers a copy again.
+"""
+
+from ...broker.wire.messages import SnapshotChunk, SnapshotOffer, SnapshotTaken
+from ..machine import Now
+from .election import hear_leader
+from .news import MembersChanged, SnapshotInstalled
+from .receiving import Receiving
+from .snapshots import SnapshotDamaged
+from .state import GroupState
+
+
+def on_offer(state: GroupState, sender: str, message: SnapshotOffer, now: Now) -> None:
+    """The leader of the present term offers a copy."""
+    assert message.term == state.term, (message.term, state.term)
+    hear_leader(state, sender, now)
+    has_it = message.index <= state.commit or state.log.term_at(message.index) == message.index_term
+    if has_it:
+        state.receiving = None
+        state.commit = max(state.commit, message.index)
+        _answer(state, sender, message.sha256, message.size_bytes, "done")
+        return
+    here_bytes = state.snapshots.begin(state.group, message.sha256, message.size_bytes)
+    state.receiving = Receiving(
+        sender,
+        message.index,
+        message.index_term,
+        message.size_bytes,
+        message.sha256,
+        message.members,
+        here_bytes,
+    )
+    _go_on(state, state.receiving)
+
+
+def on_chunk(state: GroupState, sender: str, message: SnapshotChunk, now: Now) -> None:
+    """A piece of it has come."""
+    assert message.term == state.term, (message.term, state.term)
+    hear_leader(state, sender, now)
+    receiving = state.receiving
+    if receiving is None or receiving.sha256 != message.sha256 or receiving.is_whole:
+        return
+    if message.offset == receiving.here_bytes:
+        here_bytes = state.snapshots.add(state.group, message.sha256, message.offset, message.data)
+        receiving = state.receiving = receiving._replace(leader=sender, here_bytes=here_bytes)
+    _go_on(state, receiving)
+
+
+def _go_on(state: GroupState, receiving: Receiving) -> None:
+    if receiving.is_whole:
+        # Members first: what is saved now is durable when `install` is called, after the sync.
+        state.save((receiving.index, receiving.index_term, receiving.members))
+    else:
+        _answer(state, receiving.leader, receiving.sha256, receiving.here_bytes, "wanted")
+
+
+def _answer(state: GroupState, leader: str, sha256: str, offset: int, what: str) -> None:
+    state.promise(leader, SnapshotTaken(state.group, state.term, sha256, offset, what))
+
+
+def install(state: GroupState) -> None:
+    """Puts a copy that is whole in the place of shard and log; called when the state is durable."""
+    receiving = state.receiving
+    if receiving is None or not receiving.is_whole:
+        return
+    assert not state.is_unsaved, "the members that it brings must be durable first"
+    state.receiving = None
+    if receiving.index <= state.commit:
+        state.save()  # entries have come in the meantime
+        return
+    try:
+        applied = state.snapshots.install(state.group, receiving.sha256)
+    except SnapshotDamaged:
+        state.save()
+        _answer(state, receiving.leader, receiving.sha256, 0, "refused")
+        return
+    state.owed = max(state.owed, applied)
+    state.log.reset(receiving.index, receiving.index_term)
+    state.members.begin_at(receiving.index, receiving.index_term, receiving.members)
+    state.save()
+    state.commit = receiving.index
+    state.news.append(SnapshotInstalled(state.group, receiving.index))
+    state.news.append(MembersChanged(state.group, receiving.members, 0))
+    _answer(state, receiving.leader, receiving.sha256, receiving.size_bytes, "done")
+
+
+def refuse_stale(state: GroupState, sender: str, message: SnapshotOffer | SnapshotChunk) -> None:
+    """Tells the leader of an earlier term that it is deposed."""
+    assert message.term < state.term, (message.term, state.term)
+    _answer(state, sender, message.sha256, 0, "refused")

@@ -1,0 +1,186 @@
+"""A follower that needs entries which are gone gets a copy of the shard."""
+
+import pytest
+from raft_net import GROUP, Net, Node, member
+
+from mainspring.actors.raft.news import SnapshotInstalled
+from mainspring.actors.raft.settings import RaftSettings
+from mainspring.broker.wire.messages import SnapshotChunk, SnapshotOffer, SnapshotTaken
+
+SHORT = RaftSettings(rebalance_ms=0, tail_bytes=100, retain_entries=5)
+
+
+def laggard(net: Net, count: int = 40) -> tuple[Node, Node]:
+    """Returns the leader and a follower that was away while the log went on and was truncated."""
+    leader = net.put(b"first")
+    other = next(node for node in net.running if node is not leader)
+    other.crash()
+    for number in range(count):
+        net.put(b"%d" % number)
+    net.run(5_000)
+    for node in net.running:
+        node.log.truncate(GROUP, node.log.committed(GROUP) - 1)
+    assert leader.log.first_index(GROUP) > 10
+    return leader, other
+
+
+def test_a_laggard_gets_a_copy_and_then_the_log():
+    """It ends with the same entries as the others, and its log begins behind the copy."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    net.restart(other.name)
+    net.put(b"last")
+    assert other.done() == leader.done()
+    assert other.snapshots.installed == 1
+    assert [news.index for news in other.news if isinstance(news, SnapshotInstalled)] == [
+        other.log.first_index(GROUP) - 1
+    ]
+    net.restart(other.name)
+    net.put(b"after a restart")
+    assert other.done() == leader.done()
+    assert other.snapshots.installed == 1
+
+
+def test_the_copy_brings_the_members():
+    """Whoever was taken in while it was away learns of them, and keeps them over a restart."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    newcomer = net.take_in("z")
+    leader.log.change_members(GROUP, [*leader.log.members(GROUP), member("z", 0)])
+    leader.turn()
+    assert net.run(5_000, lambda: leader.log.members(GROUP)[-1][3] == 1)
+    for number in range(20):
+        net.put(b"more %d" % number)
+    for node in net.running:
+        node.log.truncate(GROUP, node.log.committed(GROUP) - 1)
+    net.restart(other.name)
+    assert net.run(5_000, lambda: other.done() == leader.done())
+    assert newcomer.done() == leader.done()
+    assert other.log.members(GROUP) == leader.log.members(GROUP)
+    net.restart(other.name)
+    assert other.log.members(GROUP) == leader.log.members(GROUP)
+
+
+def test_a_damaged_copy_is_refused_and_sent_again():
+    """What arrived is thrown away, and the leader makes another one."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    other.snapshots.is_damaged = True
+    net.restart(other.name)
+    assert net.run(
+        5_000,
+        lambda: any(isinstance(item.message, SnapshotTaken) and item.message.state == "refused" for item in net.wire),
+    )
+    assert other.snapshots.installed == 0
+    other.snapshots.is_damaged = False
+    assert net.run(5_000, lambda: other.done() == leader.done())
+
+
+def test_lost_pieces_are_sent_again():
+    """With a third of all messages lost the copy arrives all the same."""
+    net = Net(settings=SHORT, seed=3)
+    leader, other = laggard(net)
+    other.snapshots._chunk_bytes = 1
+    net.lose = lambda item: net.random.random() < 0.3
+    net.restart(other.name)
+    assert net.run(60_000, lambda: other.done() == leader.done())
+
+
+def test_a_new_leader_begins_again():
+    """A copy that was under way ends with its leader; the next one makes its own."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    net.lose = lambda item: isinstance(item.message, SnapshotChunk) and item.sender == leader.name
+    net.restart(other.name)
+    assert net.run(5_000, lambda: bool(net.take(SnapshotOffer, to=other.name)) or False)
+    leader.crash()
+    assert net.run(10_000, lambda: other.snapshots.installed == 1)
+    net.put(b"last")
+    assert other.done()[-1] == b"last"
+
+
+def test_the_log_behind_a_copy_under_way_stays():
+    """Truncation waits for whoever is about to need those entries."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    net.lose = lambda item: isinstance(item.message, SnapshotChunk)
+    net.restart(other.name)
+    assert net.run(5_000, lambda: bool([item for item in net.wire if isinstance(item.message, SnapshotOffer)]))
+    offered = next(item.message for item in net.wire if isinstance(item.message, SnapshotOffer))
+    net.run(20)
+    net.isolate()
+    for number in range(40):
+        leader.log.append(GROUP, b"%d" % number)
+        leader.turn()
+        net.run(2)
+    leader.log.truncate(GROUP, leader.log.committed(GROUP))
+    assert leader.log.first_index(GROUP) <= offered.index + 1
+    net.lose = lambda item: False
+    assert net.run(5_000, lambda: other.done() == leader.done())
+
+
+def test_heartbeats_go_on_meanwhile():
+    """The follower does not campaign while its copy is made, and the leader counts it as present."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    leader.snapshots.is_slow = True
+    net.restart(other.name)
+    third = next(node for node in net.running if node not in (leader, other))
+    third.crash()
+    net.run(10_000)
+    assert net.leader() is leader
+    assert [row[3] for row in leader.log.view(GROUP, net.now)["followers"] if row[0] == other.name] == ["snapshot"]
+    leader.snapshots.is_slow = False
+    assert net.run(5_000, lambda: other.done() == leader.done())
+
+
+def test_a_live_follower_finds_what_it_lacks():
+    """The leader keeps entries for a follower that lags, up to the bound; no copy is made for it."""
+    net = Net(settings=RaftSettings(rebalance_ms=0, tail_bytes=100, retain_entries=1_000))
+    leader = net.put(b"first")
+    other = next(node for node in net.running if node is not leader)
+    net.lose = lambda item: item.to == other.name and len(item.frame) > 60
+    for number in range(40):
+        leader.log.append(GROUP, b"%d " % number + b"x" * 60)
+        leader.turn()
+        net.run(2)
+    leader.log.truncate(GROUP, leader.log.committed(GROUP))
+    net.lose = lambda item: False
+    assert net.run(5_000, lambda: other.done() == leader.done())
+    assert other.snapshots.installed == 0
+
+
+@pytest.mark.parametrize("bound", [{"retain_entries": 10}, {"retain_bytes": 1024 * 1024}])
+def test_what_is_kept_for_others_has_bounds(bound: dict[str, int]):
+    """So many entries, or so many bytes; a follower that lags more needs a copy."""
+    net = Net(settings=RaftSettings(rebalance_ms=0, tail_bytes=100, **bound))
+    leader = net.put(b"first")
+    other = next(node for node in net.running if node is not leader)
+    net.lose = lambda item: item.to == other.name and len(item.frame) > 60
+    for number in range(40):
+        leader.log.append(GROUP, b"%d " % number + b"x" * 100_000)
+        leader.turn()
+        net.run(2)
+    leader.log.truncate(GROUP, leader.log.committed(GROUP))
+    assert 20 < leader.log.first_index(GROUP) <= 33
+
+
+def test_what_is_offered_and_here_already_is_not_taken():
+    """An offer that comes late, when the log has the entry, is answered with done."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    net.restart(other.name)
+    offers: list[object] = []
+
+    def keep(item: object) -> bool:
+        if isinstance(item.message, SnapshotOffer):  # type: ignore[attr-defined]  (an item of the wire)
+            offers.append(item)
+        return False
+
+    net.lose = keep
+    assert net.run(5_000, lambda: other.done() == leader.done())
+    net.take()
+    net.hand_over(offers[0])  # type: ignore[arg-type]  (an item of the wire)
+    other.turn()
+    assert [item.message.state for item in net.take(SnapshotTaken)] == ["done"]
+    assert other.snapshots.installed == 1
