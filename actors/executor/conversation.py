@@ -86,7 +86,7 @@ def speak(state: ExecutorState) -> None:
 
 
 def _may_speak(state: ExecutorState) -> bool:
-    """Says whether there is something to say: its tasks, or that a former life is dead, whose jobs may run elsewhere."""
+    """Says whether there is something to say: its tasks, or that a former life is dead: its jobs may run elsewhere."""
     return state.tasks is not None or bool(state.settings.replaces)
 
 
