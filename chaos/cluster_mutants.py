@@ -14,11 +14,14 @@ from ..actors.raft.engine import RaftLog
 from ..actors.schedules import book
 from . import member_loop, member_node, memory_entries
 from .mutant import Function, Mutant
+from .network import CALM, MS, Weather
 
 _FAILOVERS: dict[str, Any] = {
     "faults": ("crash_leader", "isolate", "transfer"),
     "fault_every_ms": 1_000,
     "weather_name": "calm",
+    "weather": CALM,
+    "weather_healed": CALM,
     "shards": 1,
 }
 """A world in which leaders come and go."""
@@ -32,6 +35,20 @@ _CUTS = _FAILOVERS | {
     "submit_every_ms": 2_000,
     "schedules": 0,
 }
+
+
+_OVERTAKEN: dict[str, Any] = _FAILOVERS | {
+    "faults": ("transfer", "crash_leader"),
+    "fault_every_ms": 600,
+    "weather": Weather(spike=5_000, spike_ns=1_500 * MS, in_order=False),
+    "executors": 3,
+    "clients": 2,
+    "submits": 60,
+    "submit_every_ms": 100,
+    "schedules": 0,
+    "lease_ttl_ms": 6_000,
+}
+"""Frames of one leader arrive after those of the next one."""
 
 
 class _AllCommitted:
@@ -201,14 +218,14 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
         "a new leader knows of no lease", takeover, "open_leases", _none_open, _FAILOVERS, 3
     ),
     "runs_of_a_deposed_leader_are_taken": Mutant(
-        "an executor obeys whoever speaks to it", hearing, "_run", _runs_of_anybody, _CUTS | {"submits": 20}, 3
+        "an executor obeys whoever speaks to it", hearing, "_run", _runs_of_anybody, _OVERTAKEN, 3
     ),
     "hellos_to_nobody_deny": Mutant(
         "what a hello that was said before the election does not name is taken for denied",
         executors,
         "hello",
         _denied_early,
-        _CUTS | {"submits": 40, "submit_every_ms": 200, "faults": ("crash_leader", "transfer", "pause_leader")},
+        _OVERTAKEN,
         3,
     ),
     "engine_entries_are_not_applied": Mutant(

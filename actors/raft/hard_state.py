@@ -27,7 +27,7 @@ class HardState(NamedTuple):
     vote: str | None
     """Who got this member's vote in `term`."""
     debt: int
-    """The entry up to which a leader knew this member to hold the log, if it then held less; else 0."""
+    """The entry up to which a leader knew this member to hold the log, if it then held less; UNKNOWN_DEBT; else 0."""
     configs: list[Config]
     """Oldest first; a few that have been cut off may be among them."""
 

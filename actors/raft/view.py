@@ -7,6 +7,7 @@ from typing import Any
 
 from ...broker.wire.fields import Row
 from ..machine import Now
+from .hard_state import UNKNOWN_DEBT
 from .progress import Flow, Progress
 from .roles import Role
 from .state import NS_PER_MS, GroupState
@@ -33,7 +34,7 @@ def view(state: GroupState, now: Now) -> dict[str, Any]:
 
 
 def _role(state: GroupState) -> str:
-    if state.is_behind:
+    if state.is_behind and (state.is_voter or state.debt != UNKNOWN_DEBT):  # who has only just come lacks nothing
         return "behind"
     return Role.CANDIDATE.value if state.role is Role.ASKING else state.role.value
 

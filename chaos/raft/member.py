@@ -7,7 +7,7 @@ a crash finds everything written and nothing durable. Rule: actors/turn.py.
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...actors.draws import Draws
 from ...actors.effects import Send
@@ -171,7 +171,8 @@ class Member:
 
     def is_behind(self, group: int) -> bool:
         """Says whether it has lost entries and does not have them again."""
-        return self.log.view(group, Now(0, 0))["role"] == "behind"
+        picture: Any = self.log.snapshot()[str(group)]
+        return picture["is_behind"]
 
     # What clients, operators and the process itself want. Between turns.
 
