@@ -37,6 +37,15 @@ _CUTS = _FAILOVERS | {
 }
 
 
+_CRASHES: dict[str, Any] = _FAILOVERS | {
+    "faults": ("crash_all", "crash_leader"),
+    "fault_every_ms": 250,
+    "commit_min_ns": 20 * MS,
+    "commit_span_ns": 80 * MS,
+    "schedules": 0,
+}
+"""Leaders die while their first entry is on its way to disk."""
+
 _OVERTAKEN: dict[str, Any] = _FAILOVERS | {
     "faults": ("transfer", "crash_leader"),
     "fault_every_ms": 600,
@@ -163,14 +172,6 @@ def _runs_of_anybody(_true: Function) -> Function:
     return broken
 
 
-def _denied_early(true: Function) -> Function:
-    def hello(state: Any, peer: bytes, message: Any) -> None:
-        message.epochs = [[state.shard, state.epoch]]
-        true(state, peer, message)
-
-    return hello
-
-
 CLUSTER_MUTANTS: dict[str, Mutant] = {
     "rows_run_ahead_of_commits": Mutant(
         "a leader applies what it has decided at once", member_loop, "catch_up", _applied_at_once, _FAILOVERS, 3
@@ -197,7 +198,7 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
         memory_entries.MemoryEntries,
         "save_state",
         _state_forgotten,
-        _FAILOVERS | {"faults": ("crash_all", "crash_leader")},
+        _CRASHES,
         3,
     ),
     "cursors_are_lost_at_failover": Mutant(
@@ -219,14 +220,6 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     ),
     "runs_of_a_deposed_leader_are_taken": Mutant(
         "an executor obeys whoever speaks to it", hearing, "_run", _runs_of_anybody, _OVERTAKEN, 3
-    ),
-    "hellos_to_nobody_deny": Mutant(
-        "what a hello that was said before the election does not name is taken for denied",
-        executors,
-        "hello",
-        _denied_early,
-        _OVERTAKEN,
-        3,
     ),
     "engine_entries_are_not_applied": Mutant(
         "a leader's rows leave out the entries of its engine",

@@ -111,6 +111,19 @@ class MemberNode(MemberLoop):
         self.arm(self.world.now_ns)
         return started
 
+    def turn(self) -> None:
+        """Runs a turn; a log that begins anew behind a snapshot writes within it, and that may fail."""
+        try:
+            super().turn()
+        except LogFailed:
+            self._disk_failed()
+
+    def _disk_failed(self) -> None:
+        """The process ends, as a real one does, and is started again."""
+        self.world.count("syncs_failed")
+        self.crash()
+        self.start(50 * MS + self.draws.below(2_000 * MS))
+
     def local(self, item: Item) -> None:
         """Takes news of the disk or of the supervisor."""
         match item[1]:
@@ -118,9 +131,7 @@ class MemberNode(MemberLoop):
                 try:
                     self.disk.entries.settle()
                 except LogFailed:
-                    self.world.count("syncs_failed")
-                    self.crash()
-                    self.start(50 * MS + self.draws.below(2_000 * MS))
+                    self._disk_failed()
                     return
                 self.settled(item[2])
             case "apply":

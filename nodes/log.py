@@ -16,7 +16,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 FIELD_CHARS_MAX = 2_000
 
 
-def configure_log(level: str, form: str, actor: str, node: str = "") -> None:
+def configure_log(level: str, form: str, actor: str, node: str = "", *, names_node: bool = False) -> None:
     """Sets this process's logging up; a second call replaces the first.
 
     Args:
@@ -24,11 +24,13 @@ def configure_log(level: str, form: str, actor: str, node: str = "") -> None:
         form: `text` for people, `json` for one object a line.
         actor: who logs: `supervisor`, `coordinator`, an executor's name.
         node: the node's name, for the JSON lines.
+        names_node: whether text lines say it too, before the actor: the lines of several nodes are read together.
     """
     assert level in LEVELS, f"{level!r} is no level of a log line"
     assert form in ("text", "json"), f"{form!r} is no form of a log line"
     handler = _Handler(sys.stderr)
-    handler.setFormatter(_JsonLines(actor, node) if form == "json" else _TextLines(actor))
+    told = f"{node}/{actor}" if names_node and node else actor
+    handler.setFormatter(_JsonLines(actor, node) if form == "json" else _TextLines(told))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])

@@ -50,6 +50,9 @@ def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
         state.count("hellos_early")
         state.send(peer, HelloNeeded(state.shard, state.epoch))
         return
+    if old is not None and old.peer != peer and old.number in message.links:
+        state.count("hellos_by_another_way")
+        return  # the link stands at its other end, too: a Run that is under way on it may yet be taken
     if old is not None and old.peer != peer:
         state.count("executors_superseded")  # it has connected anew; the old connection must say hello again
     known_names = state.image.executors

@@ -157,6 +157,7 @@ def _hello(state: ExecutorState, link: Link) -> None:
         state.cluster,
         settings.labels,
         [list(item) for item in link.told.items()],
+        [other.number for other in state.links.values() if other.number and other is not link],
     )
     state.out.sends.append(Send(link.peer, hello))
 

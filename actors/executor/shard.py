@@ -97,6 +97,8 @@ class Shard:
     def check(self) -> None:
         """Asserts the shard's relations."""
         assert self.epoch > 0, "a shard is known whose leader never spoke"
-        assert self.link is None or self.number <= self.link.number or self.link.is_gone, "a hello has overtaken itself"
+        # What a lost connection had brought may be heard after the loss; then its node is there, and no hello said yet.
+        is_said = self.link is not None and self.link.number > 0
+        assert not is_said or self.link is None or self.number <= self.link.number, "a hello has overtaken itself"
         assert not any(sequence <= self.seen for sequence in self.seen_ahead), "a Run has come twice"
         assert all(0 < batch <= self.batch for batch in self.unacked), "a batch has no number of its own"

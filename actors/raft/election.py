@@ -14,8 +14,12 @@ from .state import NS_PER_MS, GroupState
 
 FIRST_ASK_SHARE = 4
 """The preferred member of a group first asks after up to half of the election timeout, no sooner than this part."""
-DISCONNECTED_SPREAD_MS = 30
-"""Followers that lose their leader's connection at the same time ask within this, not all at once."""
+DISCONNECTED_FIRST_MS = 5
+"""The others notice the end of a leader's connection within this, or a little later."""
+DISCONNECTED_STEP_MS = 40
+"""Followers that lose their leader's connection at the same time ask one after the other: at the second's turn the
+first is elected.
+"""
 
 
 def preferred(state: GroupState) -> str | None:
@@ -65,13 +69,23 @@ def hear_leader(state: GroupState, sender: str, now: Now) -> None:
         state.wait_anew(now)
 
 
+def _rank(state: GroupState, lost: str | None) -> int:
+    """Returns which turn is this member's among the voters that are left, counted from the preferred one."""
+    voters = [row[0] for row in state.members.rows if row[0] in state.members.voters]
+    first = state.group % len(voters) if voters else 0
+    left = [name for name in voters[first:] + voters[:first] if name != lost]
+    return left.index(state.name) if state.name in left else len(left)
+
+
 def lose_leader(state: GroupState, now: Now) -> None:
     """The connection to the leader is gone: nobody to stick to, and no reason to wait."""
+    lost = state.leader
     state.heard_ns = None
     if state.role is Role.FOLLOWER:
         state.clock_ns = now.elapsed_ns
         state.is_hasty = True
-        state.patience_ns = state.draws.below(DISCONNECTED_SPREAD_MS * NS_PER_MS)
+        patience_ms = DISCONNECTED_FIRST_MS + _rank(state, lost) * DISCONNECTED_STEP_MS
+        state.patience_ns = patience_ms * NS_PER_MS + state.draws.below(DISCONNECTED_FIRST_MS * NS_PER_MS)
         state.reason = "disconnected"
 
 

@@ -52,7 +52,7 @@ def _take(state: GroupState, message: Append) -> None:
             if index + 1 > log.last:
                 break
             if index + 1 > log.base and log.term_at(index + 1) != term:
-                _cut(state, index + 1)
+                cut(state, index + 1)
                 break
             index += 1
             known += 1
@@ -64,7 +64,8 @@ def _take(state: GroupState, message: Append) -> None:
             state.news.append(MembersChanged(state.group, rows, 0))
 
 
-def _cut(state: GroupState, first: int) -> None:
+def cut(state: GroupState, first: int) -> None:
+    """Takes away the entries from `first` on, which differ from what was committed in their place, or may be."""
     assert first > state.commit, f"entry {first} is committed, and differs from the leader's"
     state.log.cut(first)
     if state.members.cut(first):

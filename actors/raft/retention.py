@@ -14,9 +14,8 @@ from .transfer import is_well
 def lowered(state: GroupState, below: int, now: Now) -> int:
     """Returns how far the log may be truncated, at most `below`."""
     log = state.log
-    if state.is_behind:
-        below = min(below, log.synced + 1)  # the shard shows more than the log holds at the moment
-    assert below <= log.synced + 1, "an entry that is not durable cannot have been used"
+    # The shard may show more than this life knows to be committed, or than a damaged disk still holds.
+    below = min(below, state.commit + 1, log.synced + 1)
     if len(state.members.names) <= 1:
         return below
     below = min(below, log.tail_first)

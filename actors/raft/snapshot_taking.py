@@ -1,13 +1,15 @@
 """How a follower takes a copy of the shard that its leader offers.
 
 Decides whether it needs the copy, in which order the pieces come, and when the copy takes the place of shard and log:
-after the members that it brings are durable, in the same sync. A crash in between leaves a shard that is ahead of its
-log; then this member is behind, and the leader offers a copy again.
+after the members that it brings are durable, and what the log holds instead of the copy's last entry is gone, in the
+same sync. So a crash in between leaves a shard that is ahead of its log; then this member is behind, and the leader
+offers a copy again.
 """
 
 from ...broker.wire.messages import SnapshotChunk, SnapshotOffer, SnapshotTaken
 from ..machine import Now
 from .election import hear_leader
+from .following import cut
 from .news import MembersChanged, SnapshotInstalled
 from .receiving import Receiving
 from .snapshots import SnapshotDamaged
@@ -18,8 +20,7 @@ def on_offer(state: GroupState, sender: str, message: SnapshotOffer, now: Now) -
     """The leader of the present term offers a copy."""
     assert message.term == state.term, (message.term, state.term)
     hear_leader(state, sender, now)
-    has_it = message.index <= state.commit or state.log.term_at(message.index) == message.index_term
-    if has_it:
+    if _has(state, message.index, message.index_term):
         state.receiving = None
         state.commit = max(state.commit, message.index)
         _answer(state, sender, message.sha256, message.size_bytes, "done")
@@ -50,12 +51,19 @@ def on_chunk(state: GroupState, sender: str, message: SnapshotChunk, now: Now) -
     _go_on(state, receiving)
 
 
+def _has(state: GroupState, index: int, term: int) -> bool:
+    return index <= state.commit or state.log.term_at(index) == term
+
+
 def _go_on(state: GroupState, receiving: Receiving) -> None:
-    if receiving.is_whole:
-        # Members first: what is saved now is durable when `install` is called, after the sync.
-        state.save((receiving.index, receiving.index_term, receiving.members))
-    else:
+    if not receiving.is_whole:
         _answer(state, receiving.leader, receiving.sha256, receiving.here_bytes, "wanted")
+        return
+    if receiving.index <= state.log.last and not _has(state, receiving.index, receiving.index_term):
+        # Else, if it crashes with the new shard and the old log, nothing says that the two do not belong together.
+        cut(state, receiving.index)
+    # Members first: what is saved now is durable when `install` is called, after the sync.
+    state.save((receiving.index, receiving.index_term, receiving.members))
 
 
 def _answer(state: GroupState, leader: str, sha256: str, offset: int, what: str) -> None:
@@ -69,9 +77,10 @@ def install(state: GroupState) -> None:
         return
     assert not state.is_unsaved, "the members that it brings must be durable first"
     state.receiving = None
-    if receiving.index <= state.commit:
+    if _has(state, receiving.index, receiving.index_term):
         state.save()  # entries have come in the meantime
         return
+    assert state.log.last < receiving.index, "the log holds something else in the place of a committed entry"
     try:
         applied = state.snapshots.install(state.group, receiving.sha256)
     except SnapshotDamaged:

@@ -24,6 +24,12 @@ from .snapshots import Snapshots
 NS_PER_MS = 1_000_000
 BACKOFF_DOUBLINGS_MAX = 3
 
+HASTY_MS = 50
+HASTY_TRIES = 3
+"""When the connection to a leader has broken, nobody has to wait for signs of its life: after a split vote the next try
+comes after HASTY_MS and up to as much again, so many times.
+"""
+
 
 class Transfer:
     """A leader is handing over to a follower: entries behind `last` are held back until that is decided."""
@@ -87,7 +93,8 @@ class GroupState:
         """The state has changed since the store's last sync."""
         self.role = Role.FOLLOWER
         self.leader: str | None = None
-        self.commit = max(self.log.base, min(applied, self.log.last))
+        # A shard ahead of its log may be a copy that was taken just before a crash: it says nothing of this log.
+        self.commit = max(self.log.base, applied if applied <= self.log.last else 0)
         self.leading: Leading | None = None
         self.round = 0
         """Heartbeat rounds that this member has begun as a leader; never reset."""
@@ -175,8 +182,13 @@ class GroupState:
     def step_down(self, now: Now) -> None:
         """Ceases to lead, in the same term."""
         assert self.leading is not None, "only a leader steps down"
+        transfer = self.leading.transfer
+        if transfer is not None and self.log.last > transfer.last and not self.members.is_quorum({self.name}):
+            # Nobody else ever got these, so they are not committed, and they must not outvote the next leader.
+            self.log.cut(transfer.last + 1)
         self.move(Role.FOLLOWER)
         self.leading = None
+        self.reason = "silence"
         self.votes = set()  # an epoch is led once: votes that come late must not elect it again
         self.early.clear()
         self.late.clear()
@@ -203,8 +215,11 @@ class GroupState:
         election_ms = self.settings.election_ms
         spread_ms = election_ms << min(max(self.attempts - 1, 0), BACKOFF_DOUBLINGS_MAX)
         self.clock_ns = now.elapsed_ns
-        self.is_hasty = False
-        self.patience_ns = election_ms * NS_PER_MS + self.draws.below(spread_ms * NS_PER_MS)
+        self.is_hasty = self.reason == "disconnected" and 0 < self.attempts <= HASTY_TRIES and election_ms > HASTY_MS
+        if self.is_hasty:
+            self.patience_ns = HASTY_MS * NS_PER_MS + self.draws.below(HASTY_MS * NS_PER_MS)
+        else:
+            self.patience_ns = election_ms * NS_PER_MS + self.draws.below(spread_ms * NS_PER_MS)
 
     def change_members(self, index: int, rows: list[Row]) -> None:
         """An entry about the members stands in the log."""

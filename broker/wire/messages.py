@@ -234,7 +234,8 @@ class ExecutorHello(Fields):
     `link` counts its hellos; older Runs are void. `schedules`: what the code of its tasks declares, rows of
     SCHEDULE_COLUMNS; other schedules that code has declared for these tasks are removed. `labels`: texts `name=value`
     by which tasks choose their executors. `epochs`: rows [shard, epoch] of the leaders that it knows of; it takes no
-    Run of an older one any more, so that what is not in `held` does not run.
+    Run of an older one any more, so that what is not in `held` does not run. `links`: the numbers of its last hellos on
+    its other connections, on which Runs may be under way; one of them may lead to the same coordinator.
     """
 
     KIND: ClassVar[int] = 20
@@ -250,6 +251,7 @@ class ExecutorHello(Fields):
     cluster: str | None
     labels: list[str]
     epochs: list[Row]
+    links: list[int]
 
 
 class ExecutorWelcome(Fields):

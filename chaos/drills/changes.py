@@ -21,6 +21,22 @@ def rolling_restart(scene: Scene) -> None:
     scene.healed()
 
 
+def hand_over(scene: Scene) -> None:
+    """Lets another node lead, by command; every other round while the third node is down."""
+    cluster = scene.cluster
+    leader = cluster.wait_leader()
+    heir, third = scene.draws.sample(scene.others(leader), 2)
+    is_down = len(scene.marks) % 2 == 1
+    scene.mark(f"{leader} hands over to {heir}{f' while {third} is down' if is_down else ''}")
+    if is_down:
+        cluster.nodes[third].kill()
+    cluster.command("cluster", "transfer", heir, "--url", cluster.url_of([leader, heir]))
+    if is_down:
+        cluster.nodes[third].start()
+        cluster.nodes[third].wait_ready()
+    scene.healed()
+
+
 def grow(scene: Scene) -> None:
     """Takes two nodes into a cluster of one, one after the other."""
     cluster = scene.cluster
@@ -39,7 +55,7 @@ def replace(scene: Scene) -> None:
     place = cluster.places[new]
     cluster.nodes[new].start()
     endpoints = ("--member-endpoint", place.member, "--client-endpoint", place.client)
-    cluster.command("cluster", "replace", old, new, *endpoints, "--url", cluster.ipc_url())
+    cluster.command("cluster", "replace", old, new, *endpoints, "--url", cluster.url_of())
     cluster.members = [*scene.others(old), new]
     cluster.nodes[old].stop()
     scene.healed()
@@ -50,5 +66,5 @@ def _take_in(scene: Scene, name: str) -> None:
     place = cluster.places[name]
     cluster.nodes[name].start()
     endpoints = ("--member-endpoint", place.member, "--client-endpoint", place.client)
-    cluster.command("cluster", "add", name, *endpoints, "--wait", "--url", cluster.ipc_url())
+    cluster.command("cluster", "add", name, *endpoints, "--wait", "--url", cluster.url_of())
     cluster.members = [*cluster.members, name]

@@ -4,10 +4,8 @@ Decides where they stand: in namespaces, or, where those cannot be made, all on 
 know faults or load.
 """
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import zmq
 
 from ...broker.net.context import Context
 from ...nodes.storage.shard.shard_file import shard_file_name
+from . import folders
 from .names import Names
 from .network import Network
 from .node import PACKAGE, DrillFailed, Node, Place, Settings
@@ -53,7 +52,7 @@ class Cluster:
             alone: a single node, without a cluster at all.
         """
         self.names: Final = Names()
-        self.folder: Final = Path(tempfile.mkdtemp(prefix="msd-"))  # short, because paths of sockets are
+        self.folder: Final = folders.make(self.names)
         self.settings: Final = settings
         self.network: Network | None = None
         self._context: Context = zmq.Context()
@@ -92,14 +91,14 @@ class Cluster:
         network = self.network
         return list if network is None else lambda words: network.words(role, words)
 
-    @property
-    def url(self) -> str:
-        """Where clients reach it: all nodes."""
-        return ",".join(self.places[name].client for name in self.members)
+    def url_of(self, names: Sequence[str] = ()) -> str:
+        """Where clients and operators reach it: all members, or some."""
+        return ",".join(self.places[name].client for name in names or self.members)
 
-    def ipc_url(self, names: Sequence[str] = ()) -> str:
+    @property
+    def ipc_url(self) -> str:
         """Where this process reaches it, whatever is cut."""
-        return ",".join(f"ipc://{self.nodes[name].data_dir}/coordinator.sock" for name in names or self.members)
+        return ",".join(f"ipc://{self.nodes[name].data_dir}/coordinator.sock" for name in self.members)
 
     def shard_file(self, name: str) -> Path:
         """Returns a node's shard file."""
@@ -117,12 +116,12 @@ class Cluster:
         )
 
     def command(self, *words: str) -> str:
-        """Runs `mainspring` as an operator does, and returns what it says.
+        """Runs `mainspring` as an operator does, where clients are, and returns what it says.
 
         Raises:
             DrillFailed: it has failed.
         """
-        command = [sys.executable, "-m", PACKAGE, *words]
+        command = self.within(CLIENTS)([sys.executable, "-m", PACKAGE, *words])
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, check=False)
         except subprocess.TimeoutExpired:
@@ -214,4 +213,4 @@ class Cluster:
         if self.network is not None:
             self.network.close()
         self._context.destroy(linger=0)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folders.remove(self.folder)

@@ -217,5 +217,5 @@ def _replace(scene: Scene, node: Node) -> None:
     cluster.nodes[spare].start()
     endpoints = ("--member-endpoint", place.member, "--client-endpoint", place.client)
     others = scene.others(node.name)
-    cluster.command("cluster", "replace", node.name, spare, *endpoints, "--url", cluster.ipc_url(others))
+    cluster.command("cluster", "replace", node.name, spare, *endpoints, "--url", cluster.url_of(others))
     cluster.members = [*others, spare]

@@ -135,8 +135,8 @@ class Node:
         if select.select([self._process.stdout], [], [], ready_s)[0]:
             line = self._process.stdout.readline()
         if not line.startswith("ready "):
-            state = "is not ready" if self.is_running else "has ended"
-            raise DrillFailed(f"{self.name} {state} after {ready_s:.0f} s; its log ends with: {self.log_tail()}")
+            state = f"is not ready after {ready_s:.0f} s" if self.is_running else "has ended instead of being ready"
+            raise DrillFailed(f"{self.name} {state}; its log ends with: {self.log_tail()}")
 
     def log_tail(self) -> str:
         """Returns the end of its log."""

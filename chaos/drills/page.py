@@ -29,15 +29,14 @@ def section(results: Sequence[Result], skipped: Mapping[str, str], old: str) -> 
         skipped: name -> what was missing, of those that could not be.
         old: what stood there.
     """
-    lines = {
-        match["name"]: line for line in old.splitlines() if (match := _ROW.match(line)) and match["name"] in DRILLS
-    }
     head = table(HEADINGS, [])
+    rows = (line for line in old.splitlines() if line.count("|") == head[0].count("|"))
+    lines = {match["name"]: line for line in rows if (match := _ROW.match(line)) and match["name"] in DRILLS}
     lines |= {result.name: table(HEADINGS, [cells(result)])[-1] for result in results}
-    rows = [lines[name] for name in DRILLS if name in lines]
+    found = [lines[name] for name in DRILLS if name in lines]
     notes = [f"- {name} was not run: {reason}" for name, reason in skipped.items() if name not in lines]
     about = f"Kernel {platform.release()}, Python {platform.python_version()}."
-    return "\n\n".join("\n".join(block) for block in ([about], [*head, *rows], notes) if block)
+    return "\n\n".join("\n".join(block) for block in ([about], [*head, *found], notes) if block)
 
 
 def write(results: Sequence[Result], skipped: Mapping[str, str], page: Path = PAGE) -> None:

@@ -17,10 +17,11 @@ WIDE, LEFT, RIGHT, TOP, STRIP, BETWEEN, BOTTOM = 960, 70, 20, 40, 150, 40, 40
 TALL: Final = TOP + 2 * STRIP + BETWEEN + BOTTOM
 INK, DIM, GRID = "#1f2937", "#6b7280", "#e5e7eb"
 ACKS, STARTS, MEDIAN, MOST, FAULT = "#1d4ed8", "#047857", "#7e22ce", "#c4b5fd", "#b91c1c"
-BUCKETS_MAX: Final = 300
-BUCKET_NS_MIN: Final = 100_000_000
+BUCKETS_MAX: Final = 240
+BUCKET_NS_MIN: Final = 200_000_000
+"""The pace of the batches, so that they do not show as teeth."""
 LABELS_MAX: Final = 14
-LATENCY_MS: Final = (0.1, 100_000.0)
+LATENCY_MS: Final = (0.5, 20_000.0)
 
 
 def drawn(found: Traces, marks: Sequence[Mark], title: str) -> str:
@@ -28,7 +29,7 @@ def drawn(found: Traces, marks: Sequence[Mark], title: str) -> str:
     if not found.acks:
         return _frame(title, "")
     begun, ended = found.acks[0][0], max(found.acks[-1][0], found.acks[0][0] + BUCKET_NS_MIN)
-    step = max(BUCKET_NS_MIN, math.ceil((ended - begun) / BUCKETS_MAX))
+    step = BUCKET_NS_MIN * math.ceil((ended - begun) / BUCKETS_MAX / BUCKET_NS_MIN)
     count = (ended - begun) // step + 1
     jobs, late = [0.0] * count, [list[float]() for _ in range(count)]
     starts = [0.0] * count

@@ -6,6 +6,8 @@ all that was made is taken down.
 """
 
 import shutil
+import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from typing import Final
 
 from ...broker.net.client import Client
 from ...broker.net.exceptions import RequestError
+from ...broker.tasks.exceptions import MainspringError
 from ...broker.tasks.schedule import Schedule
 from . import checker, facts, history, measures, report, runs, tasks, tools
 from .cluster import Cluster
@@ -70,6 +73,23 @@ def run(drill: Drill, rounds: int, seed: int, seconds: float | None, folder: Pat
         _take_down(drill, cluster, scene, folder)
 
 
+def attempt(drill: Drill, rounds: int, seed: int, seconds: float | None, folder: Path, step: Step) -> Result:
+    """Runs a drill as `run` does; one that could not be run to its end is a result as well, and a violated one."""
+    try:
+        return run(drill, rounds, seed, seconds, folder, step)
+    except (
+        DrillFailed,
+        tools.ToolFailed,
+        MainspringError,
+        OSError,
+        sqlite3.Error,
+        subprocess.SubprocessError,
+    ) as error:
+        verdict = checker.Verdict(told=[f"could not be run to its end: {' '.join(str(error).split())}"])
+        nothing = measures.Measures(0.0, 0.0, 0.0)
+        return Result(drill.name, drill.title, 0, verdict.as_dict(), nothing.as_dict(), [], str(folder))
+
+
 def _take_down(drill: Drill, cluster: Cluster, scene: Scene | None, folder: Path) -> None:
     try:
         if scene is not None:
@@ -92,7 +112,7 @@ def _driven(drill: Drill, scene: Scene, rounds: int, seed: int, step: Step) -> t
     folder.mkdir()
     first_ms = _begin_ticks(cluster, folder)
     options = {"seed": seed, **drill.load}
-    plan = Load(cluster.url, str(folder), str(scene.history_file), f"{scene.names.draw}-", **options)
+    plan = Load(cluster.url_of(), str(folder), str(scene.history_file), f"{scene.names.draw}-", **options)
     step("starting the load")
     scene.begin_load(plan)
     time.sleep(CALM_S)
@@ -122,7 +142,7 @@ def _driven(drill: Drill, scene: Scene, rounds: int, seed: int, step: Step) -> t
 def _begin_ticks(cluster: Cluster, folder: Path) -> int:
     """Defines the schedule of each second; returns its first instant."""
     until_s = time.monotonic() + CALL_S
-    with Client(cluster.ipc_url(), timeout=CALL_S) as client:
+    with Client(cluster.ipc_url, timeout=CALL_S) as client:
         while True:
             first_s = int(time.time()) + 1 + AHEAD_S
             each = Schedule(
@@ -140,7 +160,7 @@ def _begin_ticks(cluster: Cluster, folder: Path) -> int:
 
 def _end_ticks(cluster: Cluster) -> int:
     """Ends the schedule; returns its last instant before that."""
-    with Client(cluster.ipc_url(), timeout=CALL_S) as client:
+    with Client(cluster.ipc_url, timeout=CALL_S) as client:
         last_s = int(time.time())
         client.schedules.pause(facts.TICK_SCHEDULE)
     return last_s * 1000

@@ -135,6 +135,9 @@ DRILLS: Final = {
             2,
             is_hitless=True,
         ),
+        Drill(
+            "hand-over", "another node is told to lead, every other time while the third is down", changes.hand_over, 6
+        ),
         Drill("grow", "a cluster of one node grows to three", changes.grow, 1, nodes=1, spare=2),
         Drill("replace", "a node is put in the place of another", changes.replace, 3, has_spares=True),
     )

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 HEADINGS: Final = (
     "fault", "rounds", "jobs/s before", "during", "after", "without an ack p50", "p99", "without a start p50", "p99 ",
-    "lost", "duplicated", "overlapping", "late ticks", "verdict",
+    "begun again p50", "p99  ", "lost", "duplicated", "overlapping", "late ticks", "verdict",
 )  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def cells(result: Result) -> tuple[str, ...]:
     """Returns the cells of a line."""
     measures, verdict = result.measures, result.verdict
     rates = (f"{measures[name]:,.0f}" for name in ("before", "during", "after"))
-    gaps = (_ms(measures[name]) for name in ("acks_ms_p50", "acks_ms_p99", "starts_ms_p50", "starts_ms_p99"))
+    kinds = ("acks_ms", "starts_ms", "again_ms")
+    gaps = (_ms(measures[f"{kind}_{share}"]) for kind in kinds for share in ("p50", "p99"))
     counts = (str(verdict[name]) for name in ("lost", "duplicated", "overlapping", "ticks_late"))
     told = "clean" if result.is_clean else "violated"
     return (result.name, str(result.rounds), *rates, *gaps, *counts, told)

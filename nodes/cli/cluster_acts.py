@@ -143,6 +143,8 @@ def transfer(
         picture = ready(talk, "hand over")
         if name not in picture.members():
             raise CommandError(f"{name} is no member; there are {', '.join(picture.members())}")
+        if name not in picture.shown:
+            raise CommandError(f"{name} does not answer, so it cannot lead: start its node first")
         shards = list(picture.groups())
         if shard is not None and shard not in shards:
             raise typer.BadParameter(f"there is no shard {shard}; there are {', '.join(map(str, shards))}")
@@ -211,8 +213,9 @@ def _check_rest(picture: "Picture", name: str) -> None:
     if not rest:
         raise CommandError(f"{name} is the only voter: a cluster keeps one; stop its node if nobody needs it")
     if len(answering) < len(rest) // 2 + 1:
-        silent = ", ".join(other for other in rest if other not in answering)
-        raise CommandError(f"without {name} too few would be left, for {silent} do not answer: start them first")
+        silent = [other for other in rest if other not in answering]
+        do = "does not answer: start it first" if len(silent) == 1 else "do not answer: start them first"
+        raise CommandError(f"without {name} too few would be left, for {', '.join(silent)} {do}")
 
 
 @contextmanager

@@ -107,9 +107,10 @@ def ready(talk: "ClusterCalls", action: str) -> "Picture":
     if not picture.members():
         raise CommandError("this node stands alone: docs/cluster.md says how one node becomes a cluster")
     if leaderless := [shard for shard, leader in picture.leaders().items() if leader is None]:
-        told = ", ".join(map(str, leaderless))
+        told = f"{'shard' if len(leaderless) == 1 else 'shards'} {', '.join(map(str, leaderless))}"
+        has = "has" if len(leaderless) == 1 else "have"
         raise CommandError(
-            f"shard {told} has no leader, so nobody can {action} there: `mainspring cluster` says what is missing"
+            f"{told} {has} no leader, so nobody can {action} there: `mainspring cluster` says what is missing"
         )
     return picture
 

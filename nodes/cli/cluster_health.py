@@ -60,7 +60,11 @@ def _clusters(picture: Picture) -> Iterator[Finding]:
     ids = {shown.cluster for shown in picture.shown.values() if shown.cluster}
     if len(ids) > 1:
         told = ", ".join(f"{name} of {shown.cluster or 'none'}" for name, shown in sorted(picture.shown.items()))
-        yield Finding(FAULT, f"these nodes are of different clusters: {told}", "give the endpoints of one of them")
+        do = (
+            "if they are to be one, make `shards` and the tables of members the same in all their files, and start"
+            " those that have no jobs yet with empty data folders; else give the endpoints of one cluster"
+        )
+        yield Finding(FAULT, f"these nodes are of different clusters: {told}", do)
     for name, shown in sorted(picture.shown.items()):
         if not shown.cluster:
             do = f"take it in: `mainspring cluster add {name}`, or `mainspring cluster grow` with its file"

@@ -32,7 +32,7 @@ MEMBER_COLUMNS: Final = (
     Column("name", "member"),
     Column("reach", "state", style=_reach_style),
     Column("votes", "votes"),
-    Column("leads", "leads"),
+    Column("leads", "leads shards"),
     Column("behind", "behind", right=True),
     Column("member_endpoint", "for members"),
     Column("client_endpoint", "for clients"),
@@ -82,10 +82,10 @@ def members(picture: Picture) -> list[dict[str, Any]]:
     for name, member in picture.members().items():
         led = [shard for shard, leader in leaders.items() if leader == name]
         lacks = [
-            picture.best(shard)["last"] - follower["match"]
+            lag
             for shard in groups
             for follower in picture.best(shard)["followers"]
-            if follower["name"] == name
+            if follower["name"] == name and (lag := _lag(picture, shard, follower)) is not None
         ]
         rows.append(
             {
@@ -93,7 +93,7 @@ def members(picture: Picture) -> list[dict[str, Any]]:
                 "reach": "answers" if name in picture.shown else "silent",
                 "votes": bool(member["is_voter"]),
                 "leads": ", ".join(map(str, led)) or None,
-                "behind": max(lacks, default=0 if led else None),
+                "behind": max(lacks, default=0 if led and name in picture.shown else None),
             }
         )
     return rows
@@ -106,17 +106,25 @@ def shards(picture: Picture) -> list[dict[str, Any]]:
         best = picture.best(shard)
         names = {member["name"] for member in best["members"]}  # who was removed is still told so for a moment
         followers = [follower for follower in best["followers"] if follower["name"] in names]
-        lags = [(follower["name"], best["last"] - follower["match"]) for follower in followers]
+        lags = [(follower["name"], _lag(picture, shard, follower)) for follower in followers]
+        is_led = picture.leaders()[shard] is not None
         rows.append(
             {
                 **best,
                 "leader": picture.leaders()[shard],
-                "lag": ", ".join(f"{name} {lag}" for name, lag in lags) or None,
-                "since": short_time(best["elected_ms"] or None),
-                "election": ELECTIONS.get(best["election"], best["election"] or None),
+                "lag": ", ".join(f"{name} {'?' if lag is None else lag}" for name, lag in lags) or None,
+                "since": short_time(best["elected_ms"] or None) if is_led else None,
+                "election": ELECTIONS.get(best["election"], best["election"] or None) if is_led else None,
             }
         )
     return rows
+
+
+def _lag(picture: Picture, shard: int, follower: dict[str, Any]) -> int | None:
+    """Returns how many entries a follower lacks; None if its leader has not heard from it since it was elected."""
+    if not follower["match"] and follower["name"] in picture.silent:
+        return None
+    return picture.best(shard)["last"] - follower["match"]
 
 
 def as_dict(picture: Picture, found: list[Finding]) -> dict[str, Any]:
@@ -153,8 +161,11 @@ def _show_alone(picture: Picture) -> None:
         told = "; ".join(f"{endpoint}: {text}" for endpoint, text in picture.refused.items())
         raise CommandError(f"the node does not tell of a cluster ({told}): give the URL of a member")
     (name, shown), *_ = picture.shown.items()
-    waits = "waits to be taken into a cluster" if not shown.cluster else "stands alone"
-    sys.stdout.write(f"{cell(name)} {waits}: docs/cluster.md says how one node becomes three\n")
+    if shown.cluster:
+        text = "stands alone: docs/cluster.md says how one node becomes three"
+    else:
+        text = "waits to be taken into a cluster: `mainspring cluster grow` with its file does that, at a member's --url"
+    sys.stdout.write(f"{cell(name)} {text}\n")
 
 
 def _show_findings(found: list[Finding]) -> None:

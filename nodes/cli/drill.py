@@ -4,17 +4,17 @@ Decides how drills are asked for and shown; what a drill does stands in `chaos/d
 in namespaces or folders that it makes and takes down: it touches no other.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from ...chaos.drills import page, tools
 from ...chaos.drills.drill import Drill
-from ...chaos.drills.node import DrillFailed
-from ...chaos.drills.run import run
+from ...chaos.drills.run import attempt
 from ...chaos.drills.suite import DRILLS
 from ...chaos.drills.table import HEADINGS, Result, cells
 from .errors import USAGE, CommandError
@@ -69,15 +69,18 @@ def command(
     return 0 if all(result.is_clean for result in results) else 1
 
 
+def _stop(number: int, _frame: object) -> NoReturn:
+    """Ends the command as Ctrl-C does: what was made is taken down."""
+    raise SystemExit(128 + number)
+
+
 def _run(drill: Drill, rounds: int, seed: int, seconds: float | None, folder: Path) -> Result:
     from rich.console import Console
 
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, _stop)
     with console.status(drill.name) as status:
-        try:
-            return run(drill, rounds, seed, seconds, folder, lambda text: status.update(f"{drill.name}: {text}"))
-        except (DrillFailed, tools.ToolFailed) as failure:
-            raise CommandError(f"{drill.name} could not be run: {failure}") from failure
+        return attempt(drill, rounds, seed, seconds, folder, lambda text: status.update(f"{drill.name}: {text}"))
 
 
 def _list(json: bool) -> int:

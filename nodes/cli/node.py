@@ -21,9 +21,9 @@ def command(
 ) -> int:
     """Run the node of a TOML file until SIGTERM or Ctrl-C.
 
-    Prints `ready URL` once jobs are accepted. The first signal lets running jobs finish, the second stops at once;
-    SIGHUP reloads, as `mainspring reload` does. The log goes to stderr. Exit status: 0 after a stop in good order, 1
-    if the node failed.
+    Prints `ready URL` once jobs are accepted; a member of a cluster may be the first one there, and prints it when it
+    serves. The first signal lets running jobs finish, the second stops at once; SIGHUP reloads, as `mainspring reload`
+    does. The log goes to stderr. Exit status: 0 after a stop in good order, 1 if the node failed.
     """
     if parent is not None:
         die_with_parent(parent)

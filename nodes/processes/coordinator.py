@@ -81,7 +81,7 @@ def main() -> int:
     die_with_parent()
     wake_punctually()
     plan = CoordinatorPlan.from_json(sys.stdin.readline())
-    configure_log(plan.log_level, plan.log_format, "coordinator", plan.node)
+    configure_log(plan.log_level, plan.log_format, "coordinator", plan.node, names_node=plan.log_names_node)
     follow_orders(plan.orders_fd)
     _allow_files()
     gc.disable()  # what a start reads stays: to look through it again and again costs more than to read it

@@ -28,7 +28,7 @@ def main() -> int:
     """Runs the process; returns its exit status."""
     die_with_parent()
     plan = ExecutorPlan.from_json(sys.stdin.readline())
-    configure_log(plan.log_level, plan.log_format, plan.name, plan.node)
+    configure_log(plan.log_level, plan.log_format, plan.name, plan.node, names_node=plan.log_names_node)
     follow_orders(plan.orders_fd)
     make_room(plan)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -67,6 +67,8 @@ class CoordinatorPlan(_Plan):
     rebalance_ms: int = 60_000
     log_level: str = "info"
     log_format: str = "text"
+    log_names_node: bool = False
+    """Whether text lines say the node's name."""
     status_fd: int | None = None
     """Where the process writes `ready` once it serves (one line), or `failed TEXT`."""
     orders_fd: int | None = None
@@ -84,6 +86,8 @@ class SchedulesPlan(_Plan):
     """The coordinators that hold the schedules."""
     log_level: str = "info"
     log_format: str = "text"
+    log_names_node: bool = False
+    """Whether text lines say the node's name."""
     status_fd: int | None = None
     """Where the process writes `ready` once the file was applied or refused for the first time, or `failed TEXT`."""
     orders_fd: int | None = None
@@ -103,6 +107,8 @@ class ExporterPlan(_Plan):
     """Whether the first of them is the node's own: then it alone is asked."""
     log_level: str = "info"
     log_format: str = "text"
+    log_names_node: bool = False
+    """Whether text lines say the node's name."""
     status_fd: int | None = None
     """Where the process writes `ready` once it listens, or `failed TEXT`."""
     orders_fd: int | None = None
@@ -145,6 +151,8 @@ class ExecutorPlan(_Plan):
     recycle_age_ms: int = 0
     log_level: str = "info"
     log_format: str = "text"
+    log_names_node: bool = False
+    """Whether text lines say the node's name."""
     log_jobs: str = "failed"
     """Which ended attempts get a log line: none, failed or all."""
     status_fd: int | None = None

@@ -64,7 +64,7 @@ def main() -> int:
     """Runs the process; returns its exit status."""
     die_with_parent()
     plan = SchedulesPlan.from_json(sys.stdin.readline())
-    configure_log(plan.log_level, plan.log_format, "schedule-keeper", plan.node)
+    configure_log(plan.log_level, plan.log_format, "schedule-keeper", plan.node, names_node=plan.log_names_node)
     follow_orders(plan.orders_fd)
     try:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,6 +15,7 @@ HEARTBEATS_AN_ELECTION: Final = 4
 ELECTIONS_A_CHECK: Final = 2
 
 _MEMBERS: KeyPath = ("cluster", "members")
+_ALL_TABLES: Final = "a [[cluster.members]] table for each node, this one among them"
 
 
 def cluster_clashes(settings: NodeSettings) -> Iterator[Clash]:
@@ -23,7 +24,8 @@ def cluster_clashes(settings: NodeSettings) -> Iterator[Clash]:
         return
     yield from _times(settings)
     if not settings.cluster.members:
-        text = "names no members: give a [[cluster.members]] table for each node, this one among them"
+        whose = "its own [[cluster.members]] table" if settings.cluster.join else _ALL_TABLES
+        text = f"names no members: give {whose}"
         yield Clash((_MEMBERS,), None, text)
         return
     yield from _rest(settings)

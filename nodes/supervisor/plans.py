@@ -73,6 +73,7 @@ def plan_coordinator(settings: NodeSettings, endpoint: str) -> CoordinatorPlan:
         rebalance_ms=_ms(cluster.rebalance_s),
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
+        log_names_node=names_node(settings),
     )
 
 
@@ -122,6 +123,7 @@ def plan_executor(
         recycle_age_ms=_ms(section.recycle.age_s or 0),
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
+        log_names_node=names_node(settings),
         log_jobs=settings.node.log_jobs,
     )
 
@@ -152,6 +154,7 @@ def plan_schedules(settings: NodeSettings, endpoint: str) -> SchedulesPlan:
         endpoints=urls(settings, endpoint),
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
+        log_names_node=names_node(settings),
     )
 
 
@@ -171,6 +174,7 @@ def plan_exporter(settings: NodeSettings, endpoint: str) -> ExporterPlan:
         has_coordinator=settings.coordinator.enabled,
         log_level=settings.node.log_level,
         log_format=settings.node.log_format,
+        log_names_node=names_node(settings),
     )
 
 
@@ -211,6 +215,11 @@ def supervisor_settings(settings: NodeSettings) -> SupervisorSettings:
         backoff_max_ms=section.restart_backoff_max_ms,
         reset_ms=_ms(section.restart_reset_s),
     )
+
+
+def names_node(settings: NodeSettings) -> bool:
+    """Says whether text lines of the log tell the node: those of a cluster's members are read together."""
+    return settings.member is not None
 
 
 def urls(settings: NodeSettings, endpoint: str) -> list[str]:

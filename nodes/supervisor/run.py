@@ -27,6 +27,7 @@ from .plans import (
     EXPORTER,
     SCHEDULE_KEEPER,
     SUPERVISOR,
+    names_node,
     plan_coordinator,
     plan_executor,
     plan_exporter,
@@ -70,7 +71,8 @@ def run_node(
     Raises:
         NodeError: the node cannot be started as things are.
     """
-    configure_log(settings.node.log_level, settings.node.log_format, "supervisor", settings.node.name)
+    node = settings.node
+    configure_log(node.log_level, node.log_format, SUPERVISOR, node.name, names_node=names_node(settings))
     found = specs(settings)
     data_dir = DataDir(settings.node.data_dir)
     try:

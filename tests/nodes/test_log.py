@@ -32,6 +32,17 @@ def test_a_line_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(INSTANT + r' info    coordinator started well pid=7 path="/a b" empty=""\n', err)
 
 
+def test_a_members_line_names_its_node(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the lines of several nodes are read together, each must say whose it is; elsewhere it is no news."""
+    configure_log("info", "text", "coordinator", "b", names_node=True)
+    log.info("leads")
+    configure_log("info", "text", "coordinator", "b")
+    log.info("leads")
+    one, other = capsys.readouterr().err.splitlines()
+    assert one.endswith(" info    b/coordinator leads")
+    assert other.endswith(" info    coordinator leads")
+
+
 def test_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     """It must be one JSON object, whose own keys no fact can take."""
     configure_log("info", "json", "coordinator", "east")

@@ -3,6 +3,7 @@
 from cluster_stories import cluster_story
 
 from mainspring.actors.jobs.lifecycle import CANCELLED, SUCCEEDED
+from mainspring.chaos.cluster_options import FAR
 
 
 def test_a_running_job_survives_its_leader() -> None:
@@ -120,3 +121,16 @@ def test_a_member_that_hears_nobody_disturbs_nobody() -> None:
         assert told.seat().machine.state.epoch == epoch
         told.mend()
         told.rest()
+
+
+def test_a_cluster_across_the_world_elects_and_works() -> None:
+    """Everything takes half a second: one leader stays, executors are welcomed, and jobs end."""
+    with cluster_story(weather=FAR, weather_healed=FAR, lease_ttl_ms=10_000) as told:
+        job = told.submit("succeed:10")
+        old = told.leader()
+        old.crash()
+        told.another_leads(old)
+        old.start()
+        more = told.submit("succeed:10")
+        told.rest()
+        assert {told.state(job), told.state(more)} == {SUCCEEDED}

@@ -3,6 +3,7 @@
 from cluster_stories import ClusterStory, cluster_story
 
 from mainspring.actors.jobs.lifecycle import SUCCEEDED
+from mainspring.broker.wire.messages import SnapshotOffer
 
 
 def _after_some_work(told: ClusterStory) -> None:
@@ -105,3 +106,39 @@ def test_a_spare_takes_a_members_place() -> None:
         told.wait_until(lambda: gone.up)
         told.rest()
         assert "member-3" in {row[0] for row in told.leader().engine.members(1)}
+
+
+def test_members_that_lost_their_disks_one_after_the_other_vote_again() -> None:
+    """Each has caught up before the next one is struck; in the end they elect one of themselves."""
+    with cluster_story() as told:
+        _after_some_work(told)
+        leader = told.leader()
+        for node in [node for node in told.members if node is not leader]:
+            node.crash()
+            node.disk.lose()
+            node.genesis = []
+            node.start()
+            told.wait_until(lambda node=node: node.up)
+            told.wait_until(told.is_quiet())
+        leader.crash()
+        told.another_leads(leader)
+        leader.start()
+        told.rest()
+
+
+def test_a_disk_that_fails_while_a_copy_is_put_in_place_leaves_one_or_the_other() -> None:
+    """The rows are new and the log is old: the member has no vote before the log has caught up."""
+    with cluster_story(segment_entries=4, retain_entries=4, retain_bytes=500, tail_bytes=500) as told:
+        _after_some_work(told)
+        node = told.follower()
+        node.crash()
+        for _ in range(12):
+            told.submit("succeed:5")
+            told.wait(300)
+        node.start()
+        told.wait_until(lambda: any(isinstance(event, SnapshotOffer) for _, event in node.recent))
+        node.disk.entries.fail_syncs()
+        told.wait_until(lambda: told.world.counts.get("syncs_failed"))
+        told.wait_until(lambda: node.up)
+        told.wait_until(told.is_quiet())
+        told.rest()

@@ -57,6 +57,7 @@ def a_hello(
     cluster: str | None = None,
     labels: Iterable[str] = (),
     epochs: Iterable[Row] = (),
+    links: Iterable[int] = (),
 ) -> ExecutorHello:
     """An executor's hello; it has the task `echo` and serves every queue."""
     announced = [a_task()] if tasks is None else list(tasks)
@@ -73,6 +74,7 @@ def a_hello(
         cluster,
         list(labels),
         list(epochs),
+        list(links),
     )
 
 

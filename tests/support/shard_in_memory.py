@@ -66,7 +66,7 @@ class ShardsInMemory:
             for shard, store in enumerate(self.stores)
         ]
         queues = sorted({row[2] for row in self.tasks})
-        hello = ExecutorHello("node", "executor", INCARNATION, [], 1, queues, self.tasks, [], [], None, [], [])
+        hello = ExecutorHello("node", "executor", INCARNATION, [], 1, queues, self.tasks, [], [], None, [], [], [])
         self.deliver(EXECUTOR, hello)
         if self.handler is not None:
             for shard in range(self.settings.shards):

@@ -85,6 +85,18 @@ def test_a_hello_over_a_new_connection_replaces_the_old_link(bench: ShardBench) 
     assert bench.state_of(run.id) == ["succeeded"]
 
 
+def test_a_hello_by_another_way_takes_no_run_back(bench: ShardBench) -> None:
+    """A node with two addresses: while the first connection stands, a Run that is under way on it may yet be taken."""
+    executor = bench.executor(slots=1)
+    run = one_running(bench)
+    epochs = [[SHARD, 1]]
+    assert bench.hear(b"by another way", a_hello(link=2, epochs=epochs, links=[1])) == []
+    assert outcomes(bench) == []
+    executor.finish(run)
+    assert bench.state_of(run.id) == ["succeeded"]
+    assert only(bench.hear(b"by another way", a_hello(link=3, epochs=epochs)), ExecutorWelcome)[0].link == 3
+
+
 HELLOS: list[tuple[str, ExecutorHello, str, str]] = [
     ("another cluster", a_hello(cluster="elsewhere"), "wrong_cluster", "elsewhere"),
     ("no name", a_hello(name=""), "malformed", "name"),

@@ -55,7 +55,7 @@ def test_a_hello_says_who_it_is_and_what_it_can() -> None:
     bench = ExecutorBench(replaces=[5, 6], queues=["q"])
     bench.turn()
     hello = bench.hello(bench.turn(ChildReady(1, TASKS, [])))
-    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 2, ["q"], TASKS, [], [], None, [], [])
+    assert hello == ExecutorHello("node-1", "executor-1", 7, [5, 6], 2, ["q"], TASKS, [], [], None, [], [], [])
 
 
 def test_the_death_of_a_former_life_is_told_before_anything_is_imported():

@@ -367,3 +367,12 @@ def test_a_drain_ends_when_the_leader_has_everything(stage: Stage) -> None:
     said = bench.hear(FinishedAck(0, 1), peer=B)
     assert to(said, Goodbye) == list(PEERS)
     assert said.acted(Exit) == [Exit()]
+
+
+def test_a_hello_names_the_other_connections() -> None:
+    """What was said on them last, for they may lead to the same node; one that is lost brings nothing any more."""
+    stage = Stage()
+    stage.up()
+    stage.bench.turn(PeerGone(C))
+    (hello,) = stage.bench.turn(Connected(B)).only(ExecutorHello)
+    assert hello.links == [stage.number(A)]

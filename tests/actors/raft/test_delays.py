@@ -59,3 +59,17 @@ def test_the_same_seed_gives_the_same_story():
         net.put(b"two")
         stories.append((net.leaders, net.history, net.elapsed_ns))
     assert stories[0] == stories[1]
+
+
+@pytest.mark.parametrize("names", ["abc", "abcde"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_broken_connection_is_answered_by_one_election(names: str, seed: int):
+    """Those who are left ask one after the other, so that no votes are split."""
+    net = Net(names, seed=seed, delay_ms=(1, 4))
+    leader = net.put(b"one")
+    epoch = leader.log.leader(GROUP)[0]
+    leader.crash()
+    for node in net.running:
+        node.log.disconnected(leader.name, net.now)
+    assert net.run(60, lambda: net.leader() is not None)
+    assert net.elect().log.leader(GROUP)[0] == epoch + 1

@@ -76,6 +76,44 @@ def test_a_damaged_copy_is_refused_and_sent_again():
     assert net.run(5_000, lambda: other.done() == leader.done())
 
 
+class _Dies(Exception):
+    """The process ends right here."""
+
+
+def test_a_crash_between_shard_and_log_of_a_deposed_leader():
+    """Its log is longer than the copy, and differs: after the crash it must not take that for what is committed."""
+    net = Net(settings=SHORT)
+    old = net.put(b"first")
+    net.isolate(old.name)
+    for number in range(90):
+        old.log.append(GROUP, b"never %d" % number)
+    old.turn()
+    net.run(6_000)
+    for number in range(40):
+        net.put(b"%d" % number)
+    net.run(5_000)
+    for node in net.running:
+        if node is not old:
+            node.log.truncate(GROUP, node.log.committed(GROUP) - 1)
+    install = old.snapshots.install
+
+    def dies(group: int, sha256: str) -> int:
+        install(group, sha256)
+        raise _Dies
+
+    old.snapshots.install = dies
+    net.heal()
+    with pytest.raises(_Dies):
+        net.run(5_000)
+    old.snapshots.install = install
+    old.crash()
+    old.start()
+    assert old.log.snapshot()[str(GROUP)]["is_behind"]
+    leader = net.put(b"last")
+    assert net.run(5_000, lambda: old.done() == leader.done())
+    assert old.snapshots.installed == 2
+
+
 def test_lost_pieces_are_sent_again():
     """With a third of all messages lost the copy arrives all the same."""
     net = Net(settings=SHORT, seed=3)

@@ -111,3 +111,21 @@ def test_under_load_it_still_hands_over():
         leader.turn()
         net.run(1)
     assert to.log.leads(GROUP)
+
+
+def test_what_was_held_back_does_not_outvote_the_next_leader():
+    """With one of three down, the next leader needs the old one's vote: what nobody else ever got goes."""
+    net = Net()
+    leader = net.put(b"one")
+    to, third = [node for node in net.running if node is not leader]
+    third.crash()
+    assert leader.log.transfer(GROUP, to.name)
+    for number in range(5):
+        if leader.log.leads(GROUP):
+            leader.log.append(GROUP, b"%d" % number)
+        leader.turn()
+        net.run(1)
+    assert net.run(20, lambda: to.log.leads(GROUP))
+    net.run(1_000)
+    assert leader.blobs() == to.blobs()
+    assert to.log.leader(GROUP) == (2, to.name), "at the first try"

@@ -1,5 +1,7 @@
 """Who gets a vote, and what asking for one changes."""
 
+from itertools import pairwise
+
 import pytest
 from raft_member import Played, append
 from raft_net import GROUP, Net
@@ -97,13 +99,30 @@ def test_who_hears_a_leader_sticks_to_it():
 
 
 def test_nobody_sticks_to_a_leader_whose_connection_is_gone():
-    """A dropped connection clears stickiness, and the member itself asks within 30 ms."""
+    """A dropped connection clears stickiness, and the member itself asks when its turn comes."""
     played = Played()
     played.ask("b", append(3))
     played.log.disconnected("b", played.net.now)
     assert played.ask("c", PreVote(GROUP, 9, 5, 5)).is_granted
     played.wait(30)
+    assert not [message for _, message in played.said() if isinstance(message, PreVote)], "c asks first"
+    played.wait(20)
     assert [message for _, message in played.said() if isinstance(message, PreVote)]
+
+
+def test_after_a_broken_connection_a_vain_try_is_soon_followed_by_another():
+    """Nobody has to wait for signs of life; after some tries it waits as ever."""
+    played = Played()
+    played.ask("b", append(3))
+    played.log.disconnected("b", played.net.now)
+    asked_ms: list[int] = []
+    for ms in range(2_000):
+        played.wait(1)
+        if any(isinstance(message, PreVote) for _, message in played.said()):
+            asked_ms.append(ms)
+    pauses = [later - before for before, later in pairwise(asked_ms)]
+    assert all(50 <= pause <= 101 for pause in pauses[:3]), pauses
+    assert all(pause >= played.net.settings.election_ms for pause in pauses[3:]), pauses
 
 
 def test_a_leader_that_a_quorum_has_answered_sticks_to_itself():

@@ -66,6 +66,19 @@ def test_a_healthy_cluster_is_shown(capsys: pytest.CaptureFixture[str], members:
     assert cli(capsys, members) == (status, out, err)
 
 
+def test_what_nobody_knows_is_not_made_up(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
+    """A new leader has not heard from a member that is down, and where nobody leads nobody has begun to."""
+    members.silent = {"c"}
+    members.groups["a"][0][-1] = [["b", 100, 20, "live"], ["c", 0, 12_000, "silent"]]
+    members.groups["a"][1] = a_group(1, "follower", None, members.rows)
+    members.groups["b"][1] = a_group(1, "follower", None, members.rows)
+    lines = [line.split() for line in cli(capsys, members)[1].splitlines()]
+    assert ["c", "silent", "yes", "-", "-", *members.rows[2][1:3]] in lines
+    assert any(line[:2] == ["0", "a"] and line[-2:] != ["-", "-"] for line in lines)
+    assert any(line[:2] == ["1", "-"] and line[-2:] == ["-", "-"] for line in lines)
+    assert "b 0, c ?" in cli(capsys, members)[1]
+
+
 def test_json_has_everything(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
     """A program must find who leads, how far everybody is, and what is wrong."""
     members.silent = {"c"}
@@ -291,7 +304,7 @@ def test_a_removal_that_would_stop_the_cluster_is_refused(
     members.silent = {"c"}
     status, _, err = cli(capsys, members, "remove", "b")
     assert status == 1
-    assert "shard 1 has no leader" in err or "without b too few would be left, for c do not answer" in err
+    assert "shard 1 has no leader" in err or "without b too few would be left, for c does not answer" in err
 
 
 def test_replacing_adds_first(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
@@ -315,6 +328,14 @@ def test_transferring_one_shard(capsys: pytest.CaptureFixture[str], members: Fak
     """Only its leader is asked."""
     assert cli(capsys, members, "transfer", "c", "--shard", "1")[:2] == (0, "c leads\n")
     assert [(name, act.shards, act.name) for name, act in members.acts] == [("b", [1], "c")]
+
+
+def test_nothing_is_handed_to_a_silent_member(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
+    """Its leader would only say that the time is not right; the reader must know why."""
+    members.silent = {"c"}
+    status, _, err = cli(capsys, members, "transfer", "c", "--shard", "0")
+    assert (status, err) == (1, "mainspring: c does not answer, so it cannot lead: start its node first\n")
+    assert members.acts == []
 
 
 def test_growing_reads_the_files(capsys: pytest.CaptureFixture[str], members: FakeMembers, tmp_path: Path) -> None:

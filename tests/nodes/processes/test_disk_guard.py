@@ -64,7 +64,7 @@ class Node:
         self.member: Member[ShardMachine] = take_over(0, self.log, self.store, SETTINGS, Draws(1), START)
         self.guard = DiskGuard([self.member], self.log, directory)
         tasks = [["echo", "process", "default", RETRY, None, 0]]
-        self.hear(b"executor", ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None, [], []))
+        self.hear(b"executor", ExecutorHello("node", "executor", 7, [], 1, ["*"], tasks, [], [], None, [], [], []))
         self.hear(b"executor", Credit(0, 1, [["process", 10]]))
 
     @property

@@ -162,6 +162,7 @@ def test_the_coordinators_plan_holds_every_setting(settings: NodeSettings, tmp_p
         "rebalance_ms": 60_000,
         "log_level": "debug",
         "log_format": "json",
+        "log_names_node": False,
         "status_fd": None,
         "orders_fd": None,
     }
@@ -195,6 +196,7 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "recycle_age_ms": 9_000,
         "log_level": "debug",
         "log_format": "json",
+        "log_names_node": False,
         "log_jobs": "all",
         "status_fd": None,
         "orders_fd": None,
@@ -215,6 +217,7 @@ def test_a_members_plan_names_the_cluster(tmp_path: Path) -> None:
     ]
     assert (plan.heartbeat_ms, plan.election_ms, plan.check_quorum_ms) == (60, 300, 4_000)
     assert (plan.rebalance_ms, plan.is_joining) == (7_000, False)
+    assert plan.log_names_node, "the lines of members are read together"
 
 
 def test_a_node_that_joins_says_so(tmp_path: Path) -> None:
@@ -282,6 +285,7 @@ def test_a_schedule_keeper_runs_where_a_file_is_named(settings: NodeSettings, tm
         "endpoints": ["ipc://here"],
         "log_level": "debug",
         "log_format": "json",
+        "log_names_node": False,
         "status_fd": None,
         "orders_fd": None,
     }
