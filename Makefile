@@ -24,9 +24,8 @@ verify: $(VENV)/.installed-dev ## Check format, lint, types, tidiness, unit test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/pyright
 	@$(BIN)/python -m pytest -q -n 2 -m 'not integration and not slow'
-ifneq ($(wildcard nodes/cli/simulate.py),)
 	@$(BIN)/mainspring simulate --seeds 20
-endif
+	@$(BIN)/mainspring simulate --members 3 --seeds 4
 
 fix: $(VENV)/.installed-dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true

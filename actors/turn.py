@@ -6,7 +6,7 @@ what any event, entry or message means. Rule: durable before visible (docs/desig
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -220,20 +220,3 @@ def _chars(read: Read, rows: list[Any]) -> int:
     elif not isinstance(read, ReadJobs):
         return 0
     return sum(len(value) for row in rows for value in row if type(value) is str)
-
-
-def step(machine: Machine, events: Iterable[Any], now: Now) -> tuple[list[Send], list[Any]]:
-    """One turn of a machine without a log (executor, client): its sends rest on nothing that this process must keep.
-
-    Returns:
-        The sends, in order, and the acts for the machine's own shell.
-    """
-    sends: list[Send] = []
-    acts: list[Any] = []
-    for event in (*events, Wake()):
-        effects = machine.handle(event, now)
-        assert effects.entry is None, "a machine without a log sealed an entry"
-        sends.extend(effects.urgent)
-        sends.extend(effects.sends)
-        acts.extend(effects.acts)
-    return sends, acts

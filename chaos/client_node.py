@@ -10,7 +10,7 @@ from ..actors.client.events import Command, Completed, Connected
 from ..actors.client.session import ClientMachine
 from ..actors.client.settings import ClientSettings
 from ..actors.draws import Draws
-from ..actors.turn import step
+from ..actors.step import step
 from .clock import NodeClock
 from .node import Item, Node
 from .workload import Workload

@@ -11,7 +11,7 @@ from ..actors.executor import acts
 from ..actors.executor.events import Connected
 from ..actors.executor.machine import ExecutorMachine
 from ..actors.executor.settings import ExecutorSettings, Recycle
-from ..actors.turn import step
+from ..actors.step import step
 from . import children
 from .clock import NodeClock
 from .code_versions import declared

@@ -17,7 +17,7 @@ from ...actors.client.settings import ClientSettings
 from ...actors.draws import Draws
 from ...actors.effects import Send
 from ...actors.events import PeerGone, Received
-from ...actors.turn import step
+from ...actors.step import step
 from ..wire.codec import WireError, decode, encode
 from ..wire.limits import FRAME_BYTES_MAX
 from ..wire.messages import Refused

@@ -164,7 +164,7 @@ def _show_alone(picture: Picture) -> None:
     if shown.cluster:
         text = "stands alone: docs/cluster.md says how one node becomes three"
     else:
-        text = "waits to be taken into a cluster: `mainspring cluster grow` with its file does that, at a member's --url"
+        text = "waits to be taken into a cluster: `mainspring cluster grow` does that, with its file and a member's URL"
     sys.stdout.write(f"{cell(name)} {text}\n")
 
 

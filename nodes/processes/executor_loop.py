@@ -12,7 +12,7 @@ import zmq
 from ...actors.events import Drain
 from ...actors.executor import acts
 from ...actors.executor.machine import Event, ExecutorMachine
-from ...actors.turn import step
+from ...actors.step import step
 from ...broker.net.clock import read_clocks
 from ..runners import frames
 from .coordinators import Coordinators

@@ -87,12 +87,14 @@ class Engine(ReplicatedLog, Protocol):
 class _Candidacy:
     """A shard that this node was elected for and does not serve yet."""
 
-    __slots__ = ("epoch", "is_told", "since_ns", "why")
+    __slots__ = ("applied", "epoch", "is_told", "look_ns", "since_ns", "why")
 
-    def __init__(self, epoch: int, why: str, since_ns: int) -> None:
+    def __init__(self, epoch: int, why: str, since_ns: int, applied: int) -> None:
         self.epoch = epoch
         self.why = why
         self.since_ns = since_ns
+        self.look_ns = since_ns + SLOW_NS
+        self.applied = applied  # when it was looked last
         self.is_told = False
 
 
@@ -165,7 +167,7 @@ class Roles:
         match news:
             case Elected(_, epoch, why):
                 self.elections[shard] += 1
-                self._elected[shard] = _Candidacy(epoch, why, now.elapsed_ns)
+                self._elected[shard] = _Candidacy(epoch, why, now.elapsed_ns, member.store.applied)
                 log.info("elected shard=%d epoch=%d why=%s", shard, epoch, why)
             case Deposed(_, epoch):
                 self._elected.pop(shard, None)
@@ -208,14 +210,9 @@ class Roles:
         member, engine = self._shards[shard].member, self.engine
         last = engine.last_index(member.group)
         if engine.committed(member.group) < last or member.store.applied < last:
-            if not candidacy.is_told and now.elapsed_ns - candidacy.since_ns > SLOW_NS:
-                candidacy.is_told = True
-                what = (
-                    "its log is not committed: too few members answer"
-                    if engine.committed(member.group) < last
-                    else "its rows are not applied: does somebody hold the shard file's lock?"
-                )
-                log.warning("shard waits for its new leader shard=%d because %s", shard, what)
+            if now.elapsed_ns > candidacy.look_ns:
+                candidacy.look_ns = now.elapsed_ns + SLOW_NS
+                self._look_at_slow(shard, candidacy)
             return
         del self._elected[shard]
         self._lead(member, candidacy.epoch, now)
@@ -226,6 +223,22 @@ class Roles:
         )  # fmt: skip
         self._is_changed = False
         self._guests.tell([self.map(), HelloNeeded(shard, candidacy.epoch)])
+
+    def _look_at_slow(self, shard: int, candidacy: _Candidacy) -> None:
+        """Says what a shard waits for; where its rows stand still, another member may have the file for itself."""
+        member, engine = self._shards[shard].member, self.engine
+        is_committed = engine.committed(member.group) == engine.last_index(member.group)
+        if not candidacy.is_told:
+            candidacy.is_told = True
+            what = (
+                "its rows are not applied: does somebody hold the shard file's lock?"
+                if is_committed
+                else "its log is not committed: too few members answer"
+            )
+            log.warning("shard waits for its new leader shard=%d because %s", shard, what)
+        applied, candidacy.applied = candidacy.applied, member.store.applied
+        if is_committed and applied == member.store.applied and engine.transfer(member.group, None):
+            log.warning("hands a shard over whose rows stand still here shard=%d", shard)
 
     def has_left(self, now: Now) -> bool:
         """Hands all shards over, and says whether that is done, or has taken as long as it may."""

@@ -9,6 +9,7 @@ from mainspring.actors.effects import Effects
 from mainspring.actors.entries import CANCEL, NOOP, Entry, decode_entry
 from mainspring.actors.events import Answer, Applied, Received, Wake
 from mainspring.actors.machine import Now
+from mainspring.actors.step import step
 from mainspring.actors.store import ReadExpired, ReadListing
 from mainspring.actors.turn import (
     ANSWER_CHARS_MAX,
@@ -16,7 +17,6 @@ from mainspring.actors.turn import (
     Member,
     answer_reads,
     catch_up,
-    step,
     turn,
 )  # fmt: skip
 from mainspring.broker.wire.messages import HelloNeeded

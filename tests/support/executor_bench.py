@@ -16,7 +16,7 @@ from mainspring.actors.executor.machine import ExecutorMachine
 from mainspring.actors.executor.runs import NOT_STARTED
 from mainspring.actors.executor.settings import ExecutorSettings
 from mainspring.actors.machine import Now
-from mainspring.actors.turn import step
+from mainspring.actors.step import step
 from mainspring.broker.wire.codec import decode, encode
 from mainspring.broker.wire.messages import (
     CancelRun,

@@ -19,8 +19,8 @@ from mainspring.actors.client.settings import MS, ClientSettings
 from mainspring.actors.draws import Draws
 from mainspring.actors.events import Received
 from mainspring.actors.machine import Now
+from mainspring.actors.step import step
 from mainspring.actors.store import ReadJobs
-from mainspring.actors.turn import step
 from mainspring.broker.wire.codec import decode, encode
 from mainspring.broker.wire.messages import Message, Refused, Submit
 

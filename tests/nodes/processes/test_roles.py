@@ -63,6 +63,7 @@ def test_a_shard_is_led_once_all_is_committed_and_applied() -> None:
 def test_a_shard_that_waits_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """The log says for what: for other members, or for a lock that somebody holds."""
     bench = ClusterBench()
+    bench.engine.is_fit = False
     bench.log(1, 2)
     elect(bench)
     with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
@@ -80,6 +81,30 @@ def test_a_shard_that_waits_is_told_once(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
         other.tell()
     assert "too few members answer" in caplog.messages[1]
+
+
+def test_a_shard_whose_rows_stand_still_is_handed_over() -> None:
+    """Somebody holds the file's lock here; where rows are still being applied, or entries lack, nothing is moved."""
+    bench = ClusterBench()
+    bench.log(1, 2)
+    elect(bench)
+    bench.later(1900)
+    bench.tell()
+    assert not bench.engine.moves
+    bench.later(200)
+    bench.tell()
+    assert bench.engine.moves == [(1, None)]
+    bench.later(1000)
+    bench.tell()
+    assert len(bench.engine.moves) == 1, "it is given time"
+    other = ClusterBench()
+    other.engine.hold_commits()
+    other.log(1, 5)
+    other.engine.commit_up_to(1, 3)
+    elect(other)
+    other.later(2100)
+    other.tell()
+    assert not other.engine.moves, "no other member has what this one lacks"
 
 
 def test_who_is_deposed_forgets_at_once() -> None:
