@@ -45,6 +45,8 @@ class Report:
     """Name and text of the invariant that was violated."""
     recent: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """The last events of the nodes involved."""
+    changes: list[str] = field(default_factory=list[str])
+    """What was changed of what the seed draws, as texts `name=value`."""
 
     def __str__(self) -> str:
         """Tells what a person needs to know; of a failing run, everything."""
@@ -63,7 +65,9 @@ class Report:
             parts.extend([f"last events of {name}:", *(f"  {event}" for event in events)])
         members = self.options["members"]
         parts.append(
-            f"replay: mainspring simulate --seed {self.seed}" + (f" --members {members}" if members > 1 else "")
+            f"replay: mainspring simulate --seed {self.seed}"
+            + (f" --members {members}" if members > 1 else "")
+            + "".join(f" --set {change}" for change in self.changes)
         )
         return "\n".join(parts)
 

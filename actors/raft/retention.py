@@ -14,6 +14,7 @@ from .transfer import is_well
 def lowered(state: GroupState, below: int, now: Now) -> int:
     """Returns how far the log may be truncated, at most `below`."""
     log = state.log
+    assert state.is_behind or below <= log.synced + 1, "an entry that is not durable cannot have been used"
     # The shard may show more than this life knows to be committed, or than a damaged disk still holds.
     below = min(below, state.commit + 1, log.synced + 1)
     if len(state.members.names) <= 1:

@@ -17,6 +17,7 @@ import typer
 
 from ...chaos import coverage
 from ...chaos.cluster_options import options_of
+from ...chaos.shrink import BadChange, changed, changes, shrink
 from ...chaos.simulate import Report, run
 from .errors import CommandError
 from .output import Json, show_json
@@ -37,6 +38,12 @@ def command(
     members: Annotated[
         int, typer.Option(metavar="N", help="Members of the cluster: 3 or 5; 1 is a coordinator by itself.")
     ] = 1,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="With --seed: change what it draws.")
+    ] = None,
+    smaller: Annotated[
+        bool, typer.Option("--shrink", help="With --seed: look for a smaller world that fails in the same way.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run the machines in simulated worlds, and look for what must never happen.
@@ -48,8 +55,10 @@ def command(
     _check(seed, seeds, first, minutes, jobs)
     if members not in MEMBERS:
         raise CommandError(f"a cluster of {members} members is not simulated: give 1, 3 or 5")
+    if seed is None and (change or smaller):
+        raise CommandError("--set and --shrink are about one world: say which with --seed")
     if seed is not None:
-        report = _run(seed, members)
+        report = _one(seed, members, change or [], is_shrunk=smaller)
         if json:
             show_json(_row(report) | {"options": report.options, "recent": report.recent, "counts": report.counts})
         else:
@@ -68,6 +77,21 @@ def _check(seed: int | None, seeds: int | None, first: int, minutes: float | Non
         raise CommandError(f"seeds run from 0 to {SEED_MAX}: give one of those")
     if (seeds is not None and seeds < 1) or (minutes is not None and minutes <= 0) or jobs < 0:
         raise CommandError("--seeds, --minutes and --jobs are positive: give a larger number")
+
+
+def _one(seed: int, members: int, change: list[str], *, is_shrunk: bool) -> Report:
+    """Runs one seed, changed and made smaller as was asked; the report says how to run the same again."""
+    drawn = options_of(seed, members)
+    try:
+        options = changed(drawn, change)
+    except BadChange as error:
+        raise CommandError(str(error)) from None
+    report = run(seed, options)
+    if is_shrunk and report.violation is not None:
+        with bar(None, "worlds tried") as step:
+            report, options = shrink(report, options, lambda: step(1))
+    report.changes = changes(drawn, options)
+    return report
 
 
 def _run(seed: int, members: int) -> Report:

@@ -25,7 +25,8 @@ only the leader takes requests for it.
 * An executor gives heartbeats, credit and results of a shard to its leader. While there is none they wait, and runs go
   on until their leases are over. `held` of a hello lists the leases of all shards, and `epochs` the leaders that the
   executor knows of; it MUST NOT take a Run of an older one after that. So a new leader knows that what is not in `held`
-  does not run, and never will. A FinishedAck is true whoever gives it.
+  does not run, and never will. `links` of a hello names those on its other connections: a coordinator that it reaches
+  by two ways passes the second one over while the first one stands. A FinishedAck is true whoever gives it.
 
 ### What operators ask
 

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import zmq
 from ...actors.draws import Draws
 from ...actors.log import EntryStore
 from ...broker.net.clock import read_clocks
+from ...broker.wire.cluster_messages import CLUSTER_MEMBER_COLUMNS
 from .identity import Identity, cluster_of, next_life, save_cluster
 from .members import Members
 from .plan import CoordinatorPlan
@@ -34,6 +35,9 @@ ELECTION_FSYNCS = 4
 
 CHECKPOINT_PAGES_MAX = 1_000
 """A member brings home what it has written to a shard file in smaller portions than a node that is alone may."""
+
+_NAME = CLUSTER_MEMBER_COLUMNS.index("name")
+_MEMBER_ENDPOINT = CLUSTER_MEMBER_COLUMNS.index("member_endpoint")
 
 _PROBES = 100
 _PROBE_BYTES = 4096
@@ -151,4 +155,25 @@ def engine_of(
         read_clocks(),
         {group: file.applied for group, file in files.items()},
     )
+    compare(plan, {group - 1: engine.members(group) for group in files})
     return engine, snapshots
+
+
+def compare(plan: CoordinatorPlan, members: Mapping[int, Sequence[Sequence[Any]]]) -> None:
+    """Tells the log if the members, by shard, know this node otherwise than its settings do: nobody would reach it."""
+    for shard, rows in members.items():
+        own = next((row for row in rows if row[_NAME] == plan.node), None)
+        if own is None and rows:
+            log.warning(
+                "this node is none of the members that its data knows; was it removed, or named anew? shard=%d name=%s"
+                " members=%s",
+                shard, plan.node, ",".join(row[_NAME] for row in rows),
+            )  # fmt: skip
+            return
+        if own is not None and own[_MEMBER_ENDPOINT] != plan.member_endpoint:
+            log.error(
+                "the other members look for this node elsewhere than it listens; put member_endpoint back, or have"
+                " `mainspring cluster replace` take a new node in shard=%d settings=%s members=%s",
+                shard, plan.member_endpoint, own[_MEMBER_ENDPOINT],
+            )  # fmt: skip
+            return

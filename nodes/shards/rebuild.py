@@ -62,8 +62,9 @@ def rebuild(folder: Path, shards: Sequence[int], backup: Path | None, progress: 
         raise OperatorError(f"{folder} has no log to build from; restore a backup into an empty folder")
     if state_files(folder / LOG_FOLDER):
         raise OperatorError(
-            f"{folder} is a member's of a cluster, and its log may end with entries that never counted; stop the node"
-            " and remove the folder: it comes back empty, and the other members bring it everything"
+            f"{folder} is a member's of a cluster, and its log may end with entries that never counted; put a node of"
+            " another name with an empty data directory in its place (`mainspring cluster replace`): the others bring"
+            " it everything"
         )
     try:
         log = LocalLog(folder / LOG_FOLDER, ballast_bytes=0)

@@ -23,8 +23,8 @@ from .segment_chain import SegmentChain, segment_numbers
 from .synced_file import Synced, SyncedFile
 
 MEMBERS_MEND = (
-    "this node is a member of a cluster: stop it and remove its data directory; it comes back empty, and the others "
-    "bring it what it has lost"
+    "this node is a member of a cluster: stop it, and put a node of another name with an empty data directory in its "
+    "place (`mainspring cluster replace`); the others bring that one everything"
 )
 
 

@@ -1,5 +1,6 @@
 """A data directory stays with the cluster that it belongs to, and a slow disk gets time."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from mainspring.chaos.memory_log import MemoryLog
 from mainspring.nodes.processes import membership
 from mainspring.nodes.processes.identity import Identity, cluster_of
-from mainspring.nodes.processes.membership import check_membership, raft_settings
+from mainspring.nodes.processes.membership import check_membership, compare, raft_settings
 from mainspring.nodes.processes.plan import CoordinatorPlan
 
 ROWS = [[name, f"ipc://{name}", f"ipc://{name}.sock", 1] for name in "abc"]
@@ -82,3 +83,16 @@ def test_a_slow_disk_gets_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     assert raft_settings(plan).election_ms >= 250
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_differ_from_what_the_members_know_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """They say where others look for this node; its own settings only say where it listens."""
+    with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
+        compare(MEMBER, {0: ROWS, 1: ROWS})
+        compare(JOINING, {0: [], 1: []})
+        assert not caplog.messages
+        compare(replace(MEMBER, member_endpoint="ipc://moved"), {0: ROWS, 1: ROWS})
+        assert len(caplog.messages) == 1
+        assert "settings=ipc://moved members=ipc://a" in caplog.messages[0]
+        compare(replace(MEMBER, node="z"), {0: ROWS})
+    assert "name=z members=a,b,c" in caplog.messages[1]
