@@ -57,6 +57,11 @@ class Reach:
         assert not wanted.keys() & set(self.given), "what was given is not taught"
         return Moves(opened, closed)
 
+    def unnamed(self, message: ClusterMap) -> list[Peer]:
+        """Returns those who were given and may be anybody: none has said a name, and this map does not list them."""
+        listed = {row[1].encode() for row in message.members}
+        return [peer for peer in self.given if peer not in self.names and peer not in listed]
+
     def _vouched_for(self) -> dict[Peer, str]:
         known = {self.names[peer] for peer in self.given if peer in self.names}
         wanted: dict[Peer, str] = {}

@@ -26,6 +26,10 @@ class Node:
         self.is_gone = False  # the transport has lost it
         self.since_ns: int | None = None  # when it was first said hello to
 
+    def is_settled(self, late_ns: int) -> bool:
+        """Says whether it has answered, or will not soon: it was first asked before `late_ns`."""
+        return self.answered or self.is_gone or (self.since_ns is not None and self.since_ns <= late_ns)
+
 
 class Cluster:
     """The map, as the answers drew it."""
@@ -100,9 +104,11 @@ class Cluster:
             self.wanted, self.hello_ns = False, None
         elif self.hello_ns is None or self.hello_ns <= now_ns:
             again_ns = self.said_ns + self.settings.hello_again_ns
-            if self.hello_ns is not None and self._all_said:
-                # All have answered, and some shard has no leader yet. Who comes to lead says so; this is in case
-                # that was lost.
+            late_ns = now_ns - self.settings.hello_again_ns
+            is_settled = self.has_map and all(node.is_settled(late_ns) for node in self.nodes.values())
+            if self.hello_ns is not None and (is_settled or self._all_said):
+                # All have answered, or will not soon, and some shard has no leader yet. Who comes to lead says so; this
+                # is in case that was lost, and for maps of which nothing could be learnt before.
                 if now_ns < again_ns:
                     self.hello_ns = again_ns
                     return
@@ -179,7 +185,7 @@ class Cluster:
 
     def _learn(self, peer: Peer, message: ClusterMap, now_ns: int) -> Moves:
         late_ns = now_ns - self.settings.hello_again_ns
-        unnamed = [self.nodes[given] for given in self.reach.given if given not in self.reach.names]
+        unnamed = [self.nodes[given] for given in self.reach.unnamed(message) if given != peer]
         is_settled = all(node.answered or (node.since_ns or now_ns) <= late_ns for node in unnamed)
         moves = self.reach.learn(peer, message, is_settled=is_settled)
         for opened in moves.opened:

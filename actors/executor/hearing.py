@@ -130,7 +130,7 @@ def _map(state: ExecutorState, link: Link, message: ClusterMap) -> None:
     link.refused = ""
     state.cluster, state.shards_known = message.cluster, message.shards
     now_ns = state.now.elapsed_ns
-    unnamed = [state.links[peer] for peer in state.reach.given if peer not in state.reach.names]
+    unnamed = [state.links[peer] for peer in state.reach.unnamed(message)]
     is_settled = all(other is link or other.is_settled(now_ns) for other in unnamed)
     moves = state.reach.learn(link.peer, message, is_settled=is_settled)
     for peer in moves.opened:

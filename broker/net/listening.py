@@ -91,7 +91,8 @@ class Listening:
             except zmq.ZMQError as error:
                 self.close()
                 why = zmq.strerror(error.errno or 0)
-                text = f"cannot listen on {endpoint}: {why}; end who uses it, or correct `listen`"
+                mend = "end who uses it, or correct `listen` (of a member: `client_endpoint`)"
+                text = f"cannot listen on {endpoint}: {why}; {mend}"
                 raise OSError(text) from error
 
     @property

@@ -20,6 +20,20 @@ MEMBER_FRAME_BYTES_MAX = 72 * 1024 * 1024
 """Largest frame between members: an entry is at most 64 MiB."""
 
 
+def rows_fault(message: Fields) -> str | None:
+    """Returns what is wrong with the rows inside a message, which the codec does not look into; None if nothing is."""
+    match message:
+        case Append(entries=entries):
+            if any(len(row) != 2 or type(row[0]) is not int or type(row[1]) is not bytes for row in entries):
+                return "entries are rows [term, blob]"
+        case SnapshotOffer(members=members):
+            if any(list(map(type, row)) != [str, str, str, int] for row in members):
+                return "members are rows of name, two endpoints and whether it votes"
+        case _:
+            pass
+    return None
+
+
 class MemberHello(Fields):
     """Member to member: who speaks, first in every multipart. What comes with another cluster's is dropped.
 

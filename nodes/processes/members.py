@@ -25,6 +25,7 @@ from ...broker.wire.member_messages import (
     SnapshotOffer,
     TimeoutNow,
     Vote,
+    rows_fault,
 )
 from ...broker.wire.messages import Message
 from .member_link import MemberLink, set_up
@@ -204,6 +205,10 @@ class Members:
         if hello is None or any(type(message) not in FOR_MEMBERS for message in messages):
             self._drop("unreadable", "a multipart begins with a MemberHello, and others are not for members", now_ns)
             return
+        for message in messages:
+            if (fault := rows_fault(message)) is not None:
+                self._drop("unreadable", f"{type(message).__name__}: {fault}", now_ns)
+                return
         kinds = {type(message) for message in messages}
         if hello.cluster != self.cluster:
             if self.cluster or not hello.cluster or not kinds & OF_LEADERS:

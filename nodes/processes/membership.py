@@ -59,6 +59,11 @@ def check_membership(plan: CoordinatorPlan, identity: Identity, entries: EntrySt
                 "alone, this node would go on without what the other members know"
             )
         return
+    if not identity.cluster and not plan.is_joining:
+        raise ValueError(
+            f"{plan.data_dir} waits to be taken into a cluster; set [cluster] join = true, or start with an empty "
+            "data directory"
+        )
     if is_member:
         return
     has_entries = any(entries.last_index(group) for group in groups)
@@ -68,11 +73,6 @@ def check_membership(plan: CoordinatorPlan, identity: Identity, entries: EntrySt
                 f"{plan.data_dir} has jobs of its own; a node that joins a cluster starts with an empty data directory"
             )
         return
-    if not identity.cluster:
-        raise ValueError(
-            f"{plan.data_dir} waits to be taken into a cluster; set [cluster] join = true, or start with an empty "
-            "data directory"
-        )
     wanted = cluster_of(plan.members, plan.shards, is_joining=False)
     if wanted is not None and identity.cluster != wanted:
         raise ValueError(

@@ -95,6 +95,7 @@ def write(
     run: list[tuple[Op, int]] = []
     for index, entry in numbered:
         assert index == meta.applied + 1, f"entry {index} does not follow entry {meta.applied}"
+        assert entry.epoch >= meta.epoch, f"entry {index} is of epoch {entry.epoch}, after one of epoch {meta.epoch}"
         if not entry.ops:  # the engine's own: it has no time
             meta = meta._replace(applied=index, epoch=entry.epoch)
             continue

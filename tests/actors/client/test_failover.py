@@ -317,6 +317,25 @@ def test_members_are_connected_to_and_left() -> None:
     assert script.hear(a_welcome(epoch=6), a_map("c", {0: (6, "c")}), HelloNeeded(0, 6), peer=C) == []
 
 
+def test_a_dead_members_url_keeps_nobody_waiting() -> None:
+    """The living one's map lists it, so it is known who that would be, and the leader is connected to at once."""
+    script = ClientScript(peers=(A, B))
+    script.submit()
+    script.hear(a_map("b", {0: (5, "c")}, MEMBERS), peer=B)
+    assert script.moves == [Connect(C)]
+
+
+def test_a_url_that_nobody_knows_is_waited_for_a_little() -> None:
+    """It may be the leader by another way; if it does not answer for a while the map is asked for again, and used."""
+    script = ClientScript(peers=(b"ipc:///dead", B))
+    script.submit()
+    script.hear(a_map("b", {0: (5, "c")}, MEMBERS), peer=B)
+    assert script.moves == []
+    script.wait(4 * SECOND_MS)
+    script.hear(a_map("b", {0: (5, "c")}, MEMBERS), peer=B)
+    assert script.moves == [Connect(A), Connect(C)]
+
+
 def test_a_map_of_another_cluster_is_passed_over() -> None:
     """It teaches nothing; who hears nothing else is told."""
     script = ClientScript(peers=PEERS, cluster="test", reach_ns=10**9)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_entries import EXECUTORS, FIRST, LANES, a_finish, a_submit, an_entry, apply, history, row_faults
 
+from mainspring.actors.entries import NOOP, Entry
 from mainspring.actors.store import ReadListing
 from mainspring.chaos.disk.disk import Disk, Loss
 from mainspring.chaos.disk.plain_files import DiskFiles
@@ -180,3 +181,15 @@ def test_failed_apply_changes_nothing(tmp_path_factory: pytest.TempPathFactory, 
         store.apply([(2, an_entry(a_submit(1, 1, lane=9)))])
     assert store.restore() == before
     store.close()
+
+
+def test_a_second_writer_is_noticed(tmp_path: Path) -> None:
+    """A file that somebody else has written is no view of this log any more: nothing is added to it."""
+    ours, theirs = ShardFile(tmp_path / "shard.db"), ShardFile(tmp_path / "shard.db")
+    assert ours.apply([(1, Entry(1, 1_000, [[NOOP]]))])
+    with pytest.raises(ShardFailed, match="somebody else has written"):
+        theirs.apply([(1, Entry(2, 1_000, [[NOOP]]))])
+    assert ours.apply([(2, Entry(1, 1_000, [[NOOP]]))])
+    with pytest.raises(AssertionError, match="after one of epoch 1"):
+        ours.apply([(3, Entry(0, 1_000, [[NOOP]]))])
+    assert ours.applied == 2
