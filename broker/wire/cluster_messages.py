@@ -41,7 +41,7 @@ snapshot or silent.
 class ClusterMap(Fields):
     """Coordinator to client and executor: who is a member and who leads, as far as this node knows.
 
-    The answer to a hello by a node that does not lead every shard, and news when that changes. `members`: rows [name,
+    A member's answer to every hello, besides its welcomes, and news when that changes. `members`: rows [name,
     endpoint]; `leaders`: rows [shard, epoch, name], the name nil while nobody is known to lead.
     """
 

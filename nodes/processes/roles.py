@@ -277,10 +277,6 @@ class Roles:
 
     # --- what is told ---
 
-    def leads_all(self) -> bool:
-        """Says whether this node serves every shard."""
-        return all(shard.member.machine is not None for shard in self._shards.values())
-
     def map(self) -> ClusterMap:
         """Returns who is a member and who leads, as far as this node knows."""
         rows = [row for group in self._groups() for row in self.engine.members(group)]

@@ -145,10 +145,6 @@ def test_what_is_known_of_connections_has_a_family() -> None:
 class SomeRoles:
     """Shard 1 is led by another node."""
 
-    def leads_all(self) -> bool:
-        """Not here."""
-        return False
-
     def map(self) -> ClusterMap:
         """Two shards, led by a and b."""
         return ClusterMap("a", "id", 2, [["a", "ipc://a"], ["b", "ipc://b"]], [[0, 3, "a"], [1, 4, "b"]])
