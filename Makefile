@@ -6,9 +6,18 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 APT    := apt-get install python3 python3-venv
 
+# A node is many processes: without bytecode each of them compiles all modules again, and so does pytest.
+unexport PYTHONDONTWRITEBYTECODE
+
+PARTS := verify-tests verify-format verify-lint verify-types verify-simulations
+
 .DEFAULT_GOAL := help
+.PHONY: help run test verify $(PARTS) fix bench docs sim models drill soak clean
+
+# Only the parts of `verify` run side by side.
+ifeq ($(filter verify-%,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
-.PHONY: help run test verify fix bench docs sim models drill soak clean
+endif
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,10 +29,21 @@ test: $(VENV)/.installed-dev ## Run every test, those that start real processes 
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 verify: $(VENV)/.installed-dev ## Check format, lint, types, tidiness, unit tests and a short simulation; changes nothing
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(PARTS)
+
+verify-tests: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not integration and not slow' --hypothesis-profile=mainspring-short
+
+verify-format: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check --quiet . || { echo 'verify: the files above are not formatted; run: make fix' >&2; exit 1; }
+
+verify-lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --quiet .
+
+verify-types: $(VENV)/.installed-dev
 	@$(BIN)/pyright
-	@$(BIN)/python -m pytest -q -n 2 -m 'not integration and not slow'
+
+verify-simulations: $(VENV)/.installed-dev
 	@$(BIN)/mainspring simulate --seeds 20
 	@$(BIN)/mainspring simulate --members 3 --seeds 4
 

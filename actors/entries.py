@@ -74,6 +74,9 @@ REVIVE = 22
 counted; attempts go on counting. They expire no more, nor have a deadline."""
 SETTLE = 23
 """[SETTLE, rows, state]: finished jobs, rows [id, lane], get another final state: skipped or discarded."""
+LEASE_TTL = 24
+"""[LEASE_TTL, lease_ttl_ms]: from now on no lease is trusted for longer without a renewal. A longer time stands here
+before it is granted, a shorter one when all leases of the longer are over."""
 
 LANE_COLUMNS = ("lane", "tenant", "queue", "priority", "task")
 EXECUTOR_COLUMNS = ("executor", "node", "name")

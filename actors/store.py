@@ -148,6 +148,8 @@ class Restored(NamedTuple):
     """How many rows of ticks are kept."""
     next_audit: int
     """The id of the next audit row."""
+    lease_ttl_ms: int
+    """From the last LEASE_TTL; 0 if there was none."""
 
 
 class ShardStore(Protocol):

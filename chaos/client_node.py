@@ -36,7 +36,7 @@ class ClientNode(Node):
         session = draws.below((1 << 63) - 1) + 1
         idle_ns = min(600_000, self.world.options.session_ttl_ms // 2) * MS
         settings = ClientSettings(peers=self.coordinators(), session_idle_ns=idle_ns)
-        self.machine = ClientMachine(self.peer.decode(), session, draws, settings)
+        self.machine = ClientMachine(session, draws, settings)
         self.world.network.join(self)
         for node in self.world.coordinators:
             if node.up:

@@ -6,11 +6,13 @@ Decides what is broken and how. Those of the protocol itself, which need no mach
 from typing import Any
 
 from ..actors import turn
+from ..actors.cluster import leadership
 from ..actors.coordinator import executors, takeover
 from ..actors.events import Passed
 from ..actors.executor import hearing, runs
 from ..actors.raft import election
 from ..actors.raft.engine import RaftLog
+from ..actors.raft.news import Deposed
 from ..actors.schedules import book
 from . import member_loop, member_node, memory_entries
 from .mutant import Function, Mutant
@@ -164,6 +166,24 @@ def _unpassed(_true: Function) -> Function:
     return broken
 
 
+def _entries_kept(true: Function) -> Function:
+    def broken(self: Any, committed: int) -> None:
+        kept = list(self.unapplied)
+        true(self, committed)
+        self.unapplied.clear()
+        self.unapplied.extend(kept)
+
+    return broken
+
+
+def _ever_deposed(true: Function) -> Function:
+    def broken(self: Any, news: Any, now: Any) -> None:
+        if not isinstance(news, Deposed):
+            true(self, news, now)
+
+    return broken
+
+
 def _runs_of_anybody(_true: Function) -> Function:
     def broken(state: Any, link: Any, message: Any) -> None:
         if message.link == link.number:
@@ -220,6 +240,17 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     ),
     "runs_of_a_deposed_leader_are_taken": Mutant(
         "an executor obeys whoever speaks to it", hearing, "_run", _runs_of_anybody, _OVERTAKEN, 3
+    ),
+    "deposed_leaders_keep_their_entries": Mutant(
+        "what a leader had decided is applied although another one was elected",
+        turn.Member,
+        "step_down",
+        _entries_kept,
+        _FAILOVERS,
+        3,
+    ),
+    "deposed_leaders_go_on": Mutant(
+        "who is deposed decides on", leadership.Leadership, "_obey", _ever_deposed, _FAILOVERS, 3
     ),
     "engine_entries_are_not_applied": Mutant(
         "a leader's rows leave out the entries of its engine",

@@ -56,12 +56,13 @@ def drawn_cluster(seed: int, members: int = 3) -> Options:
         return choices[draws.below(len(choices))]
 
     weather_name: str = pick("calm", "calm", "slow", "lossy", "wild", "stormy", "far")
-    old = tuple(fault for fault in options.faults if fault not in ("jump_wall", "reboot_host", "fail_over"))
+    # Another leader is on another host anyway.
+    old = tuple(fault for fault in options.faults if fault != "fail_over")
     faults = tuple(fault for fault in MEMBER_FAULTS if draws.below(3) == 0)
     return replace(
         options,
         members=members,
-        shards=pick(1, 2, 3) if not options.schedules else 1,  # the operator does not know where queues belong
+        shards=pick(1, 2, 3),
         spares=pick(0, 1),
         weather_name=weather_name,
         weather=CLUSTER_WEATHERS[weather_name],
@@ -70,6 +71,7 @@ def drawn_cluster(seed: int, members: int = 3) -> Options:
         submits=pick(5, 10, 20),
         faulty_ms=pick(8_000, 15_000, 25_000),
         lease_ttl_ms=pick(3_000, 6_000) if weather_name != "far" else 10_000,
+        other_ttl_ms=options.other_ttl_ms if weather_name != "far" else 0,
         commit_min_ns=100_000,
         commit_span_ns=pick(1, 1, 5, 30) * MS,
         wall_off_ms=pick(0, 50, 2_000),

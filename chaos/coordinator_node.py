@@ -105,6 +105,8 @@ class CoordinatorNode(Node):
         world = self.world
         draws = self.draws.child(self.life)
         settings = self.settings
+        if world.options.other_ttl_ms and self.life % 2:
+            settings = replace(settings, lease_ttl_ms=world.options.other_ttl_ms)
         if world.options.schedules:
             settings = replace(settings, node=f"host-{self.host}", boot=f"boot-{self.boots[self.host]}")
         try:

@@ -65,10 +65,10 @@ assert len(set(WANTED)) == len(WANTED), "a bucket stands twice in the list"
 
 _CLUSTER = (
     "attempts_lost changes_begun cluster_maps depositions deposed_with_waiting_sends elected_disconnected "
-    "elected_silence elected_start elected_transfer entries_cut executors_lapsed finishes_stale frames_cut "
-    "frames_lost leaders_crashed leads leases_found_at_start log_segments_dropped member_crashes members_behind "
-    "members_changed refused_not_here snapshots_installed submits_repeated syncs_failed transfers_begun "
-    "truth_succeeded"
+    "elected_silence elected_start elected_transfer entries_cut executors_lapsed fault_jump_wall fault_reboot_host "
+    "finishes_stale frames_cut frames_lost leaders_crashed leads leases_found_at_start log_segments_dropped "
+    "member_crashes members_behind members_changed op_tick reboots_found refused_not_here rows_stood_still "
+    "shards_left snapshots_installed submits_repeated syncs_failed take_overs_slow transfers_begun truth_succeeded"
 )
 CLUSTER_WANTED = (*sorted(_CLUSTER.split()), *(f"fault_{fault}" for fault in MEMBER_FAULTS))
 """Every bucket that must not stay empty in worlds of several members."""

@@ -207,8 +207,8 @@ class Faults(Node):
         return True
 
     def _jump_wall(self) -> bool:
-        """Sets the coordinator's clock by up to hours, as one does who had set it wrong before."""
-        node, span_ms = self.coordinator, self.world.options.jump_ms
+        """Sets a coordinator's clock by up to hours, as one does who had set it wrong before."""
+        node, span_ms = self._some_coordinator(), self.world.options.jump_ms
         by_ms = (self.draws.below(2 * span_ms + 1) - span_ms) >> (5 * self.draws.below(4))
         self.world.history.wall_peaks.append((self.world.now_ns, node.now.wall_ms))
         node.clock.step(by_ms)
@@ -258,5 +258,7 @@ class Faults(Node):
             node.paused_until_ns = 0
         if "jump_wall" in self.world.options.faults:
             # A clock that stays hours behind lets what is on the calendar wait as long; somebody puts it right.
-            peak_ms = max((wall_ms for _, wall_ms in self.world.history.wall_peaks), default=0)
-            self.coordinator.clock.step(max(peak_ms - self.coordinator.now.wall_ms, 0))
+            walls_ms = [coordinator.now.wall_ms for coordinator in self.coordinators]
+            peak_ms = max(walls_ms + [wall_ms for _, wall_ms in self.world.history.wall_peaks])
+            for coordinator in self.coordinators:
+                coordinator.clock.step(max(peak_ms - coordinator.now.wall_ms, 0))

@@ -43,6 +43,7 @@ OPS = {
         "BOOT",
         "REVIVE",
         "SETTLE",
+        "LEASE_TTL",
     )
 }
 """Op -> the name under which it is counted."""

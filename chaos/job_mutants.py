@@ -76,7 +76,7 @@ def _asked_to_cancel(true: Function) -> Function:
         found.asked = CANCELLED if found.asked else 0
         return found
 
-    return staticmethod(from_live)  # type: ignore[return-value]  # it is put into a class
+    return staticmethod(from_live)  # it is put into a class
 
 
 def _nothing(_true: Function) -> Function:

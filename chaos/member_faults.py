@@ -143,6 +143,16 @@ class MemberFaults(Faults):
                 node.start(20 * MS + self.draws.below(2_500 * MS))
         return True
 
+    def _reboot_host(self) -> bool:
+        """Starts a member's host anew: it has another boot id."""
+        node = self._one(self.members)
+        if not node.up:
+            return False
+        node.crash()
+        node.boots += 1
+        node.start(20 * MS + self.draws.below(2_500 * MS))
+        return True
+
     def _pause_leader(self) -> bool:
         """Freezes a leader beyond every timeout."""
         seat = self.world.leader(self.draws.below(self.world.options.shards))

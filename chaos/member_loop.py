@@ -2,23 +2,28 @@
 
 Decides when something leaves: nothing that rests on a sync does before the disk is done with it. Must not know when a
 process begins or ends (member_node.py). The ledger and the invariants see each entry, each commit and each send as it
-passes. Rule: nodes/processes (coordinator_loop, roles).
+passes. What is
+done about who leads, actors/cluster decides, here as there. Rule: nodes/processes/coordinator_loop.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..actors.cluster.directory import Directory, not_here
+from ..actors.cluster.leadership import HandsOver, Leadership, Waits
 from ..actors.coordinator.settings import Retention, ShardSettings
 from ..actors.coordinator.takeover import lead
 from ..actors.draws import Draws
 from ..actors.effects import Send
-from ..actors.events import PeerGone, Received
+from ..actors.events import Drain, PeerGone, Received
+from ..actors.machine import Now
 from ..actors.raft.engine import RaftLog
-from ..actors.raft.news import Deposed, Elected, LeaderChanged, MembersChanged, News, SnapshotInstalled
+from ..actors.raft.news import Deposed, Elected, MembersChanged, SnapshotInstalled
 from ..actors.raft.settings import RaftSettings
 from ..actors.turn import Member, answer_reads, catch_up, follow, turn
 from ..broker.wire.codec import FOR_MEMBERS
-from ..broker.wire.messages import Append, ClientHello, ClusterMap, ExecutorHello, Goodbye, HelloNeeded, Refused
+from ..broker.wire.messages import Append, Goodbye, Message
 from .clock import NodeClock
 from .disks import Disk
 from .node import LOCAL, Node
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 CLUSTER = "chaos"
 MS = 1_000_000
-SETTLED, APPLY = "settled", "apply"
+SETTLED, APPLY, STOP = "settled", "apply", "stop"
 _APPLY_AGAIN_NS = 3 * MS
 _ENDPOINT = "sim://"
 
@@ -72,6 +77,8 @@ class MemberLoop(Node):
         )
         self.boots = 1
         self.log: RaftLog | None = None
+        self.leadership: Leadership
+        """That of this life, or of the last one."""
         self.greeted: dict[bytes, None] = {}
         self.stalled_until_ns = 0
         self.slow_ns = 0
@@ -80,8 +87,7 @@ class MemberLoop(Node):
         self.holding_reads = False
         self.apply_asked = False
         self.busy = False
-        self.draining = False
-        self.transfers = 0
+        self.draining = self.leaving = False
 
     @property
     def peer(self) -> bytes:
@@ -109,6 +115,17 @@ class MemberLoop(Node):
             if seat.leads and not self.busy:
                 seat.machine.check()
 
+    def begin(self, log: RaftLog) -> None:
+        """A life begins on this log: nothing is led yet, and nobody has said hello."""
+        self.log = log
+        for seat in self.seats.values():
+            seat.member = Member(seat.group, None, seat.store)
+        members = {seat.shard: self._member(seat) for seat in self.seats.values()}
+        # Who waits to be taken in knows of no cluster.
+        directory = Directory(self.name, lambda: CLUSTER if log.members(1) else "", self.seats, log)
+        self.leadership = Leadership(directory, members, log, self._lead, self._tell)
+        self.busy = self.draining = self.leaving = False
+
     def turn(self) -> None:
         """Runs one iteration of the loop, up to its sync."""
         if self.busy:
@@ -118,9 +135,10 @@ class MemberLoop(Node):
         for event in inbox:
             self._take_in(event)
         engine.wake(now)
-        self._hear(engine.news())
-        for seat in self.seats.values():
-            self._follow(seat)
+        self._hear()
+        if self.draining and self._has_left():
+            self.leaving = True
+            self._to_machines(Drain())
         members = [seat.member for seat in self.seats.values() if seat.member is not None]
         sends = turn(members, now, engine, self._early)
         for seat in self.seats.values():
@@ -143,33 +161,37 @@ class MemberLoop(Node):
             self._to_machines(event)
         elif isinstance(event, Received):
             message, peer = event.message, event.peer
-            if type(message) in FOR_MEMBERS:
-                if isinstance(message, Append):
-                    self.world.invariants.heard_append(self, peer.decode(), message)
-                engine.received(peer.decode(), message, self.now)
+            if type(message) not in FOR_MEMBERS:
+                self._hand_over(event)
                 return
-            shard = getattr(message, "shard", None)
-            if isinstance(message, ClientHello | ExecutorHello):
-                self.greeted[peer] = None
-                if not all(seat.leads for seat in self.seats.values()):
-                    self._send_now([Send(peer, self.map())])
-                self._to_machines(event)
-            elif isinstance(message, Goodbye):
-                self.greeted.pop(peer, None)
-                self._to_machines(event)
-            elif shard in self.seats and self.seats[shard].leads:
-                self._member(self.seats[shard]).inbox.append(event)
-            elif shard is not None:
-                self._refuse(peer, message, shard)
+            if isinstance(message, Append):
+                self.world.invariants.heard_append(self, peer.decode(), message)
+            fault = engine.received(peer.decode(), message, self.now)
+            if fault is not None:
+                self.world.fail(
+                    "sound_members_are_heard", f"{self.name} hears {message} of {peer.decode()}: {fault}", self
+                )
         else:
             self._to_machines(event)
 
-    def _refuse(self, peer: bytes, message: Any, shard: int) -> None:
-        self.world.count("refused_not_here")
-        request = getattr(message, "request", getattr(message, "sequence", 0))
-        text = f"shard {shard} is led by {self.engine.leader(shard + 1)[1]}"
-        refused = Refused(shard, getattr(message, "session", 0), request, "not_here", text)
-        self._send_now([Send(peer, refused)])
+    def _hand_over(self, event: Received) -> None:
+        """Hands what a client or an executor says to the shard that it is for, as the real way in does."""
+        message, peer = event.message, event.peer
+        shard = getattr(message, "shard", None)
+        if shard is None:  # a hello or a goodbye is for every shard
+            self._to_machines(event)
+            if isinstance(message, Goodbye):
+                self.greeted.pop(peer, None)
+                return
+            self.greeted[peer] = None
+            self.world.count("cluster_maps")
+            self._send_now([Send(peer, self.leadership.directory.map())])
+        elif shard in self.seats and self.seats[shard].leads:
+            self._member(self.seats[shard]).inbox.append(event)
+        else:
+            self.world.count("refused_not_here")
+            where = self.leadership.directory.where(shard)
+            self._send_now([Send(peer, not_here(message, shard, where))])
 
     def _to_machines(self, event: Any) -> None:
         for seat in self.seats.values():
@@ -181,89 +203,60 @@ class MemberLoop(Node):
         assert seat.member is not None, "a process that is down has no members"
         return seat.member
 
-    def map(self) -> ClusterMap:
-        """Returns who leads, as far as this node knows."""
-        self.world.count("cluster_maps")
-        engine = self.engine
-        leaders = [[seat.shard, *engine.leader(seat.group)] for seat in self.seats.values()]
-        members = [[name, name] for name in sorted({row[0] for row in engine.members(1)})]
-        cluster = CLUSTER if members else ""  # who waits to be taken in knows nothing
-        return ClusterMap(self.name, cluster, len(self.seats), members, leaders)
+    def _tell(self, messages: Sequence[Message]) -> None:
+        self.world.count("cluster_maps", len(self.greeted))
+        self._send_now([Send(peer, message) for peer in self.greeted for message in messages])
 
-    def _tell_peers(self, shard: int | None) -> None:
-        sends = [Send(peer, self.map()) for peer in self.greeted]
-        if shard is not None:
-            sends.extend(Send(peer, HelloNeeded(shard, self.engine.leader(shard + 1)[0])) for peer in self.greeted)
-        self._send_now(sends)
-
-    def _hear(self, news: list[News]) -> None:
-        world, engine = self.world, self.engine
-        for item in news:
-            seat = self.seats[item.group - 1]
-            member = self._member(seat)
-            self.recent.append((world.now_ns, item))
-            match item:
-                case Elected(_, epoch, why):
-                    seat.elected = epoch
+    def _hear(self) -> None:
+        """Obeys the engine's news, and shows the world what has come of them."""
+        led = {seat.shard: self._member(seat) for seat in self.seats.values() if seat.leads}
+        counts = {shard: member.machine.state.counts for shard, member in led.items() if member.machine is not None}
+        waiting = {shard for shard, member in led.items() if member.waiting}
+        world = self.world
+        for what in self.leadership.hear(self.now):
+            self.recent.append((world.now_ns, what))
+            match what:
+                case Elected(group, epoch, why):
                     world.count("elections")
                     world.count(f"elected_{why}")
-                    world.invariants.elected(seat, epoch)
-                case Deposed(group, epoch):
+                    world.invariants.elected(self.seats[group - 1], epoch)
+                case Deposed(group):
                     world.count("depositions")
-                    seat.elected = None
-                    if member.machine is not None:
-                        if member.waiting:
-                            world.count("deposed_with_waiting_sends")
-                        self._keep_counts(seat)
-                        self._step_down(member, engine.committed(group))
-                    self._tell_peers(None)
-                case LeaderChanged():
-                    self._tell_peers(None)
-                case MembersChanged(group, _, passed):
+                    world.count("deposed_with_waiting_sends", int(group - 1 in waiting))
+                    for name, count in counts.pop(group - 1, {}).items():
+                        self.old_counts[name] = self.old_counts.get(name, 0) + count
+                case MembersChanged():
                     world.count("members_changed")
-                    if passed and member.machine is not None:
-                        member.passed(passed, engine.leader(group)[0])
-                case SnapshotInstalled():
+                case SnapshotInstalled(group):
                     world.count("snapshots_installed")
-                    member.unapplied.clear()
-                    world.invariants.installed(seat)
+                    world.invariants.installed(self.seats[group - 1])
+                case Waits():
+                    world.count("take_overs_slow")
+                case HandsOver():
+                    world.count("rows_stood_still")
+                case _:
+                    pass
 
-    @staticmethod
-    def _step_down(member: Member[Any], committed: int) -> None:
-        member.step_down(committed)
-
-    def _keep_counts(self, seat: Seat) -> None:
-        for name, count in seat.machine.state.counts.items():
-            self.old_counts[name] = self.old_counts.get(name, 0) + count
-
-    def _follow(self, seat: Seat) -> None:
-        """Applies what others have decided, and leads once nothing is missing."""
-        member, engine = self._member(seat), self.engine
-        if member.machine is not None:
-            return
-        follow(member, engine)
-        if not self.holding_applies and not catch_up(member, engine):
-            self.world.count("applies_locked")
-        if not self._may_lead(seat):
-            return
-        assert seat.elected is not None, "only who was elected leads"
-        last = engine.last_index(seat.group)
-        settings = self.shard_settings
+    def _lead(self, member: Member[Any], epoch: int, now: Now) -> None:
+        """Gives a shard its machine."""
+        seat, engine, settings = self.seats[member.group - 1], self.engine, self.shard_settings
+        if self.world.options.other_ttl_ms and epoch % 2:
+            settings = replace(settings, lease_ttl_ms=self.world.options.other_ttl_ms)
         if self.world.options.schedules:
             settings = replace(settings, node=self.name, boot=f"boot-{self.boots}")
-        lead(member, seat.elected, engine, settings, self.draws.child(self.life).child(seat.elected), self.now)
-        seat.decided_epoch, seat.elected, seat.seen = seat.elected, None, last
+        lead(member, epoch, engine, settings, self.draws.child(self.life).child(epoch), now)
+        seat.decided_epoch, seat.seen = epoch, engine.last_index(seat.group)
         seat.decided_ns.clear()
         seat.last_waiting = None
         self.world.count("leads")
         self.world.ledger.observe(self)
         self.world.invariants.restarted(seat)
-        self._tell_peers(seat.shard)
 
-    def _may_lead(self, seat: Seat) -> bool:
-        """Says whether a seat that was elected has all that it needs to lead."""
-        last = self.engine.last_index(seat.group)
-        return seat.elected is not None and self.engine.committed(seat.group) == last == seat.store.applied
+    def _has_left(self) -> bool:
+        if self.leadership.leave_ns is None:
+            self.world.count("shards_left", len(self.leadership.leave(self.now)))
+        is_alone = not any(node.up for node in self.world.members if node is not self)
+        return self.leadership.has_left(self.now, is_alone=is_alone)
 
     def _show_entries(self, seat: Seat) -> None:
         """Shows the history what a machine has decided in this turn."""
@@ -300,22 +293,27 @@ class MemberLoop(Node):
         self.busy = False
         world.ledger.observe(self)
         self._send_now(sends)
-        self._hear(self.engine.news())
+        self._hear()
         cut, self.disk.entries.entries_cut = self.disk.entries.entries_cut, 0
         if cut:
             world.count("entries_cut", cut)
         self.apply_all()
-        self.arm_wake(self._wake_ns())
         world.invariants.turned(self)
+        if self.leaving:
+            world.push(world.now_ns, self, (LOCAL, STOP))
 
     def apply_all(self) -> None:
         """Applies and answers at every seat; what is left over is done a little later."""
         behind = [seat for seat in self.seats.values() if self._apply(seat)]
         if behind:
             self.apply_later()
-        inboxes = any(self._member(seat).inbox for seat in self.seats.values())
-        if self.inbox or inboxes or any(self._may_lead(seat) for seat in self.seats.values()):
+        leads_more = False
+        if self.leadership.is_taking_over:
+            self._hear()
+            leads_more = not self.leadership.is_taking_over
+        if leads_more or self.inbox or any(self._member(seat).inbox for seat in self.seats.values()):
             self.arm(self.world.now_ns + self.think_ns)
+        self.arm_wake(self._wake_ns())
 
     def _apply(self, seat: Seat) -> bool:
         """Applies and answers; returns whether something is left over."""
@@ -334,7 +332,7 @@ class MemberLoop(Node):
         return left or (member.machine is None and seat.store.applied < engine.committed(seat.group))
 
     def _wake_ns(self) -> int | None:
-        wakes = [self.engine.wake_at()]
+        wakes = [self.leadership.wake_ns()]
         wakes.extend(seat.machine.wake_at() for seat in self.seats.values() if seat.leads)
         return min((wake for wake in wakes if wake is not None), default=None)
 

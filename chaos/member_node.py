@@ -8,12 +8,11 @@ import random
 
 from ..actors.coordinator.takeover import keep_from
 from ..actors.raft.engine import RaftLog
-from ..actors.turn import Member
 from ..nodes.storage.log.errors import LogFailed
 from .member_loop import MS, MemberLoop
 from .node import LOCAL, Item
 
-_TRUNCATE, _START, _STOP = "truncate", "start", "stop"
+_TRUNCATE, _START = "truncate", "start"
 _TRUNCATE_EVERY_NS = 700 * MS
 
 
@@ -54,7 +53,7 @@ class MemberNode(MemberLoop):
         if self.up:
             return
         world, disk = self.world, self.disk
-        self.log = RaftLog(
+        log = RaftLog(
             self.name,
             disk.entries,
             disk.snapshots,
@@ -65,10 +64,7 @@ class MemberNode(MemberLoop):
             self.now,
             {seat.group: seat.store.applied for seat in self.seats.values()},
         )
-        for seat in self.seats.values():
-            seat.member = Member(seat.group, None, seat.store)
-            seat.elected = None
-        self.busy = self.draining = False
+        self.begin(log)
         world.network.join(self)
         self.reached()
         world.count("member_starts")
@@ -99,10 +95,7 @@ class MemberNode(MemberLoop):
     def drain(self) -> None:
         """Stops the process in good order: hands its shards over, then ends, and is started again."""
         self.draining = True
-        for seat in self.seats.values():
-            if seat.leads:
-                self.transfer(seat.shard)
-        self.world.push(self.world.now_ns + 800 * MS, self, (LOCAL, _STOP))
+        self.arm(self.world.now_ns)
 
     def transfer(self, shard: int) -> bool:
         """Asks this leader to hand a shard over."""

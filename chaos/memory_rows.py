@@ -56,6 +56,7 @@ class MemoryRows:
     def __init__(self) -> None:
         self.applied = self.epoch = self.stamp_ms = self.floor = 0
         self.next_sequence = 1
+        self.lease_ttl_ms = 0
         self.lanes: dict[int, list[Any]] = {}
         self.executors: dict[int, list[Any]] = {}
         self.tasks: dict[str, list[Any]] = {}
@@ -252,6 +253,9 @@ class MemoryRows:
         self.floor = floor
         self.leases.update((row[0], row) for row in rows)
 
+    def _set_lease_ttl(self, lease_ttl_ms: int) -> None:
+        self.lease_ttl_ms = lease_ttl_ms
+
     def _end_sessions(self, sessions: list[int]) -> None:
         for known in [known for known in self.answers if known[0] in set(sessions)]:
             del self.answers[known]
@@ -294,6 +298,7 @@ class MemoryRows:
         entries.KEYS_END: _end_keys,
         entries.REVIVE: _revive,
         entries.SETTLE: _settle,
+        entries.LEASE_TTL: _set_lease_ttl,
     }
 
 

@@ -98,6 +98,7 @@ class MemoryStore:
             boots=[list(pair) for pair in sorted(rows.schedules.boots.items())],
             ticks=len(rows.schedules.ticks),
             next_audit=rows.schedules.next_audit,
+            lease_ttl_ms=rows.lease_ttl_ms,
         )
 
     def durable_applied(self) -> int:

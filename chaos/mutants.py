@@ -5,7 +5,7 @@ They are put in at run time, so nothing of them is in the machines. Rule: every 
 (docs/promises.md).
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ from ..actors.coordinator import (
 from ..actors.effects import Send
 from ..actors.executor import conversation, runs
 from ..actors.jobs.lifecycle import RUNNING
-from ..actors.limits import LEAD_MS
+from ..actors.limits import LEAD_MS, LEASE_SLACK
 from ..actors.machine import Now
 from ..actors.turn import Member
 from ..broker.wire.messages import Run
@@ -47,8 +47,7 @@ def planted(name: str) -> Generator[None]:
     """Breaks what a mutant breaks, for a while."""
     mutant = MUTANTS[name]
     owner, function = mutant.owner, mutant.function
-    table: Mapping[str, object] = owner.__dict__
-    before = table[function]
+    before: object = owner.__dict__[function]
     broken = mutant.make(getattr(owner, function))  # of a class as of a module: the plain function
     setattr(owner, function, staticmethod(broken) if isinstance(before, staticmethod) else broken)
     try:
@@ -65,6 +64,13 @@ def killed_by(name: str, seeds: Sequence[int]) -> Report | None:
             if report.violation is not None:
                 return report
     return None
+
+
+def _present_ttl(_true: Function) -> Function:
+    def deadline_ns(state: Any) -> int:
+        return state.started_ns + int(state.settings.lease_ttl_ms * LEASE_SLACK) * MS
+
+    return deadline_ns
 
 
 def _nothing(_true: Function) -> Function:
@@ -332,6 +338,25 @@ MUTANTS: dict[str, Mutant] = {
         "jobs that come within the horizon get no timer", placing, "due_read", _pages_only
     ),
     "leases_never_lapse": Mutant("a silent executor keeps its jobs for ever", executors, "lapse", _nothing),
+    "new_ttl_for_old_leases": Mutant(
+        "a leader waits for leases of the one before for its own lease_ttl_ms",
+        executors,
+        "orphans_deadline_ns",
+        _present_ttl,
+        {
+            "faults": ("crash_coordinator", "cut_link"),
+            "fault_every_ms": 1_500,
+            "faulty_ms": 30_000,
+            "clients": 1,
+            "executors": 4,
+            "submits": 60,
+            "submit_every_ms": 300,
+            "lease_ttl_ms": 9_000,
+            "kill_grace_ms": 0,
+            "other_ttl_ms": 1_000,
+            "schedules": 0,
+        },
+    ),
     "cancelled_ahead_is_sent": Mutant(
         "a job cancelled after it was leased ahead runs",
         dispatching,

@@ -11,6 +11,7 @@ from ..actors.draws import Draws
 from ..actors.events import Received
 from ..actors.schedules.schedule import Definition
 from ..broker.wire.messages import Message, Refused, ScheduleAct, ScheduleChanged, ScheduleSet
+from ..broker.wire.routing import shard_for
 from .clock import NodeClock
 from .definitions import INVALID, drawn_definition, edited
 from .node import LOCAL, Item, Node
@@ -37,6 +38,7 @@ class OperatorNode(Node):
     def __init__(self, world: "World", clock: NodeClock, draws: Draws) -> None:
         super().__init__(world, "operator", clock, think_ns=20_000 + draws.below(100_000))
         self.draws = draws
+        self.shards = range(world.options.shards)
         self.left = world.options.schedule_acts
         self.number = 0
         self.open: dict[int, Request] = {}
@@ -109,17 +111,23 @@ class OperatorNode(Node):
         self, definitions: list[Definition], *, source: str = "client", is_whole: bool = False, is_dry: bool = False
     ) -> None:
         """Defines schedules; a list comes in parts now and then."""
-        rows = list({definition.name: list(definition) for definition in definitions}.values())
+        homes: dict[int, list[list[Any]]] = {shard: [] for shard in self.shards} if is_whole else {}
+        for definition in {definition.name: definition for definition in definitions}.values():
+            homes.setdefault(self._home(definition), []).append(list(definition))
         self.defined.update((definition.name, definition) for definition in definitions)
-        number, revision = self._next(), f"r{self.number}"
-        cuts = [rows[:1], rows[1:]] if len(rows) > 1 and self.draws.below(2) else [rows]
-        self._ask(
-            number,
-            [
-                ScheduleSet(0, number, "operator", source, revision, is_whole, is_dry, part, len(cuts), own)
-                for part, own in enumerate(cuts, 1)
-            ],
-        )
+        for shard, rows in homes.items():
+            number, revision = self._next(), f"r{self.number}"
+            cuts = [rows[:1], rows[1:]] if len(rows) > 1 and self.draws.below(2) else [rows]
+            self._ask(
+                number,
+                [
+                    ScheduleSet(shard, number, "operator", source, revision, is_whole, is_dry, part, len(cuts), own)
+                    for part, own in enumerate(cuts, 1)
+                ],
+            )
+
+    def _home(self, definition: Definition) -> int:
+        return shard_for(definition.tenant, definition.queue, len(self.shards))
 
     def _define_file(self) -> None:
         """Loads a file: what it held before and does not hold now, ends."""
@@ -130,9 +138,13 @@ class OperatorNode(Node):
         self.define(found, source="file:schedules.toml", is_whole=True)
 
     def act(self, action: str, names: list[str], note: str | None = None) -> None:
-        """Does something with schedules by name."""
+        """Does something with schedules by name, in every shard: he does not know which has them."""
+        for shard in self.shards:
+            self._act_in(shard, action, names, note)
+
+    def _act_in(self, shard: int, action: str, names: list[str], note: str | None = None) -> None:
         number, token = self._next(), self.draws.below(1 << 63)
-        message = ScheduleAct(0, number, "operator", action, "default", list(dict.fromkeys(names)), note, token)
+        message = ScheduleAct(shard, number, "operator", action, "default", list(dict.fromkeys(names)), note, token)
         if action == "run":
             self.runs.append(message)
         self._ask(number, [message])
@@ -147,7 +159,7 @@ class OperatorNode(Node):
         """Makes the same call, as somebody does who has forgotten that it was answered."""
         number = self._next()
         self.world.count("runs_asked_again")
-        again = ScheduleAct(0, number, old.by, old.action, old.tenant, list(old.names), old.note, old.token)
+        again = ScheduleAct(old.shard, number, old.by, old.action, old.tenant, list(old.names), old.note, old.token)
         self._ask(number, [again])
 
     def _nonsense(self) -> None:
@@ -160,7 +172,7 @@ class OperatorNode(Node):
         number = self._next()
         broken = definition._replace(**INVALID[self.draws.below(len(INVALID))])
         row = [list(self._new(f"{NEVER}-too-{self.number}")), list(broken)]
-        message = ScheduleSet(0, number, "operator", "client", "", False, False, 1, 1, row)
+        message = ScheduleSet(self._home(broken), number, "operator", "client", "", False, False, 1, 1, row)
         self._ask(number, [message], is_invalid=True)
 
     def _next(self) -> int:
@@ -221,16 +233,12 @@ class OperatorNode(Node):
         self._wind_down()
 
     def _wind_down(self) -> None:
-        seat = self.world.leader(0)
-        names = (
-            []
-            if seat is None
-            else [
-                schedule.definition.name
-                for schedule in seat.machine.state.image.book.by_number.values()
-                if not schedule.paused
-            ]
-        )
-        if names:
-            self.act(self.world.options.wind_down, names)
+        for shard in self.shards:
+            seat = self.world.leader(shard)
+            if seat is None:
+                continue
+            book = seat.machine.state.image.book
+            names = [schedule.definition.name for schedule in book.by_number.values() if not schedule.paused]
+            if names:
+                self._act_in(shard, self.world.options.wind_down, names)
         self._later(1_500 * MS, "wind down")

@@ -82,6 +82,8 @@ class Options:
     wall_off_ms: int = 0
     step_ms: int = 0
     lease_ttl_ms: int = 3_000
+    other_ttl_ms: int = 0
+    """That of every other life of a coordinator, or epoch of a cluster: somebody edits its file; 0: the same."""
     kill_grace_ms: int = 300
     process_slots: int = 2
     asyncio_slots: int = 5
@@ -173,6 +175,9 @@ def drawn(seed: int) -> Options:
     )
     if slow_commits:
         options = replace(options, commit_min_ns=5 * MS, commit_span_ns=pick(20, 200) * MS)
+    edits = draws.child("edits")
+    if edits.below(4) == 0:
+        options = replace(options, other_ttl_ms=(1_000, 1_500, 9_000)[edits.below(3)])
     return _scheduled(options, draws.child("schedules"))
 
 

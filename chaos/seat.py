@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Seat:
     """A shard's place at a node. `member` is None while the process is down."""
 
-    __slots__ = ("decided_epoch", "decided_ns", "elected", "last_waiting", "member", "node", "seen", "shard", "store")
+    __slots__ = ("decided_epoch", "decided_ns", "last_waiting", "member", "node", "seen", "shard", "store")
 
     def __init__(self, node: "Node", shard: int) -> None:
         self.node = node
@@ -27,8 +27,6 @@ class Seat:
         self.member: Member[ShardMachine] | None = None
         self.seen = 0
         """The last entry that the world has been shown."""
-        self.elected: int | None = None
-        """The epoch in which it was elected and does not lead yet."""
         self.decided_epoch = 0
         """The epoch in which it led last."""
         self.decided_ns: dict[int, int] = {}

@@ -121,6 +121,7 @@ def limits_of(options: Options) -> dict[str, int]:
         "SETTLED_TICKS": 20,
         "VERIFIED_A_TURN": 2,
         "PRUNE_TICKS": 10,
+        "SLOW_NS": 400_000_000,
     }
 
 
@@ -194,9 +195,14 @@ def not_caught_up(world: World) -> str:
     faults = world.faults
     if faults.operator is None or not faults.operator.done:
         return "the operator has requests to make, or waits for answers"
-    seat = world.leader(0)  # the operator defines all schedules there
+    return next((text for shard in range(world.options.shards) if (text := _shard_lags(world, shard))), "")
+
+
+def _shard_lags(world: World, shard: int) -> str:
+    """Says which schedule of a shard lags behind the clock, or waits for nothing; nothing if none does."""
+    seat = world.leader(shard)
     if seat is None:
-        return "nobody leads shard 0"
+        return f"nobody leads shard {shard}"
     wall_ms = seat.now.wall_ms
     for schedule in seat.machine.state.image.book.by_number.values():
         if schedule.paused:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ..actors import limits
 
-_OWNERS = ("actors.coordinator.", "actors.executor.", "actors.jobs.", "actors.limits")
+_OWNERS = ("actors.cluster.", "actors.coordinator.", "actors.executor.", "actors.jobs.", "actors.limits")
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def small_limits(values: Mapping[str, int]) -> Generator[None]:
     """Sets limits by name in every module of the machines that has imported them.
 
     Args:
-        values: name in actors.limits -> value meanwhile.
+        values: name of a constant of the machines -> value meanwhile.
     """
     root = limits.__name__.removesuffix("actors.limits")
     before: list[tuple[object, str, object]] = []

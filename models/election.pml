@@ -8,8 +8,10 @@
  * log. Each may reach each member at any time, any number of times, or never; so delay, loss, repetition and disorder
  * need no steps of their own. An answer counts as arrived when the one who asked acts on it, which may be late or
  * never. Disks forget what was not synced. Left out: stickiness, pre-vote and timeouts, for they promise nothing but
- * progress: here everybody may campaign at any moment. An entry is told by its index and its term alone, for only the
- * leader of that term writes there.
+ * progress: here everybody may campaign at any moment. Left out, too: disks that lose what was synced, and the debts
+ * that keep their members from voting. A debt only takes steps away (a vote, a campaign, an entry that is taken later),
+ * so what holds in every order of these steps holds with it. An entry is told by its index and its term alone, for only
+ * the leader of that term writes there.
  *
  * Each planted bug must make Spin find a trace: VOTE_LOST (a restart forgets the vote), OLD_TERM_COUNTED (an entry of
  * an older term is committed by counting), SELF_UNSYNCED (a leader counts itself before its own fsync), NO_LOG_CHECK

@@ -1,5 +1,6 @@
 """What every run shares: how the root is collected, what integration tests are, how chance is seeded."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -10,6 +11,8 @@ INTEGRATION = Path(__file__).parent / "integration"
 
 # The same examples in every run: a failure repeats, and no run depends on an earlier one.
 hypothesis.settings.register_profile("mainspring", derandomize=True, deadline=None, database=None)
+# For `make verify`: properties that do not say how many examples they need try a quarter of the usual hundred.
+hypothesis.settings.register_profile("mainspring-short", hypothesis.settings.get_profile("mainspring"), max_examples=25)
 hypothesis.settings.load_profile("mainspring")
 
 # A shell starts what runs in its background with SIGINT ignored, which children would inherit; tests send them one.
@@ -38,3 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.integration)
+
+
+def pytest_collection_finish() -> None:
+    """Spares the collector the tests themselves: else it walks through all of them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)

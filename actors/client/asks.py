@@ -41,6 +41,7 @@ class CallerAsk:
         "columns",
         "failure",
         "is_partial",
+        "is_sent",
         "missing",
         "more",
         "order",
@@ -54,6 +55,7 @@ class CallerAsk:
         self.request = request
         self.changes = changes  # whether asking does anything
         self.is_partial = False  # whether one message may be refused and another one have done its part
+        self.is_sent = False  # whether any of its messages was
         self.order = order  # for rows of CHANGE_COLUMNS: the place of each (tenant, name)
         self.steps: deque[Sequence[Sequence[Asked]]] = deque()  # what is asked when all before was answered
         self.missing = 0  # messages without an answer
@@ -152,6 +154,7 @@ class Asks:
                     continue
                 out.sends.extend([Send(peer, part) for part in ask.parts])
                 ask.copies += 1
+                ask.caller.is_sent = True
                 self.is_ignored = self.is_ignored or ask.copies > _COPIES_MAX
                 ask.due_ns = now_ns + ask.wait_ns
                 ask.wait_ns = max(ask.wait_ns, min(2 * ask.wait_ns, self.settings.resend_max_ns))
@@ -200,6 +203,10 @@ class Asks:
         caller.missing -= 1
         assert caller.missing >= 0, "a question has more answers than messages"
         return caller if caller.missing == 0 and not self.proceed(caller) else None
+
+    def shards(self, caller: CallerAsk) -> set[int]:
+        """Returns the shards that have not answered a caller."""
+        return {ask.message.shard for ask in self.open.values() if ask.caller is caller}
 
     def drop(self, caller: CallerAsk) -> None:
         """Forgets a caller's messages."""

@@ -64,6 +64,10 @@ class Awaits:
                 if not callers:
                     del self.callers[id]
 
+    def holds(self, caller: CallerAwait) -> bool:
+        """Says whether jobs that a caller awaits have not ended yet."""
+        return any(caller in self.callers.get(id, ()) for id in caller.ids)
+
     def settle(self, peer: Peer, now_ns: int, number: int, out: Effects) -> int:
         """Asks for what is new, or for everything when its time has come; returns the next free message number."""
         ids: list[int] = []

@@ -34,9 +34,9 @@ class Node:
 class Cluster:
     """The map, as the answers drew it."""
 
-    def __init__(self, client: str, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
-        self.hello = ClientHello(client, settings.cluster)
+        self.hello = ClientHello(settings.cluster)
         self.name: str | None = settings.cluster
         self.shards = 0  # unknown
         self.reach = Reach(settings.peers)
@@ -97,9 +97,11 @@ class Cluster:
             self.ask()
 
     def settle(self, now_ns: int, out: Effects) -> None:
-        """Says hello if it is wanted and its time has come."""
+        """Says hello if it is wanted and its time has come, or if one that nobody wanted has found too few leaders."""
         if not self.wanted:
-            return
+            if self.is_led or not self.epochs:
+                return
+            self.ask()
         if self.answered and self.is_led:
             self.wanted, self.hello_ns = False, None
         elif self.hello_ns is None or self.hello_ns <= now_ns:

@@ -19,53 +19,78 @@ def expire(state: ClientState, now_ns: int) -> None:
     """Ends the requests whose deadline has come."""
     while (deadline_ns := state.next_deadline_ns()) is not None and deadline_ns <= now_ns:
         caller = state.callers[state.deadlines[0][1]]
-        end(state, caller, _overdue(state, caller, was_sent=let_go(state, caller)))
+        waited_for = _waited_for(state, caller)
+        end(state, caller, _overdue(state, caller, waited_for, was_sent=let_go(state, caller)))
 
 
-def _overdue(state: ClientState, caller: Caller, *, was_sent: bool) -> Failure:
+def _overdue(state: ClientState, caller: Caller, waited_for: list[int], *, was_sent: bool) -> Failure:
     match caller:
         case Waiting():
             refused = state.refused_hello
             code = "overloaded" if refused is not None and refused.code == "overloaded" else UNREACHABLE
             return Failure(code, _unreachable(state), True)
         case CallerSubmit() if was_sent:
-            return Failure(
-                TIMEOUT,
-                "the node has not confirmed the jobs in time; they may have been taken: look them up by key or list",
-                False,
-            )
+            why, do = _nobody(state, waited_for) if waited_for else ("", "")
+            text = "the node has not confirmed the jobs in time; they may have been taken: look them up by key or list"
+            return Failure(TIMEOUT, f"{text}; {why}: {do}" if waited_for else text, False)
+        case CallerSubmit() if waited_for:
+            why, do = _nobody(state, waited_for)
+            return Failure(UNREACHABLE, f"{why}, and the jobs for it were not sent; {do}", True)
         case CallerSubmit():
-            return Failure(
-                UNSENT,
-                "the jobs were not sent in time: the node has not confirmed earlier ones, or nobody leads their shard; "
-                "try again after a pause",
-                True,
-            )
+            text = "the jobs were not sent in time: the node has not confirmed earlier ones; try again after a pause"
+            return Failure(UNSENT, text, True)
         case CallerAwait():
-            text = (
-                f"{caller.missing} of {len(caller.ids)} awaited jobs have not ended in time; they go on, so ask again"
-            )
+            why, do = _nobody(state, waited_for) if waited_for else ("they go on", "ask again")
+            text = f"{caller.missing} of {len(caller.ids)} awaited jobs have not ended in time; {why}: {do}"
             return Failure(TIMEOUT, text, False)
         case CallerAsk() if caller.put_off is not None:
             return caller.put_off
+        case CallerAsk() if waited_for and not caller.is_sent:
+            why, do = _nobody(state, waited_for)
+            return Failure(UNREACHABLE, f"{why}, and nothing was sent; {do}", True)
+        case CallerAsk() if waited_for:
+            why, do = _nobody(state, waited_for)
+            return Failure(TIMEOUT, f"{why}, so not all has been answered; {do}, and ask again", False)
         case CallerAsk():
             return Failure(TIMEOUT, "the node has not answered in time; ask again", False)
         case _:
             assert_never(caller)
 
 
-def _unreachable(state: ClientState) -> str:
-    where = ", ".join(peer.decode("utf-8", "replace") for peer in state.settings.peers)
-    if state.refused_hello is not None:
-        return f"the node at {where} does not serve this client: {state.refused_hello.text}"
+def _waited_for(state: ClientState, caller: Caller) -> list[int]:
+    """Returns the shards without a leader that a request waits for."""
     cluster = state.cluster
-    if cluster.shards and not cluster.is_led:
-        leaderless = ", ".join(str(shard) for shard in range(cluster.shards) if shard not in cluster.peers)
-        return (
-            f"no node leads shard {leaderless}, and nothing was sent; a majority of the members must run: "
-            f"look at `mainspring cluster status` ({where})"
-        )
-    return f"no node answers at {where}, and nothing was sent; is it running? start one with `mainspring up`"
+    unled = [shard for shard in state.submits if shard not in cluster.peers]
+    if not unled:
+        return []
+    match caller:
+        case CallerSubmit():
+            return [shard for shard in unled if state.submits[shard].holds(caller)]
+        case CallerAwait():
+            return [shard for shard in unled if state.awaits[shard].holds(caller)]
+        case CallerAsk():
+            asked = state.asks.shards(caller)
+            return [shard for shard in unled if shard in asked]
+        case _:
+            return unled
+
+
+def _nobody(state: ClientState, shards: list[int]) -> tuple[str, str]:
+    """Returns that nobody leads these shards, and what to do."""
+    where = ", ".join(peer.decode("utf-8", "replace") for peer in state.settings.peers)
+    if not (state.cluster.has_map and shards):
+        return f"no node answers at {where}", "is it running? start one with `mainspring up`"
+    told = f"{'shard' if len(shards) == 1 else 'shards'} {', '.join(map(str, shards))}"
+    do = f"a majority of the members must run: look at `mainspring cluster status` ({where})"
+    return f"no node leads {told}", do
+
+
+def _unreachable(state: ClientState) -> str:
+    if state.refused_hello is not None:
+        where = ", ".join(peer.decode("utf-8", "replace") for peer in state.settings.peers)
+        return f"the node at {where} does not serve this client: {state.refused_hello.text}"
+    why, do = _nobody(state, [shard for shard in range(state.cluster.shards) if shard not in state.cluster.peers])
+    return f"{why}, and nothing was sent; {do}"
 
 
 def end(state: ClientState, caller: Caller, failure: Failure) -> None:

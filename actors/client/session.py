@@ -58,16 +58,15 @@ Event = Received | PeerGone | Wake | Connected | Command | Forget | Close
 class ClientMachine:
     """One client's conversation with a cluster, as a machine. Its acts: Completed, Partial, Connect, Disconnect."""
 
-    def __init__(self, client_id: str, session: int, draws: Draws, settings: ClientSettings) -> None:
+    def __init__(self, session: int, draws: Draws, settings: ClientSettings) -> None:
         """Starts a session.
 
         Args:
-            client_id: the client's name, for people.
             session: the first session number, 1 to 2**63 - 1, drawn so that no two clients share one.
             draws: the stream of chance, for later sessions and to spread resends.
             settings: what the shell tuned.
         """
-        self.state = ClientState(client_id, session, draws, settings)
+        self.state = ClientState(session, draws, settings)
 
     def handle(self, event: Event, now: Now) -> Effects:
         """Takes one event; see actors.machine.Machine."""
@@ -250,8 +249,7 @@ class ClientMachine:
             ending.expire(state, now_ns)
         if cluster.has_map and not cluster.wanted and self._is_ignored():
             cluster.doubt(now_ns)
-        if cluster.wanted:
-            cluster.settle(now_ns, state.out)
+        cluster.settle(now_ns, state.out)
         for shard, submits in state.submits.items():
             peer = cluster.peers.get(shard)
             if peer is None:

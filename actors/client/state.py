@@ -38,11 +38,11 @@ Caller = CallerSubmit | CallerAwait | CallerAsk | Waiting
 class ClientState:
     """One client's memory. `out` belongs to the event being handled."""
 
-    def __init__(self, client_id: str, session: int, draws: Draws, settings: ClientSettings) -> None:
+    def __init__(self, session: int, draws: Draws, settings: ClientSettings) -> None:
         self.settings = settings
         self.session = session
         self.draws = draws
-        self.cluster = Cluster(client_id, settings)
+        self.cluster = Cluster(settings)
         self.submits: dict[int, Submits] = {}
         self.awaits: dict[int, Awaits] = {}
         self.asks = Asks(settings)

@@ -222,6 +222,11 @@ class Submits:
     def _land(self, sequence: int) -> None:
         del self.flights[sequence]
 
+    def holds(self, caller: CallerSubmit) -> bool:
+        """Says whether jobs of a caller have no answer yet."""
+        parts = (part for flight in self.flights.values() for part in flight.parts)
+        return any(queued.caller is caller for queued in self.queue) or any(part.caller is caller for part in parts)
+
     def drop_queued(self, caller: CallerSubmit) -> int:
         """Takes a caller's unsent jobs out of the queue; returns how many there were."""
         dropped = sum(queued.left for queued in self.queue if queued.caller is caller)

@@ -1,9 +1,9 @@
 """Executors come, stay alive, and go: links, leases' lifetimes, and what becomes of the jobs of one that is gone.
 
 Decides when a lease is over. A job is requeued only when it is provably not running: its executor denies it in a
-hello, the executor's supervisor confirmed the death of its incarnation, or the session's lease ran out (the executor
-stops its children before that, on its own clock). Rules: docs/design.md, "Replication and election" (reconciliation)
-and "Execution"; docs/promises.md, P5.
+hello, the executor's supervisor confirmed the death of its incarnation, or the lease ran out (the executor stops its
+children before that, on its own clock). Rules: docs/design.md, "Replication and election" (reconciliation) and
+"Execution"; docs/promises.md, P5.
 """
 
 from typing import Any, cast
@@ -12,7 +12,7 @@ from ...broker.wire.limits import FIGURES_MAX, LABELS_MAX, NAME_CHARS_MAX
 from ...broker.wire.messages import CancelRun, Credit, ExecutorHello, ExecutorWelcome, HelloNeeded, Renew, Renewed
 from ...broker.wire.rows import HELD_COLUMNS, task_fault
 from ..effects import Peer, Send
-from ..entries import EXECUTORS, TASKS
+from ..entries import EXECUTORS, LEASE_TTL, TASKS
 from ..jobs.job import Job
 from ..jobs.lifecycle import OUTCOME_LOST, OUTCOME_RETURNED
 from ..jobs.retry import policy_fault
@@ -22,6 +22,18 @@ from .link import Link
 from .state import ShardState
 
 _MISSED_MAX = 3
+
+
+def begin(state: ShardState) -> None:
+    """Says in the first entry for how long leases are trusted, unless it is for less than before: see `lapse`."""
+    if state.image.lease_ttl_ms < state.settings.lease_ttl_ms:
+        _log_ttl(state)
+
+
+def _log_ttl(state: ShardState) -> None:
+    op = [LEASE_TTL, state.settings.lease_ttl_ms]
+    state.log(op)
+    state.image.apply_lease_ttl(op)
 
 
 def hello(state: ShardState, peer: Peer, message: ExecutorHello) -> None:
@@ -174,7 +186,7 @@ def _is_window(value: object) -> bool:
 
 
 def renew(state: ShardState, peer: Peer, message: Renew) -> None:
-    """Takes a heartbeat: every lease of the session holds on."""
+    """Takes a heartbeat: every lease of the link holds on."""
     link = state.links.by_peer.get(peer)
     if link is None or link.number != message.link:
         state.count("renews_unlinked")
@@ -218,7 +230,15 @@ def _asked(state: ShardState, link: Link) -> list[Job]:
 
 
 def _deadline_ns(state: ShardState) -> int:
-    return state.now.elapsed_ns + int(state.settings.lease_ttl_ms * LEASE_SLACK) * 1_000_000
+    """Returns when the leases of an executor that was heard now are over.
+
+    It may still trust them for the longer time that a leader before this one has granted.
+    """
+    return max(_over_ns(state.now.elapsed_ns, state.settings.lease_ttl_ms), orphans_deadline_ns(state))
+
+
+def _over_ns(renewed_ns: int, lease_ttl_ms: int) -> int:
+    return renewed_ns + int(lease_ttl_ms * LEASE_SLACK) * 1_000_000
 
 
 def gone(state: ShardState, peer: Peer) -> None:
@@ -243,13 +263,15 @@ def goodbye(state: ShardState, peer: Peer, incarnation: int) -> None:
 
 
 def lapse(state: ShardState) -> None:
-    """Ends the leases of silent sessions, and of executors that never came back after a start."""
+    """Ends the leases of silent links, and of executors that never came back after a start."""
     now_ns = state.now.elapsed_ns
     over = [link for link in state.links.by_peer.values() if link.deadline_ns <= now_ns]
     for link in over:
         state.links.close(link)
         state.count("executors_lapsed")
     orphans_over = now_ns >= orphans_deadline_ns(state)
+    if orphans_over and state.image.lease_ttl_ms > state.settings.lease_ttl_ms:
+        _log_ttl(state)
     if not over and not (orphans_over and not state.orphans_settled):
         return
     gone = {link.incarnation for link in over}
@@ -267,14 +289,14 @@ def lapse(state: ShardState) -> None:
 def orphans_deadline_ns(state: ShardState) -> int:
     """Returns when leases found at the start are over, unless their executor says hello.
 
-    Each counts as renewed at the start.
+    Each counts as renewed at the start, for the time that the leader before may have granted.
     """
-    return state.started_ns + int(state.settings.lease_ttl_ms * LEASE_SLACK) * 1_000_000
+    return _over_ns(state.started_ns, state.image.lease_ttl_ms)
 
 
 def next_deadline_ns(state: ShardState) -> int | None:
     """Returns when `lapse` wants to be called."""
     deadlines = [link.deadline_ns for link in state.links.by_peer.values()]
-    if not state.orphans_settled:
+    if not state.orphans_settled or state.image.lease_ttl_ms > state.settings.lease_ttl_ms:
         deadlines.append(orphans_deadline_ns(state))
     return min(deadlines, default=None)

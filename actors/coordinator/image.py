@@ -39,6 +39,7 @@ class Image:
         self.tasks: dict[str, list[Any]] = {row[0]: row for row in restored.tasks}
         self.sessions: dict[int, Session] = {}
         self.book = Book(restored)
+        self.lease_ttl_ms = restored.lease_ttl_ms  # no executor trusts a lease for longer than this
         self.audited = restored.next_audit > 1  # somebody has changed something, so there may be audit rows
         self.fresh_keys: dict[tuple[str, str], tuple[int, int, int]] = {}
         self.unapplied: deque[tuple[int, list[int], list[tuple[str, str]], int]] = deque()
@@ -250,6 +251,10 @@ class Image:
         """Old leases get a row."""
         for row in op[2]:
             self.leases[row[0]].held = True
+
+    def apply_lease_ttl(self, op: Op) -> None:
+        """Leases are trusted for another time."""
+        self.lease_ttl_ms = op[1]
 
     def apply_sessions_end(self, op: Op) -> None:
         """Idle sessions are forgotten."""

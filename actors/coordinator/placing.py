@@ -14,7 +14,7 @@ from ..jobs.lifecycle import READY, RETRYING, SCHEDULED
 from ..limits import DUE_READ_JOBS, HORIZON_MS, HORIZON_STEP_MS, REFILL_JOBS
 from ..store import ReadDue, ReadJobs, ReadReady, is_done
 from .state import ShardState
-from .timers import Firing, Timers
+from .timers import WALL, Firing, Timers
 
 
 def place_fresh(state: ShardState, jobs: list[Job], delays_ms: list[int | None]) -> None:
@@ -134,7 +134,7 @@ def _fired(state: ShardState, firing: Firing, job: Job) -> bool:
         return False
     if job.fires_ms is not None and job.fires_ms != key:
         return False
-    if job.due_ms is None or (clock == 1 and job.due_ms > key):
+    if job.due_ms is None or (clock == WALL and job.due_ms > key):
         return False
     state.timers.near(clock, key, job)
     return True

@@ -23,8 +23,6 @@ class ShardSettings:
     cluster: str = ""
     shards: int = 1
     tenants: frozenset[str] = frozenset({"default"})
-    leaders: tuple[tuple[int, str], ...] = ()
-    """(shard, endpoint): the cluster map of the hello."""
     lease_ttl_ms: int = 10_000
     dedup_window: int = 1024
     session_ttl_ms: int = 3_600_000

@@ -88,6 +88,7 @@ class ShardMachine:
         self._restore(restored, leases, leased)
         self.ticking = Ticking(self.state)
         self.state.log([NOOP])
+        executors.begin(self.state)
 
     def _restore(self, restored: Restored, leases: list[list[Any]], leased: list[list[Any]]) -> None:
         state, records = self.state, {row[0]: row for row in leased}
@@ -187,11 +188,10 @@ class ShardMachine:
             )
             return
         tasks = [[row[0], row[2], row[5]] for row in state.image.tasks.values()]
-        leaders = [list(leader) for leader in settings.leaders]
         state.send(
             peer,
             ClientWelcome(
-                state.shard, state.epoch, settings.cluster, settings.shards, leaders, tasks, settings.payload_bytes_max
+                state.shard, state.epoch, settings.cluster, settings.shards, tasks, settings.payload_bytes_max
             ),
         )
 
@@ -268,6 +268,7 @@ class ShardMachine:
         state.questions.check()
         state.timers.check()
         image.book.check()
+        assert image.lease_ttl_ms >= state.settings.lease_ttl_ms, "leases are granted for longer than the log says"
         used: dict[tuple[int, str], int] = {}
         for id, job in image.leases.items():
             assert image.jobs[id] is job, f"lease of job {id} is not its record"

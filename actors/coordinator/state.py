@@ -2,8 +2,7 @@
 
 The image, the soft state, and what the event asks for.
 
-Decides nothing itself. Every decision goes through `decide`, which writes the op down and changes the image in one
-step.
+Decides nothing itself. Who decides writes the op down with `log`, and changes the image by that op in the same event.
 """
 
 from collections import deque

@@ -102,7 +102,7 @@ def _sought(state: ExecutorState) -> list[Link]:
     """Returns the links on which a leader may be found: nodes that have answered, while some shard has none.
 
     A hello begins a link anew, so a node that leads is left in peace, unless it leads a shard that it has not welcomed
-    this executor to.
+    this executor to, by its own word or another's: its call for a hello may have been lost.
     """
     silent_ns = state.now.elapsed_ns - _SILENT_NS
     open_shards = {number for number, shard in state.shards.items() if shard.is_open(shard.link)}
@@ -114,7 +114,7 @@ def _sought(state: ExecutorState) -> list[Link]:
         for link in state.links.values()
         if link.hello_ns is None
         and not link.is_gone
-        and (link.peer not in leading or not link.leads.issubset(open_shards))
+        and (link.peer not in leading or not state.leaders.of(state.reach.names.get(link.peer)) <= open_shards)
     ]
 
 

@@ -139,8 +139,8 @@ def _map(state: ExecutorState, link: Link, message: ClusterMap) -> None:
     for peer in moves.closed:
         _leave(state, state.links.pop(peer))
         state.act(acts.Disconnect(peer))
-    link.leads = {number for number, _, name in message.leaders if name == message.node}
     for number, epoch, name in message.leaders:
+        state.leaders.heard(number, epoch, name, message.node)
         if name is not None:
             _know(state, number, epoch)
         shard = state.shards.get(number)
@@ -217,7 +217,6 @@ def gone(state: ExecutorState, peer: Peer) -> None:
         # Now and then all the same, for nothing else would tell if it was there.
         link.hello_ns = state.now.elapsed_ns + HELLO_AGAIN_MS * 1_000_000
         link.since_ns = state.now.elapsed_ns if link.since_ns is None else link.since_ns
-        link.leads.clear()
 
 
 def connected(state: ExecutorState, peer: Peer) -> None:

@@ -1,6 +1,6 @@
 """An executor's link to one coordinator process: its hellos, and what the node says of itself.
 
-Decides nothing; conversation.py and speaking.py do. What belongs to a shard stands in shard.py, for its leader may
+Decides nothing; conversation.py and hearing.py do. What belongs to a shard stands in shard.py, for its leader may
 change.
 """
 
@@ -19,7 +19,6 @@ class Link:
         "hello_ns",
         "hello_sent_ns",
         "is_gone",
-        "leads",
         "number",
         "peer",
         "refused",
@@ -39,7 +38,6 @@ class Link:
         self.since_ns: int | None = None  # when it was first said hello to, or could not be
         self.figures_ns = 0  # when the coordinator is told figures next
         self.is_gone = False
-        self.leads: set[int] = set()  # the shards that it leads by its own map
 
     def hello_wait_ns(self) -> int:
         """Returns how long to wait for an answer.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RENEW_EVERY_MS = 1_000
-"""How often the session's lease is renewed, if a tenth of the lease is not shorter."""
+"""How often the leases of a link are renewed, if a tenth of their time is not shorter."""
 
 RESEND_AFTER_MS = 1_000
 """A hello or a batch of results that nobody answered is sent again after this."""
@@ -90,6 +90,8 @@ class ExecutorSettings:
     command_slots: int = 0
     commands: list[list[Any]] = field(default_factory=list[list[Any]])
     """The declared commands as tasks, rows of TASK_COLUMNS."""
+    cluster: str | None = None
+    """The only cluster whose nodes are heard; None is that of whoever speaks first."""
 
     def __post_init__(self) -> None:
         assert self.incarnation > 0, self.incarnation

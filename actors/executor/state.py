@@ -9,6 +9,7 @@ from ..machine import Now
 from ..reach import Reach
 from . import acts
 from .held import Held
+from .leaders import Leaders
 from .link import Link
 from .pool import Child, Pool
 from .settings import COMMAND, LOGGED, ExecutorSettings
@@ -50,7 +51,8 @@ class ExecutorState:
         self.kinds: frozenset[str] = frozenset()  # of these tasks
         self.task_timeout_ms: dict[str, int | None] = {}
         self.task_limits: dict[str, tuple[int | None, int | None]] = {}
-        self.cluster: str | None = None
+        self.cluster = settings.cluster
+        self.leaders = Leaders()
         self.held: dict[tuple[int, int], Held] = {}
         self.by_run: dict[int, Held] = {}
         self.ending: dict[int, Held] = {}  # runs that were told to end, by run id

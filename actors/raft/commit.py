@@ -21,6 +21,8 @@ def advance(state: GroupState, now: Now) -> None:
     if held <= state.commit or held < leading.first:
         return
     assert state.log.term_at(held) == state.term, "an entry of an older term is never committed by count"
+    if state.commit < leading.first and followers:
+        leading.is_round_wanted = True  # told at once: until it hears of it, an empty disk helps to elect nobody
     state.commit = held
     if not state.is_voter and state.members.index <= held:
         _hand_over_and_leave(state, now)

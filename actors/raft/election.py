@@ -91,7 +91,7 @@ def lose_leader(state: GroupState, now: Now) -> None:
 
 def may_campaign(state: GroupState) -> bool:
     """Says whether this member may lead at all."""
-    return state.members.may_lead(state.name, state.commit) and not state.is_behind
+    return state.members.may_lead(state.name, state.commit) and (state.is_new or not state.is_behind)
 
 
 def wake_at(state: GroupState) -> int:
@@ -162,11 +162,20 @@ def is_up_to_date(state: GroupState, last_term: int, last_index: int) -> bool:
     return (last_term, last_index) >= (state.log.last_term, state.log.last)
 
 
+def _may_vote(state: GroupState, last_index: int) -> bool:
+    """Says whether this member's vote counts.
+
+    A disk on which nothing was ever kept may have taken another one's place, and then it does not know what that one
+    helped to commit. It may still elect whoever holds nothing, either: in a quorum of such, nobody holds anything.
+    """
+    return not state.is_behind or (state.is_new and last_index == 0)
+
+
 def on_pre_vote(state: GroupState, sender: str, message: PreVote, now: Now) -> None:
     """Somebody asks whether it would get this member's vote."""
     is_granted = (
         message.term > state.term
-        and not state.is_behind
+        and _may_vote(state, message.last_index)
         and not is_sticky(state, now)
         and is_up_to_date(state, message.last_term, message.last_index)
     )
@@ -192,7 +201,7 @@ def on_vote(state: GroupState, sender: str, message: Vote, now: Now) -> None:
         message.term == state.term
         and state.vote in (None, sender)
         and state.role is not Role.LEADER
-        and not state.is_behind
+        and _may_vote(state, message.last_index)
         and is_up_to_date(state, message.last_term, message.last_index)
     )
     if is_granted:

@@ -67,13 +67,17 @@ class RaftLog:
 
     # Between turns.
 
-    def received(self, sender: str, message: Message, now: Now) -> None:
-        """Hears a message of FOR_MEMBERS from a member; the transport has made sure who speaks."""
+    def received(self, sender: str, message: Message, now: Now) -> str | None:
+        """Hears a message of FOR_MEMBERS from a member; the transport has made sure who speaks.
+
+        Returns what is wrong with a message that no sound member would send, and that changes nothing; else None.
+        """
         self._now = now
         foreign: Any = message
         state = self._groups.get(foreign.group)
-        if state is not None and sender != self.name:
-            group.received(state, sender, message, now)
+        if state is None or sender == self.name:
+            return None
+        return group.received(state, sender, message, now)
 
     def disconnected(self, name: str, now: Now) -> None:
         """The connection to a member is gone: if it led, nobody waits for it any longer."""

@@ -31,6 +31,9 @@ def on_append(state: GroupState, sender: str, message: Append, now: Now) -> None
         assert prev > state.commit, f"committed entry {prev} differs from the leader's"
         _refuse(state, sender, message, max(state.commit, log.run_first(prev) - 1))
         return
+    if state.debt == UNKNOWN_DEBT and log.last == 0 and not _begins(state, sender, message):
+        _accept(state, sender, message, prev)
+        return
     if message.entries:
         _take(state, message)
     checked = prev + len(message.entries)
@@ -40,6 +43,20 @@ def on_append(state: GroupState, sender: str, message: Append, now: Now) -> None
         state.debt = max(message.commit, message.match)
         state.save()
     _accept(state, sender, message, checked)
+
+
+def _begins(state: GroupState, sender: str, message: Append) -> bool:
+    """Says whether a member with an empty log and an unknown debt takes entries from this leader, or waits.
+
+    Whoever voted for it in this term did so because neither held anything: the group begins, and there is no debt. The
+    others wait until something is committed. Else, if the first leader started again before that, some would hold an
+    entry and yet have no vote, the rest would hold none and refuse whoever does, and nobody would ever be elected.
+    """
+    if state.vote == sender:
+        state.debt = message.match
+        state.save()
+        return True
+    return message.commit > 0
 
 
 def _take(state: GroupState, message: Append) -> None:
@@ -77,8 +94,8 @@ def _accept(state: GroupState, leader: str, message: Append, checked: int) -> No
     """Answers; what is answered to one leader in one turn is one answer."""
     if state.late:
         before = state.late[-1].message
-        if type(before) is Appended and before.is_ok and before.term == state.term:
-            assert state.late[-1].peer == leader.encode(), "two lead in one term"
+        is_to_it = state.late[-1].peer == leader.encode()
+        if is_to_it and type(before) is Appended and before.is_ok and before.term == state.term:
             before.index = max(before.index, checked)
             before.round = max(before.round, message.round)
             return

@@ -24,6 +24,7 @@ from ...broker.wire.messages import (
 from ..machine import Now
 from . import changes, commit, election, following, replication, snapshot_sending, snapshot_taking, transfer
 from .roles import Role
+from .sanity import fault
 from .state import NS_PER_MS, GroupState
 
 _HEARD: dict[type[Message], Callable[[GroupState, str, Any, Now], None]] = {
@@ -38,8 +39,17 @@ _HEARD: dict[type[Message], Callable[[GroupState, str, Any, Now], None]] = {
 }
 
 
-def received(state: GroupState, sender: str, message: Any, now: Now) -> None:
-    """Hears what another member has to say about this group."""
+def received(state: GroupState, sender: str, message: Any, now: Now) -> str | None:
+    """Hears what another member has to say about this group; returns why it does not, if it cannot be meant so."""
+    found = fault(state, sender, message)
+    if found is not None:
+        state.dropped += 1
+        return found
+    _hear(state, sender, message, now)
+    return None
+
+
+def _hear(state: GroupState, sender: str, message: Any, now: Now) -> None:
     kind = cast("type[Message]", type(message))
     if kind is PreVote:
         election.on_pre_vote(state, sender, message, now)
@@ -58,6 +68,8 @@ def received(state: GroupState, sender: str, message: Any, now: Now) -> None:
         elif kind is SnapshotOffer or kind is SnapshotChunk:
             snapshot_taking.refuse_stale(state, sender, message)
         return
+    if state.lacks_rows and (kind is Append or kind is SnapshotOffer):
+        snapshot_taking.begin_anew(state)
     _HEARD[kind](state, sender, message, now)
 
 
@@ -133,8 +145,11 @@ def synced(state: GroupState, now: Now) -> None:
 
 
 def committed(state: GroupState) -> int:
-    """Returns what is committed and durable here: nobody applies what this disk could still lose."""
-    return min(state.commit, state.log.synced)
+    """Returns what is committed and durable here: nobody applies what this disk could still lose.
+
+    Without the rows that come before its log nothing of it can be applied either.
+    """
+    return 0 if state.lacks_rows else min(state.commit, state.log.synced)
 
 
 def snapshot(state: GroupState) -> Mapping[str, object]:
@@ -149,6 +164,7 @@ def snapshot(state: GroupState) -> Mapping[str, object]:
         "commit": state.commit,
         "debt": state.debt,
         "is_behind": state.is_behind,
+        "dropped": state.dropped,
         "voters": sorted(state.members.voters),
     }
 

@@ -17,7 +17,7 @@ Config = tuple[int, int, list[Row]]
 
 
 UNKNOWN_DEBT = 1 << 62
-"""The debt of a member that came with an empty disk: nobody knows yet what it may once have acknowledged."""
+"""The debt of a member that began with an empty disk: nobody knows yet what it may once have acknowledged."""
 
 
 class HardState(NamedTuple):

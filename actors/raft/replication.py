@@ -20,6 +20,9 @@ HEARTBEAT_EARLY_SHARE = 8
 def lead(state: GroupState, now: Now) -> None:
     """A quorum has voted for this member: it leads, and its first entry says so."""
     state.move(Role.LEADER)
+    if state.is_new:
+        state.debt = 0  # a quorum holds nothing, so nothing was committed
+        state.save()
     next_index = state.log.last + 1
     names = sorted(state.members.names - {state.name})
     followers = {name: Progress(next_index, now.elapsed_ns) for name in names}
@@ -122,14 +125,14 @@ def on_appended(state: GroupState, sender: str, message: Appended, now: Now) -> 
     follower = leading.followers[sender]
     follower.heard_ns = now.elapsed_ns
     if message.round > follower.round:
-        follower.round = message.round
+        follower.round = min(message.round, state.round)
         commit.confirm(state)
     if not message.is_ok:
         if follower.refused(message.index, message.round, state.round):
             follower.settled_ns = now.elapsed_ns
         return
-    if message.index > state.log.last:
-        return  # no honest follower of this term holds more than its leader
+    if message.index > (state.log.last if leading.transfer is None else leading.transfer.last):
+        return  # no sound follower of this term holds more than it was sent
     is_news = follower.accepted(message.index, message.round, state.round)
     if follower.flow is Flow.SNAPSHOT and state.log.term_at(follower.match) is not None:
         follower.probe(follower.match + 1, state.round)

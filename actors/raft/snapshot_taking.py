@@ -4,12 +4,15 @@ Decides whether it needs the copy, in which order the pieces come, and when the 
 after the members that it brings are durable, and what the log holds instead of the copy's last entry is gone, in the
 same sync. So a crash in between leaves a shard that is ahead of its log; then this member is behind, and the leader
 offers a copy again.
+
+A member whose shard was lost, or is from a time before its log begins, gives the log up as well: see `begin_anew`.
 """
 
 from ...broker.wire.messages import SnapshotChunk, SnapshotOffer, SnapshotTaken
 from ..machine import Now
 from .election import hear_leader
 from .following import cut
+from .hard_state import UNKNOWN_DEBT
 from .news import MembersChanged, SnapshotInstalled
 from .receiving import Receiving
 from .snapshots import SnapshotDamaged
@@ -88,6 +91,7 @@ def install(state: GroupState) -> None:
         _answer(state, receiving.leader, receiving.sha256, 0, "refused")
         return
     state.owed = max(state.owed, applied)
+    state.lacks_rows = False
     state.log.reset(receiving.index, receiving.index_term)
     state.members.begin_at(receiving.index, receiving.index_term, receiving.members)
     state.save()
@@ -95,6 +99,28 @@ def install(state: GroupState) -> None:
     state.news.append(SnapshotInstalled(state.group, receiving.index))
     state.news.append(MembersChanged(state.group, receiving.members, 0))
     _answer(state, receiving.leader, receiving.sha256, receiving.size_bytes, "done")
+
+
+def begin_anew(state: GroupState) -> None:
+    """Gives the log up, for the shard lacks rows that come before it, and the leader of the present term has spoken.
+
+    This member then needs everything, and its leader sends all entries or a copy. Not before somebody leads: without
+    these entries a cluster whose shards are all lost could not be mended by hand. What it held is its debt: it has no
+    vote before it holds as much again. A debt that is not known yet is found out first, with the help of the log; an
+    empty log with such a debt would look like a group that begins.
+    """
+    assert state.lacks_rows, "a log is not given up without need"
+    assert state.leading is None, "a leader has its rows"
+    if state.debt == UNKNOWN_DEBT:
+        return
+    state.debt = max(state.debt, state.log.last)
+    # Durable with the reset, before it: after a crash in between the log is there, and is given up again.
+    state.members.begin_at(0, 0, state.members.rows)
+    state.save()
+    state.log.reset(0, 0)
+    state.commit = 0
+    state.receiving = None
+    state.lacks_rows = False
 
 
 def refuse_stale(state: GroupState, sender: str, message: SnapshotOffer | SnapshotChunk) -> None:

@@ -40,11 +40,18 @@ class Snapshots(Protocol):
         ...
 
     def begin(self, group: int, sha256: str, size_bytes: int) -> int:
-        """Gets ready to take a copy and returns how much of it is here: 0, or what an earlier try has left."""
+        """Gets ready to take a copy and returns how much of it is here: 0, or what an earlier try has left.
+
+        As with `add`, all of it only when it has been checked.
+        """
         ...
 
     def add(self, group: int, sha256: str, offset: int, data: bytes) -> int:
-        """Adds bytes behind those that are here and returns how much is here now."""
+        """Adds bytes behind those that are here and returns how much is here now.
+
+        A body that needs long to check a copy, of which nobody should notice anything, does so in the background, and
+        does not count the last bytes until it is done. They come again then, for the leader hears of no progress.
+        """
         ...
 
     def install(self, group: int, sha256: str) -> int:

@@ -1,8 +1,8 @@
 """How a member starts in a group: from what its disk has kept.
 
 Decides which of the saved members still count (those whose entry the log has); that a member which alone makes a quorum
-must not start with less than it once held, for there is nobody to fetch it from; and that one which waits to be taken
-in may have been a member before, on a disk that is gone, and so has no vote yet.
+must not start with less than it once held, for there is nobody to fetch it from; and that one with an empty disk may
+have been a member before, on a disk that is gone, and so has no vote yet, but in a group that begins.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ..machine import Now
 from .election import begin_to_wait
 from .group_log import GroupLog
 from .hard_state import UNKNOWN_DEBT, Config, HardState, decode_state
-from .members import Members
+from .members import Members, voters_of
 from .settings import RaftSettings
 from .snapshots import Snapshots
 from .state import GroupState
@@ -42,7 +42,9 @@ def start(
     if not any(rows for _, _, rows in configs):
         configs = [(0, 0, [list(row) for row in genesis])]
     if hard is None:
-        hard = HardState(0, None, 0 if genesis else UNKNOWN_DEBT, configs)
+        # Entries without a state are those of a node that was alone; nobody else's vote rests on what it held.
+        is_fresh = not genesis or (log.last == 0 and len(voters_of(genesis)) > 1)
+        hard = HardState(0, None, UNKNOWN_DEBT if is_fresh else 0, configs)
     state = GroupState(group, name, log, store, snapshots, settings, hard, Members(configs), draws, applied)
     state.save()
     if state.is_behind and state.members.is_quorum({name}):

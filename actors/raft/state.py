@@ -12,7 +12,7 @@ from ..effects import Send
 from ..log import EntryStore
 from ..machine import Now
 from .group_log import GroupLog
-from .hard_state import Config, HardState, encode_state
+from .hard_state import UNKNOWN_DEBT, Config, HardState, encode_state
 from .members import Members
 from .news import Deposed, LeaderChanged, News
 from .progress import Progress
@@ -95,6 +95,8 @@ class GroupState:
         self.leader: str | None = None
         # A shard ahead of its log may be a copy that was taken just before a crash: it says nothing of this log.
         self.commit = max(self.log.base, applied if applied <= self.log.last else 0)
+        self.lacks_rows = applied < self.log.base and not members.is_quorum({name})
+        """Its shard shows less than what stood before its log: it needs a copy, or the log from the first entry on."""
         self.leading: Leading | None = None
         self.round = 0
         """Heartbeat rounds that this member has begun as a leader; never reset."""
@@ -120,6 +122,8 @@ class GroupState:
         """Who has voted for this member in `term`."""
         self.is_transfer = False
         """The leader itself has asked this member to campaign."""
+        self.dropped = 0
+        """Messages that no sound member would send, and that were not heard."""
         # For the shell.
         self.early: list[Send] = []
         self.late: list[Send] = []
@@ -150,7 +154,12 @@ class GroupState:
     @property
     def is_behind(self) -> bool:
         """Says whether this member has lost entries that it once held: it has no vote before it has them again."""
-        return self.log.synced < max(self.owed, self.debt)
+        return self.lacks_rows or self.log.synced < max(self.owed, self.debt)
+
+    @property
+    def is_new(self) -> bool:
+        """Says whether a first member has never heard anything: the group begins, or this disk replaces another one."""
+        return self.debt == UNKNOWN_DEBT and not self.log.last and not self.owed and bool(self.members.voters)
 
     @property
     def is_voter(self) -> bool:

@@ -34,7 +34,8 @@ def view(state: GroupState, now: Now) -> dict[str, Any]:
 
 
 def _role(state: GroupState) -> str:
-    if state.is_behind and (state.is_voter or state.debt != UNKNOWN_DEBT):  # who has only just come lacks nothing
+    # Who has only just come lacks nothing, nor does anybody while the group begins.
+    if state.is_behind and not state.is_new and (state.is_voter or state.debt != UNKNOWN_DEBT):
         return "behind"
     return Role.CANDIDATE.value if state.role is Role.ASKING else state.role.value
 

@@ -13,6 +13,7 @@ from typing import cast
 import zmq
 
 from ..wire.limits import FRAME_BYTES_MAX, MULTIPART_FRAMES_MAX
+from .address import speak
 from .context import check_room
 from .exceptions import is_too_many_files
 from .keepalive import keep_alive
@@ -84,6 +85,7 @@ class Dealer:
             socket.close()
             raise
         try:
+            speak(socket, endpoint)
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()

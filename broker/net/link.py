@@ -55,7 +55,7 @@ class Link:
         """
         seed = int.from_bytes(os.urandom(8), "big")
         draws = Draws(seed)
-        self.machine = ClientMachine(f"{os.getpid()}-{seed:016x}", (seed >> 1) or 1, draws.child("client"), settings)
+        self.machine = ClientMachine((seed >> 1) or 1, draws.child("client"), settings)
         self.watch: Watch = _nobody
         self._context = context
         self._dealers: dict[bytes, Dealer] = {}

@@ -17,6 +17,7 @@ from typing import cast
 import zmq
 
 from ..wire.limits import CONNECTIONS_MAX
+from .address import listening_fault, speak
 from .keepalive import keep_alive
 
 HANDSHAKE_MS = 5_000
@@ -87,13 +88,12 @@ class Listening:
         self.fd: int = self._monitor.FD
         for endpoint in endpoints:
             try:
+                speak(socket, endpoint)
                 socket.bind(endpoint)
             except zmq.ZMQError as error:
                 self.close()
-                why = zmq.strerror(error.errno or 0)
-                mend = "end who uses it, or correct `listen` (of a member: `client_endpoint`)"
-                text = f"cannot listen on {endpoint}: {why}; {mend}"
-                raise OSError(text) from error
+                fault = listening_fault(endpoint, error.errno or 0, "`listen` (of a member: `client_endpoint`)")
+                raise OSError(f"cannot listen on {fault}") from error
 
     @property
     def is_crowded(self) -> bool:

@@ -31,19 +31,17 @@ class ClientHello(Fields):
     """Client to coordinator: opens or reopens the conversation."""
 
     KIND: ClassVar[int] = 1
-    client: str
     cluster: str | None
 
 
 class ClientWelcome(Fields):
-    """Coordinator to client, one a shard: the cluster map and what a client must know to route and refuse early."""
+    """Coordinator to client, one a shard: it leads this one; with what a client must know to route and refuse early."""
 
     KIND: ClassVar[int] = 2
     shard: int
     epoch: int
     cluster: str
     shards: int
-    leaders: list[Row]
     tasks: list[Row]
     payload_bytes_max: int
 
@@ -315,7 +313,7 @@ class FinishedAck(Fields):
 
 
 class Renew(Fields):
-    """Executor to coordinator, a heartbeat: renews every lease of the session.
+    """Executor to coordinator, a heartbeat: renews every lease of the link.
 
     `sent_ms` is echoed; `seen` is the last Run sequence; `figures` are rows [name, value], counters and gauges of the
     executor for the metrics, sent now and then.

@@ -96,9 +96,10 @@ def unmount_thin(scene: Scene) -> None:
 
 
 def io_errors(scene: Scene) -> None:
-    """Lets what a node writes to new blocks fail with EIO for a while; then another takes its place.
+    """Lets what a node writes to new blocks fail with EIO for a while; then it is started again.
 
-    Its files cannot be trusted: what the kernel could not write is gone, also where nobody waited for it.
+    What the kernel could not write is gone, also where nobody waited for it. What of that its start does not find, its
+    operator may; then another one takes its place.
     """
     cluster = scene.cluster
     leader = cluster.wait_leader()
@@ -115,8 +116,10 @@ def io_errors(scene: Scene) -> None:
     has_died = pids != node.pids(COORDINATOR)
     scene.notes.append(f"round {len(scene.marks)}: the coordinator of {name} {'ended' if has_died else 'went on'}")
     node.kill()
-    _replace(scene, node)
-    scene.healed()
+    members, kept = list(cluster.members), _kept(node)
+    _start_or_mend(scene, node)
+    if cluster.members == members:
+        _look_into(scene, node, kept, is_trusted=True)
 
 
 def flip_log(scene: Scene) -> None:
@@ -130,19 +133,16 @@ def flip_log(scene: Scene) -> None:
 
 
 def flip_shard(scene: Scene) -> None:
-    """Flips bits in the shard file of a follower while it is down; its operator checks the files, and replaces it."""
+    """Flips bits in the shard file of a follower while it is down.
+
+    Where SQLite sees that, the member fetches the file again by itself; else its operator replaces it.
+    """
     node = _downed(scene, "shard file")
     flip(scene.cluster.shard_file(node.name), [scene.draws.random() for _ in range(FLIPS)])
-    members = list(scene.cluster.members)
+    members, kept = list(scene.cluster.members), _kept(node)
     _start_or_mend(scene, node)
     if scene.cluster.members == members:
-        time.sleep(RUN_ON_S)
-        scene.notes.append(
-            f"round {len(scene.marks)}: {node.name} runs; `shards verify` says: {_verified(scene, node)}"
-        )
-        node.kill()
-        _replace(scene, node)
-        scene.healed()
+        _look_into(scene, node, kept, is_trusted=False)
 
 
 def _downed(scene: Scene, what: str) -> Node:
@@ -153,13 +153,36 @@ def _downed(scene: Scene, what: str) -> Node:
     return node
 
 
-def _verified(scene: Scene, node: Node) -> str:
-    """Returns the first words of what a check of a node's files says."""
+def _kept(node: Node) -> set[str]:
+    """Returns the names of damaged shard files that a node has put aside."""
+    return {path.name for path in node.data_dir.glob("*.damaged-*")}
+
+
+def _look_into(scene: Scene, node: Node, kept: set[str], *, is_trusted: bool) -> None:
+    """Checks the files of a node that runs again; if they are damaged, another one takes its place.
+
+    So it does where nothing is found and the files are not trusted all the same, unless the node has fetched them anew:
+    put more aside than was `kept` before.
+    """
+    time.sleep(RUN_ON_S)
+    has_fetched = not _kept(node) <= kept
+    is_sound, told = _verified(scene, node)
+    fetched = ", has fetched its shard file again" if has_fetched else ""
+    scene.notes.append(f"round {len(scene.marks)}: {node.name} runs{fetched}; `shards verify` says: {told}")
+    if not is_sound or not (is_trusted or has_fetched):
+        node.kill()
+        _replace(scene, node)
+        scene.healed()
+
+
+def _verified(scene: Scene, node: Node) -> tuple[bool, str]:
+    """Returns whether a check of a node's files finds no damage, and the first words of what it says."""
+    is_sound = True
     try:
         told = scene.cluster.command("shards", "verify", str(node.data_dir))
     except DrillFailed as failure:
-        told = str(failure).partition("failed: ")[2]
-    return " ".join(told.split())[:200]
+        is_sound, told = False, str(failure).partition("failed: ")[2]
+    return is_sound, " ".join(told.split())[:200]
 
 
 def flip(path: Path, places: list[float]) -> int:

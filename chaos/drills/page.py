@@ -1,7 +1,6 @@
 """The page docs/drills.md: its table is written by a run, its prose by people.
 
-Decides that only what stands between the two marks is replaced, and of that only the lines of the drills that were
-run. Must not know how figures are made.
+Decides that of the table only the lines of the drills that were run are replaced. Must not know how figures are made.
 """
 
 import platform
@@ -10,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from ...nodes.cli.errors import CommandError
 from ...nodes.docs.markdown import table
+from ...nodes.docs.marked import Marks
 from .suite import DRILLS
 from .table import HEADINGS, Result, cells
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "drills.md"
 BEGIN: Final = "<!-- drills: begin; `mainspring drill all --write` replaces what stands here -->"
 END: Final = "<!-- drills: end -->"
+MARKS: Final = Marks(BEGIN, END)
 _ROW: Final = re.compile(r"\| (?P<name>[a-z-]+) \|")
 
 
@@ -45,12 +45,4 @@ def write(results: Sequence[Result], skipped: Mapping[str, str], page: Path = PA
     Raises:
         CommandError: there is no such page, or its marks are missing.
     """
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{page} cannot be read ({error.strerror}): run this in a checkout of the source") from error
-    before, begin, rest = text.partition(BEGIN)
-    old, end, after = rest.partition(END)
-    if not begin or not end:
-        raise CommandError(f"{page} has lost the marks around its table: put back {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{section(results, skipped, old)}\n\n{END}{after}", encoding="utf-8")
+    MARKS.rewrite(page, lambda old: section(results, skipped, old))

@@ -20,8 +20,8 @@ class AppliedIsCommitted(Invariant):
 
     EACH_SHARD = True
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.copied: dict[str, int] = {}
         """Node -> what the last copy has shown there."""
 

@@ -25,6 +25,10 @@ class Invariant:
     def __init__(self, world: "World", shard: int = 0) -> None:
         self.world = world
         self.shard = shard
+        self.begin()
+
+    def begin(self) -> None:
+        """Makes what the invariant remembers; called once, before any hook."""
 
     def leader(self) -> Seat:
         """Returns where the shard is led, when everything has come to rest."""

@@ -15,8 +15,9 @@ from .schedule_walk import Record, Row, ScheduleWalk
 class ChangesAreAudited(ScheduleWalk):
     """Rows of AUDIT against the other ops of the entry."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
+        super().begin()
         self.wanted: set[tuple[str, str]] = set()
         """Of this entry: (action, object)."""
 

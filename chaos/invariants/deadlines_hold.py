@@ -19,8 +19,8 @@ _SLACK_MS = 3_000
 class DeadlinesHold(Invariant):
     """Leases and retries against the deadline, and attempts against the time that was left."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.left_ms: list[tuple[Attempt, int]] = []
 
     def committed(self, decided: Decided) -> None:

@@ -16,8 +16,8 @@ _CRASHES = (life.OUTCOME_CRASHED, life.OUTCOME_LOST)
 class FailuresAreCounted(Invariant):
     """Counts of the log against the verdicts of the handlers."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.counted: dict[int, tuple[int, int]] = {}
 
     def committed(self, decided: Decided) -> None:

@@ -16,8 +16,8 @@ class LogsMatch(Invariant):
 
     EACH_SHARD = True
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.next_event = 0
 
     def turned(self, node: Node) -> None:

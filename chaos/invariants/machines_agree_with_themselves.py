@@ -11,8 +11,8 @@ from .base import Invariant
 class MachinesAgreeWithThemselves(Invariant):
     """`check` of the machine that has just had a turn."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.next_event = 0
 
     def turned(self, node: Node) -> None:

@@ -13,8 +13,8 @@ class OneLeaderAnEpoch(Invariant):
 
     EACH_SHARD = True
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.leaders: dict[int, tuple[str, int]] = {}
 
     def elected(self, seat: Seat, epoch: int) -> None:

@@ -18,8 +18,9 @@ _COUNTED_MAX = 3_000
 class OneTickAnInstant(ScheduleWalk):
     """The rows of TICK against the calendar."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
+        super().begin()
         self.rows: dict[int, dict[int, Row]] = {}
         self.last: dict[int, int] = {}
         """Schedule -> where its newest row on the calendar begins, if a like one may extend it."""

@@ -16,8 +16,8 @@ _STICKY_NS = 250 * 1_000_000
 class PreVotesAreSticky(Invariant):
     """Promises of votes against what the member has heard lately."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.heard: dict[tuple[str, int, int], tuple[int, int, str]] = {}
         """(node, life, group) -> (when, term, from whom): the last Append of a leader that was taken."""
 

@@ -12,8 +12,9 @@ from .schedule_walk import Record, Row, ScheduleWalk
 class RebootsFireOnce(ScheduleWalk):
     """Ticks for a boot against the boots."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
+        super().begin()
         self.fired: set[int] = set()
         self.refused: set[int] = set()
         """Schedules of which a run was not made because the queue is full."""

@@ -11,8 +11,8 @@ from .base import Invariant
 class RefusalsMeanAbsence(Invariant):
     """Refused jobs are not in the log, neither before nor after."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.taken: set[str] = set()
         self.refused: dict[str, str] = {}
 

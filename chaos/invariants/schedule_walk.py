@@ -6,7 +6,7 @@ before an op. Must not know the machine's own book. Rule: actors/entries.py.
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...actors.entries import BOOT, CANCEL, EXPIRE, FINISH, PAUSE, SCHEDULE, SUBMIT, TICK, UNSCHEDULE
 from ...actors.jobs.lifecycle import TERMINAL
@@ -14,9 +14,6 @@ from ...actors.schedules import reasons
 from ...actors.schedules.schedule import Definition
 from ..history import Decided
 from .base import Invariant
-
-if TYPE_CHECKING:
-    from ..world import World
 
 Op = list[Any]
 
@@ -97,8 +94,8 @@ class ScheduleWalk(Invariant):
 
     EACH_SHARD = True
 
-    def __init__(self, world: "World", shard: int = 0) -> None:
-        super().__init__(world, shard)
+    def begin(self) -> None:
+        """Remembers nothing yet."""
         self.records: dict[int, Record] = {}
         self.ended: dict[int, Record] = {}
         self.of_job: dict[int, int] = {}

@@ -5,22 +5,18 @@ forgets one of them doubles a job or loses one. Rows, with what is not applied l
 an instant that waits must wait for something.
 """
 
-from typing import TYPE_CHECKING
-
 from ...actors.schedules.book import Book
 from ..node import Node
 from ..seat import Seat
 from .schedule_walk import ScheduleWalk
 
-if TYPE_CHECKING:
-    from ..world import World
-
 
 class SchedulesSurviveRestarts(ScheduleWalk):
     """The machine's book against the log, at a start, and against the rows, every so often."""
 
-    def __init__(self, world: "World", shard: int = 0) -> None:
-        super().__init__(world, shard)
+    def begin(self) -> None:
+        """Remembers nothing yet."""
+        super().begin()
         self.next_event = 0
 
     def restarted(self, seat: Seat) -> None:

@@ -21,8 +21,9 @@ _LEFT_OUT = (reasons.MISSED, reasons.SUPERSEDED, reasons.TOO_OLD)
 class TicksFollowPolicy(ScheduleWalk):
     """Each row of TICK against the definition and the wall clock."""
 
-    def __init__(self, *values: object) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]  # the base's own
+    def begin(self) -> None:
+        """Remembers nothing yet."""
+        super().begin()
         self.calls: dict[tuple[int, str], int] = {}
         """(token of a call, name) -> until when its key is held."""
         self.stamp_ms = 0

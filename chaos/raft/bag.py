@@ -56,6 +56,11 @@ class Bag(Cluster):
         while len(self._bag) > BAG_MAX:
             self._bag.pop(self.draw.randrange(len(self._bag)))
 
+    def replace(self, name: str, *, joins: bool = True) -> None:
+        """Has a process begin anew; connections end with a process, so nothing that was said before reaches it."""
+        super().replace(name, joins=joins)
+        self._bag = [item for item in self._bag if item[1] != name]
+
     def run(self, steps: int) -> None:
         """Takes so many steps.
 
@@ -122,6 +127,8 @@ class Bag(Cluster):
     def _crash(self, member: Member) -> None:
         if member.is_up:
             self.crash(member)
+            if self.options.loses_entries and self.draw.random() < 0.4:
+                self.lose(member, self.draw.choice(self.groups))
 
     def _keep_house(self, member: Member) -> None:
         if member.is_up and not member.is_writing:

@@ -4,9 +4,11 @@ Decides nothing about when; bag.py and timed.py do.
 """
 
 import random
+from collections import Counter
 
 from ...actors.effects import Send
 from ...actors.machine import Now
+from ...actors.raft.hard_state import UNKNOWN_DEBT, decode_state
 from ...broker.wire.fields import Row
 from ..memory_entries import MemoryEntries
 from .disk import Disk
@@ -23,6 +25,11 @@ def row_of(name: str, *, is_voter: bool) -> Row:
     return [name, f"{name}:1", f"{name}:2", int(is_voter)]
 
 
+def _has_begun(disk: Disk, group: int) -> bool:
+    hard = decode_state(disk.durable_state(group))
+    return hard is not None and hard.debt != UNKNOWN_DEBT and disk.durable_last(group) > 0
+
+
 class Cluster:
     """All processes of a run."""
 
@@ -33,11 +40,13 @@ class Cluster:
         self.groups = tuple(range(1, options.groups + 1))
         names = [f"n{number}" for number in range(options.members)]
         spares = [f"s{number}" for number in range(options.spares)]
-        genesis = [row_of(name, is_voter=True) for name in names]
+        self.genesis = genesis = [row_of(name, is_voter=True) for name in names]
         settings = options.settings()
         self.members = {name: Member(name, genesis, self.groups, settings, self.witness) for name in names}
         self.members.update({name: Member(name, [], self.groups, settings, self.witness) for name in spares})
         self.disks: dict[str, Disk] = {name: member.disk for name, member in self.members.items()}
+        self.replaced = Counter[str]()
+        """How often each name has got an empty disk."""
         self.submitted = 0
         self.damaged: set[str] = set()
         """Members whose disk has lost something that they do not have again yet."""
@@ -78,24 +87,39 @@ class Cluster:
         self.damaged = {name for name in self.damaged if not self._is_whole(self.members[name])}
         disk: MemoryEntries = member.disk
         first, last = disk.first_index(group), disk.last_index(group)
-        if self.damaged - {member.name} or last < first:
+        if self.damaged - {member.name} or last < first or not self._have_all_begun(member.name):
             return
         self.damaged.add(member.name)
         if self.draw.random() < 0.3:
-            self.replace(member.name)
+            self.replace(member.name, joins=self.draw.random() < 0.5)
         else:
             disk.lose(group, self.draw.randint(max(first, last - 5), last))
+
+    def _have_all_begun(self, name: str) -> bool:
+        """Says whether all other first members hold something, and have been told that it is all.
+
+        One that has not is as good as one that has lost its disk.
+        """
+        others = [self.disks[row[0]] for row in self.genesis if row[0] != name]
+        return all(_has_begun(disk, group) for disk in others for group in self.groups)
 
     def _is_whole(self, member: Member) -> bool:
         return member.is_up and not any(member.is_behind(group) for group in self.groups)
 
-    def replace(self, name: str) -> None:
-        """Has a process that is down start with an empty disk the next time, and wait to be taken in."""
+    def replace(self, name: str, *, joins: bool = True) -> None:
+        """Has a process that is down start with an empty disk the next time; what was on its way to it is lost.
+
+        Args:
+            name: of the process.
+            joins: it waits to be taken in; else it starts with the settings of a first member, as it once did.
+        """
         old = self.members[name].disk
-        member = Member(name, [], self.groups, self.options.settings(), self.witness)
+        genesis = [] if joins else self.genesis
+        member = Member(name, genesis, self.groups, self.options.settings(), self.witness)
         for group in self.groups:
             member.disk.remember_loss(old, group)
         self.members[name], self.disks[name] = member, member.disk
+        self.replaced[name] += 1
 
     def submit(self, member: Member, group: int) -> None:
         """A client submits something to a member."""

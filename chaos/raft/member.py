@@ -105,7 +105,9 @@ class Member:
         log = self.log
         inbox, self.inbox = self.inbox, []
         for sender, message in inbox:
-            log.received(sender, message, now)
+            fault = log.received(sender, message, now)
+            if fault is not None:
+                raise Violation(f"sound_members_are_heard: {self.name} drops what {sender} says: {fault}: {message}")
         if wakes:
             log.wake(now)
         for news in log.news():

@@ -221,6 +221,28 @@ def _no_debt(_true: Function) -> Any:
     return 0
 
 
+def _takes_anyway(true: Function) -> Function:
+    def broken(state: Any, sender: str, message: Any) -> bool:
+        true(state, sender, message)
+        return True
+
+    return broken
+
+
+def _new_votes(_true: Function) -> Function:
+    def broken(state: Any, _last_index: int) -> bool:
+        return state.is_new or not state.is_behind
+
+    return broken
+
+
+def _electors_wait(_true: Function) -> Function:
+    def broken(_state: Any, _sender: str, message: Any) -> bool:
+        return message.commit > 0
+
+    return broken
+
+
 def _old_round(true: Function) -> Function:
     def broken(state: Any) -> int:
         true(state)
@@ -250,5 +272,8 @@ MUTANTS: dict[str, Mutant] = {
     "learners_counted": Mutant("a quorum has learners in it", Members, "agreed", _learners_counted),
     "not_behind": Mutant("a member that has lost entries votes", GroupState, "is_behind", _not_behind),
     "empty_votes": Mutant("a member that comes with an empty disk votes", start, "UNKNOWN_DEBT", _no_debt),
+    "new_votes": Mutant("an empty disk votes for whoever asks", election, "_may_vote", _new_votes),
+    "takes_anyway": Mutant("an empty disk takes what is not committed", following, "_begins", _takes_anyway),
+    "electors_wait": Mutant("nobody takes the first entry of all", following, "_begins", _electors_wait),
     "old_round": Mutant("a read is confirmed by an earlier round", commit, "begin_round", _old_round),
 }

@@ -176,6 +176,7 @@ def empty_disk() -> None:
     stage.replace("n1")
     stage.start(stage.members["n1"])
     stage.ask("n2", ("n1", "n2"))
+    leader.shards[1].checkpoint()
     stage.crash(leader)
     stage.start(leader)
 
@@ -189,6 +190,54 @@ def empty_disk() -> None:
     assert stage.members["n1"].log.last_index(1) == 1, "it has the first entry alone"
     stage.crash(leader)
     stage.ask("n2", ("n1", "n2"))
+
+
+def wiped_disk() -> None:
+    """A first member comes back with an empty disk and the settings that it began with, and is asked for its vote."""
+    stage = Stage()
+    leader = stage.elect("n0", stage.members)
+    for _ in range(3):
+        stage.say(leader, b"committed")
+        stage.flow(("n0", "n1"))
+    stage.crash(stage.members["n1"])
+    stage.replace("n1", joins=False)
+    wiped = stage.members["n1"]
+    stage.start(wiped)
+    leader.shards[1].checkpoint()
+    stage.crash(leader)
+    stage.ask("n2", ("n1", "n2"))
+    stage.ask("n1", ("n1", "n2"))
+    stage.start(leader)
+    stage.elect("n0", ("n0", "n2"))
+    stage.at_ns += SECOND
+    stage.turn(leader, wakes=True)
+    stage.flow(stage.members)
+    stage.say(leader, b"after it")
+    stage.flow(("n0", "n1"))
+    stage.turn(leader, wakes=True)
+    stage.flow(("n0", "n1"))
+    stage.crash(leader)
+    stage.ask("n2", ("n1", "n2"))
+    stage.elect("n1", ("n1", "n2"))
+
+
+def first_leader_starts_again() -> None:
+    """The first leader of all starts again before anything is committed; the one that voted for it has heard nothing.
+
+    Nothing was acknowledged, and all three are here: somebody must be elected.
+    """
+    stage = Stage()
+    first = stage.ask("n0", ("n0", "n1"))
+    assert first.log.leads(1), "n1 has voted for it"
+    stage.turn(first, wakes=True)
+    stage.flow(("n0", "n2"), lambda _sender, _to, message: type(message) is Append)
+    stage.crash(first)
+    stage.start(first)
+    for _ in range(3):
+        for name in stage.members:
+            if stage.ask(name, stage.members).log.leads(1):
+                return
+    raise Violation("groups_recover: all members are here, and nobody is elected")
 
 
 def regained_disk() -> None:
@@ -315,6 +364,8 @@ SCRIPTS: dict[str, Callable[[], None]] = {
         two_changes,
         lost_disk,
         empty_disk,
+        wiped_disk,
+        first_leader_starts_again,
         regained_disk,
         rolled_back_disk,
         stale_read,

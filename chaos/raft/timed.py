@@ -78,11 +78,12 @@ class Timed(Cluster):
             if (sender, to) in self._cuts:
                 continue
             for delay_ns in self.weather.delays_ns(self.draw):
-                self._later(delay_ns, lambda to=to, frame=frame: self._arrive(sender, to, frame))
+                disks = self.replaced[to]
+                self._later(delay_ns, lambda to=to, frame=frame, disks=disks: self._arrive(sender, to, frame, disks))
 
-    def _arrive(self, sender: str, to: str, frame: bytes) -> None:
+    def _arrive(self, sender: str, to: str, frame: bytes, disks: int) -> None:
         member = self.members.get(to)
-        if member is not None and member.is_up:
+        if member is not None and member.is_up and disks == self.replaced[to]:
             member.inbox.append((sender, decode(frame)))
             self._want_turn(member, self.at_ns)
 

@@ -8,8 +8,8 @@ know how figures are made.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..cli.errors import CommandError
 from ..docs.markdown import table
+from ..docs.marked import Marks
 from . import growth
 from .figures import GROWTH
 from .lines import HEADINGS, Line, number, texts
@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 PLOT = PAGE.with_name("growth.svg")
 BEGIN = "<!-- figures: begin; `mainspring bench --write` replaces what stands here -->"
 END = "<!-- figures: end -->"
+MARKS = Marks(BEGIN, END)
 
 
 def section(lines: Sequence[Line], machine: Mapping[str, str], skipped: Mapping[str, str]) -> str:
@@ -53,12 +54,4 @@ def write(text: str, page: Path = PAGE) -> None:
     Raises:
         CommandError: there is no such page, or its marks are missing.
     """
-    try:
-        old = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{page} cannot be read ({error.strerror}): run this in a checkout of the source") from error
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise CommandError(f"{page} has lost the marks around its figures: put back {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    MARKS.rewrite(page, lambda _old: text)

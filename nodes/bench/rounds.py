@@ -1,4 +1,4 @@
-"""The rounds: every measure once a round, in turn, so that ratios are taken within a round.
+"""The rounds: every measure once a round, in turn, so that ratios are taken within a round; drills once a run.
 
 Decides the order, what is skipped and why, and where data directories stand. It must not know how anything is
 measured or shown.
@@ -30,6 +30,7 @@ from . import (
     start_latency,
     three,
 )  # fmt: skip
+from .failover import Say
 from .sizes import Sizes
 
 
@@ -49,7 +50,15 @@ class Measure(NamedTuple):
     absent: Callable[[], str | None] = _never
 
 
-MEASURES: Final[dict[str, Measure]] = {
+class Drills(NamedTuple):
+    """A measure of many faults in a row: once a run, not once a round, and it says how far it is."""
+
+    title: str
+    run: Callable[[Path, Sizes, Say], dict[str, float]]
+    absent: Callable[[], str | None] = _never
+
+
+MEASURES: Final[dict[str, Measure | Drills]] = {
     "floors": Measure("floors: ZeroMQ echo and fsync", _floors),
     "N1": Measure("drain, asyncio runner", drain.measure_asyncio),
     "N2": Measure("drain, process runner", drain.measure_process),
@@ -61,9 +70,9 @@ MEASURES: Final[dict[str, Measure]] = {
     "N11": Measure("restart with a backlog and history", backlog.measure_restart),
     "N12": Measure("many schedules", schedules.measure),
     "N13": Measure("drain, three nodes", three.measure),
-    "N14": Measure("kill -9 of the leader of three", failover.measure_kill),
-    "N15": Measure("leader of three held, or cut off", failover.measure_silence),
-    "N16": Measure("executor killed, or cut off", failover.measure_executor),
+    "N14": Drills("kill -9 of the leader of three", failover.measure_kill),
+    "N15": Drills("leader of three held, or cut off", failover.measure_silence),
+    "N16": Drills("executor killed, or cut off", failover.measure_executor),
     "N17": Measure("idle node", idle.measure),
     "N18": Measure("a client's import", import_cost.measure),
     "growth": Measure("10,000 to a million pending jobs", backlog.measure_growth),
@@ -105,16 +114,19 @@ def chosen(only: str | None) -> list[str]:
     return [name for name in MEASURES if name in found]
 
 
-def run(
-    names: Sequence[str], sizes: Sizes, folder: Path, step: Callable[[str], None], done: Callable[[], None]
-) -> Samples:
+def turns(names: Sequence[str], sizes: Sizes) -> int:
+    """Returns how often `run` will say that a measure is done."""
+    return sum(1 if isinstance(MEASURES[name], Drills) else sizes.rounds for name in names)
+
+
+def run(names: Sequence[str], sizes: Sizes, folder: Path, step: Say, done: Callable[[], None]) -> Samples:
     """Runs the measures round by round.
 
     Args:
         names: of MEASURES.
         sizes: of each measure, and how many rounds.
         folder: data directories stand below it while they are needed.
-        step: called before each measure with what it is.
+        step: called before each measure with what it is, and while drills run with how far they are.
         done: called after each measure.
     """
     samples = Samples()
@@ -122,21 +134,28 @@ def run(
         reason = MEASURES[name].absent()
         if reason is not None:
             samples.skipped[name] = f"not measured: {reason}"
-    for number in range(sizes.rounds):
+    for number in range(1, sizes.rounds + 1):
         for name in names:
+            if number > 1 and isinstance(MEASURES[name], Drills):
+                continue
             if name not in samples.skipped:
-                step(f"round {number + 1} of {sizes.rounds}: {MEASURES[name].title}")
                 # The name is short because a Unix socket's path is.
                 with tempfile.TemporaryDirectory(prefix=".b-", dir=folder) as own:
-                    _run_one(name, number + 1, Path(own) / "m", sizes, samples)
+                    _run_one(name, number, Path(own) / "m", sizes, samples, step)
             done()
     return samples
 
 
-def _run_one(name: str, number: int, folder: Path, sizes: Sizes, samples: Samples) -> None:
+def _run_one(name: str, number: int, folder: Path, sizes: Sizes, samples: Samples, step: Say) -> None:
     """Runs one measure; one that fails is left out from then on, and the others go on."""
+    measure = MEASURES[name]
     try:
-        found = MEASURES[name].run(folder, sizes)
+        if isinstance(measure, Drills):
+            step(measure.title)
+            found = measure.run(folder, sizes, lambda text: step(f"{measure.title}: {text}"))
+        else:
+            step(f"round {number} of {sizes.rounds}: {measure.title}")
+            found = measure.run(folder, sizes)
     except (CommandError, MainspringError) as error:
         samples.skipped[name] = f"left out from round {number} on: {' '.join(str(error).split())}"
         return

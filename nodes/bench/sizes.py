@@ -30,10 +30,10 @@ class Sizes:
     listed_s: float = 20.0
     idle_s: float = 20.0
     schedules_most: int = 100_000
-    kills: int = 70
-    """So that three rounds make two hundred."""
+    kills: int = 80
     silences: int = 8
-    executor_kills: int = 20
+    executor_kills: int = 16
+    executor_silences: int = 6
     imports: int = 9
     huey_jobs: int = 4_000
     huey_paced_jobs: int = 150
@@ -64,6 +64,7 @@ QUICK = Sizes(
     kills=3,
     silences=1,
     executor_kills=2,
+    executor_silences=1,
     imports=3,
     huey_jobs=500,
     huey_paced_jobs=30,

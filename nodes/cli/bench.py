@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..bench import machine, page, rounds
+from ..bench import bytecode, machine, page, rounds
 from ..bench.lines import HEADINGS, Line, lines, texts
-from ..bench.sizes import FULL, QUICK
+from ..bench.sizes import FULL, QUICK, Sizes
 from .errors import CommandError
 
 NAMES = ", ".join((*rounds.MEASURES, *rounds.ALIASES))
@@ -33,7 +33,8 @@ def command(
 
     docs/benchmarks.md says what each measure is. Floors (a ZeroMQ echo, an fsync) and a peer (huey on SQLite) are
     measured in the same rounds, for only ratios say much on a machine that does other things as well. Nodes are started
-    and ended by the run itself.
+    and ended by the run itself. N14, N15 and N16 run drills, once and not in rounds: five minutes for the three, or one
+    and a half with --quick; as root, for they cut links.
     """
     names = rounds.chosen(only)
     sizes = QUICK if quick else FULL
@@ -42,6 +43,7 @@ def command(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"{folder} cannot be made ({error.strerror}): give --dir a folder to write to") from error
+    bytecode.renew()
     about = machine.describe(folder)
     samples = _measured(names, sizes, folder)
     found = lines(samples)
@@ -61,7 +63,9 @@ def command(
         page.plot(found)
 
 
-def _measured(names: Sequence[str], sizes: Any, folder: Path) -> rounds.Samples:
+def _measured(names: Sequence[str], sizes: Sizes, folder: Path) -> rounds.Samples:
+    if not sys.stderr.isatty():
+        return rounds.run(names, sizes, folder, lambda what: print(what, file=sys.stderr, flush=True), lambda: None)
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -69,11 +73,11 @@ def _measured(names: Sequence[str], sizes: Any, folder: Path) -> rounds.Samples:
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     # No refresh by itself: that would be a thread that runs beside what is measured.
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
-        bar = progress.add_task("", total=len(names) * sizes.rounds)
+        bar = progress.add_task("", total=rounds.turns(names, sizes))
 
         def step(what: str) -> None:
             progress.update(bar, description=what, refresh=True)

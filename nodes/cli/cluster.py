@@ -27,10 +27,10 @@ def _group(ctx: typer.Context, url: Url = None, json: Json = False) -> int:
     return 0
 
 
-app.command("status")(cluster_status.command)
-app.command("add")(cluster_acts.add)
-app.command("remove")(cluster_acts.remove)
-app.command("replace")(cluster_acts.replace)
-app.command("transfer")(cluster_acts.transfer)
-app.command("drain")(cluster_acts.drain)
-app.command("grow")(cluster_grow.command)
+app.command("status", short_help="Show members, leaders, and what is wrong.")(cluster_status.command)
+app.command("add", short_help="Take a node in.")(cluster_acts.add)
+app.command("remove", short_help="Take a member out.")(cluster_acts.remove)
+app.command("replace", short_help="Put a node in the place of a member.")(cluster_acts.replace)
+app.command("transfer", short_help="Let a member lead a shard, or all of them.")(cluster_acts.transfer)
+app.command("drain", short_help="Let others lead what a member leads.")(cluster_acts.drain)
+app.command("grow", short_help="Take the nodes of files in, and wait until they vote.")(cluster_grow.command)

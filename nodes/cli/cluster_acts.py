@@ -148,6 +148,8 @@ def transfer(
         shards = list(picture.groups())
         if shard is not None and shard not in shards:
             raise typer.BadParameter(f"there is no shard {shard}; there are {', '.join(map(str, shards))}")
+        if not picture.members()[name]["is_voter"]:
+            raise CommandError(f"{name} does not vote yet, so it cannot lead: wait until it has caught up")
         found = carry_out(talk, Act("transfer", name), shards if shard is None else [shard], SETTLE_S, told)
     _tell(f"{name} leads", found, as_json=json)
 
@@ -163,6 +165,8 @@ def drain(name: Name, url: Url = None, json: Json = False) -> None:
         if name not in picture.members():
             raise CommandError(f"{name} is no member; there are {', '.join(picture.members())}")
         led = [shard for shard, leader in picture.leaders().items() if leader == name]
+        if led:
+            _check_others(picture, name)
         found = carry_out(talk, Act("drain", name), led, SETTLE_S, told) if led else {}
     _tell(f"{name} leads nothing now: its node may be stopped", found, as_json=json)
 
@@ -214,8 +218,26 @@ def _check_rest(picture: "Picture", name: str) -> None:
         raise CommandError(f"{name} is the only voter: a cluster keeps one; stop its node if nobody needs it")
     if len(answering) < len(rest) // 2 + 1:
         silent = [other for other in rest if other not in answering]
-        do = "does not answer: start it first" if len(silent) == 1 else "do not answer: start them first"
+        one = len(silent) == 1
+        do = "does not answer: start or remove it first" if one else "do not answer: start or remove them first"
         raise CommandError(f"without {name} too few would be left, for {', '.join(silent)} {do}")
+
+
+def _check_others(picture: "Picture", name: str) -> None:
+    """Refuses to have somebody hand over to nobody.
+
+    Raises:
+        CommandError: no other member could lead.
+    """
+    voters = [other for other, row in picture.members().items() if row["is_voter"] and other != name]
+    if not voters:
+        raise CommandError(
+            f"{name} is the only voter, so no other member can lead: stop its node when its work may wait"
+        )
+    if not any(other in picture.shown for other in voters):
+        raise CommandError(
+            f"{', '.join(voters)} do not answer, so nobody can lead in the place of {name}: start one first"
+        )
 
 
 @contextmanager

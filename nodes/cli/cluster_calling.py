@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from ..spans import parse_duration
+from .connection import nowhere
 from .errors import CommandError
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def seen(talk: "ClusterCalls") -> "Picture":
     picture = talk.look()
     if not picture.shown and not picture.refused:
         told = ", ".join(picture.lost)
-        raise CommandError(f"no member answers at {told}: start its node, or give the URL of one that runs")
+        do = nowhere(picture.lost) or "start its node, or give the URL of one that runs"
+        raise CommandError(f"no member answers at {told}: {do}")
     return picture
 
 

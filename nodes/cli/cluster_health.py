@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 def findings(picture: Picture) -> list[Finding]:
     """Lists what is wrong, faults first."""
     groups = picture.groups()
-    found = [*_reach(picture, groups), *_clusters(picture)]
+    found = [*_reach(picture, groups), *_clusters(picture), *_strangers(picture)]
     for shard, views in groups.items():
         found += _leader(shard, views, picture)
         found += _followers(shard, picture)
@@ -69,6 +69,19 @@ def _clusters(picture: Picture) -> Iterator[Finding]:
         if not shown.cluster:
             do = f"take it in: `mainspring cluster add {name}`, or `mainspring cluster grow` with its file"
             yield Finding(NOTE, f"{name} waits to be taken into a cluster", do)
+
+
+def _strangers(picture: Picture) -> Iterator[Finding]:
+    """Tells of nodes that have belonged to the cluster, or believe so, and are no members."""
+    members = picture.members()
+    of_members = {shown.cluster for name, shown in picture.shown.items() if name in members}
+    for name, shown in sorted(picture.shown.items()):
+        if name not in members and of_members == {shown.cluster}:
+            do = (
+                "if it was removed, stop its node and delete its data folder; else take it in with `mainspring cluster"
+                f" add {name}`"
+            )
+            yield Finding(NOTE, f"{name} runs, and is no member of this cluster", do)
 
 
 def _leader(shard: int, views: dict[str, Table], picture: Picture) -> Iterator[Finding]:
@@ -125,6 +138,20 @@ def _behind(shard: int, views: dict[str, Table]) -> Iterator[Finding]:
             yield Finding(FAULT, what, do)
 
 
+def _torn(picture: Picture, groups: dict[int, dict[str, Table]]) -> Iterator[Finding]:
+    """Tells of members whose endpoints are not the same in all shards: the files that they began with differed."""
+    known: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for shard in groups:
+        for row in picture.best(shard)["members"]:
+            where = row["member_endpoint"], row["client_endpoint"]
+            known.setdefault(row["name"], {}).setdefault(where, []).append(shard)
+    for name, found in sorted(known.items()):
+        if len(found) > 1:
+            told = "; ".join(f"{' and '.join(where)} in {', '.join(map(str, of))}" for where, of in found.items())
+            what = f"the shards do not agree where {name} is reached: {told}"
+            yield Finding(FAULT, what, f"replace it: `mainspring cluster replace {name}`, with a new node")
+
+
 def _voters(picture: Picture, groups: dict[int, dict[str, Table]]) -> Iterator[Finding]:
     """Tells of members that are half in, and of numbers that bear less than they seem to."""
     sets = {shard: {(row["name"], row["is_voter"]) for row in picture.best(shard)["members"]} for shard in groups}
@@ -136,6 +163,7 @@ def _voters(picture: Picture, groups: dict[int, dict[str, Table]]) -> Iterator[F
             told = ", ".join(map(str, without))
             what = f"{name} is a member in some shards only (not in {told})"
             yield Finding(FAULT, what, "repeat the `mainspring cluster add` or `remove` that was broken off")
+    yield from _torn(picture, groups)
     voters = {shard: sum(is_voter for _, is_voter in rows) for shard, rows in sets.items()}
     even = sorted(number for number in set(voters.values()) if number and number % 2 == 0)
     for number in even:

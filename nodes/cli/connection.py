@@ -49,7 +49,10 @@ def connected(url: str | None, timeout_s: float = TIMEOUT_S) -> Generator["Clien
     from ...broker.net.discovery import find_endpoints
 
     try:
-        if not any(map(_is_open, find_endpoints(url))):
+        endpoints = find_endpoints(url)
+        if why := nowhere(endpoints):
+            raise CommandError(f"no node can be reached at {', '.join(endpoints)}: {why}")
+        if not any(map(_is_open, endpoints)):
             timeout_s = min(timeout_s, NOBODY_TIMEOUT_S)
         client = Client(url, timeout_s)
     except ValueError as fault:
@@ -68,6 +71,21 @@ def _is_open(endpoint: str) -> bool:
         except OSError as error:
             return not isinstance(error, FileNotFoundError | ConnectionRefusedError)
     return True
+
+
+def nowhere(endpoints: Sequence[str]) -> str | None:
+    """Returns what to do about endpoints whose hosts are names that nobody here knows; None if one is known."""
+    from ...broker.net.address import unknown_host
+
+    hosts: list[str] = []
+    for endpoint in endpoints:
+        host = unknown_host(endpoint)
+        if host is None:
+            return None
+        hosts.append(host)
+    names = ", ".join(dict.fromkeys(hosts))
+    what = "is no name that resolves" if len(set(hosts)) == 1 else "are no names that resolve"
+    return f"{names} {what} here; correct the URL, or the name service"
 
 
 Ids = Annotated[

@@ -7,6 +7,7 @@ in namespaces or folders that it makes and takes down: it touches no other.
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -79,6 +80,9 @@ def _run(drill: Drill, rounds: int, seed: int, seconds: float | None, folder: Pa
 
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, _stop)
+    if not console.is_terminal:
+        say = partial(print, f"{drill.name}:", file=sys.stderr, flush=True)
+        return attempt(drill, rounds, seed, seconds, folder, say)
     with console.status(drill.name) as status:
         return attempt(drill, rounds, seed, seconds, folder, lambda text: status.update(f"{drill.name}: {text}"))
 

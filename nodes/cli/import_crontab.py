@@ -65,7 +65,7 @@ Zone = Annotated[
 ]
 
 
-@app.command("crontab")
+@app.command("crontab", short_help="Take over crontabs as commands and schedules.")
 def crontab(
     files: Files,
     user: User = None,

@@ -51,7 +51,13 @@ def show_list(
     if not found and empty:
         sys.stdout.write(f"{empty}\n")
         return
-    _console().print(table(found, columns))
+    console = _console()
+    if sys.stdout.isatty():
+        console.print(table(found, columns))
+        return
+    with console.capture() as drawn:
+        console.print(table(found, columns))
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
 
 
 def table(rows: Iterable[Mapping[str, object]], columns: Sequence[Column]) -> Any:

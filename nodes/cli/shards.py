@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(short_help="Show figures of each shard.")
 def stat(
     url: Url = None,
     data: Annotated[
@@ -111,7 +111,7 @@ def _folder_of(url: str | None) -> Path | None:
     return path.parent if path.name == SOCKET_NAME else None
 
 
-@app.command()
+@app.command(short_help="Run read-only SQL over all shard files.")
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement; `-` reads it from stdin.")],
     data: Data = None,
@@ -154,11 +154,11 @@ def query(
         sys.stderr.write(f"only the first {limit} rows are shown; --limit N gives more\n")
 
 
-app.command("verify")(shard_verify.command)
-app.command("backup")(shard_backup.command)
-app.command("restore")(shard_restore.command)
-app.command("rebuild")(shard_rebuild.command)
-app.command("export")(shard_export.command)
+app.command("verify", short_help="Check what is stored: pages, log entries, relations.")(shard_verify.command)
+app.command("backup", short_help="Back up a node.")(shard_backup.command)
+app.command("restore", short_help="Make a data folder from a backup.")(shard_restore.command)
+app.command("rebuild", short_help="Make shard files of a stopped node again from its log.")(shard_rebuild.command)
+app.command("export", short_help="Write the rows of a view to a file or to stdout.")(shard_export.command)
 
 
 def _is_number(rows: list[tuple[Any, ...]], at: int) -> bool:

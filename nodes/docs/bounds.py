@@ -10,6 +10,7 @@ from typing import Final
 from ...actors import limits as machines
 from ...actors import reach
 from ...actors.client import settings as client
+from ...actors.cluster import leadership
 from ...actors.executor import settings as executor
 from ...broker.net import keepalive, listening, refusals, router
 from ...broker.wire import limits as wire
@@ -24,7 +25,6 @@ from ..processes import (
     member_link,
     members,
     membership,
-    roles,
 )  # fmt: skip
 from ..storage.log import hard_state, local_entries
 from .markdown import page, table
@@ -33,7 +33,7 @@ from .source_notes import notes
 _MODULES: Final[dict[str, tuple[ModuleType, ...]]] = {
     "On the wire": (wire,),
     "At the coordinator's door": (listening, keepalive, router, refusals, intake, guests),
-    "Among members": (member_messages, members, member_link, membership, roles),
+    "Among members": (member_messages, members, member_link, membership, leadership),
     "In the coordinator": (machines, coordinator_loop, applying, disk_guard),
     "In the executor": (executor, executor_loop),
     "In the client": (client, reach),

@@ -24,7 +24,6 @@ _TYPES: Final = {int: "integer", str: "text", bytes: "bytes", bool: "boolean", l
 _DIRECTION: Final = re.compile(r"((?:Client|Coordinator|Executor|Member)[^.:]* to [^.:]+)[.:] (.+)")
 
 _ROWS: Final = {
-    ("ClientWelcome", "leaders"): "[shard, endpoint]",
     ("ClientWelcome", "tasks"): "[name, queue, priority]",
     ("Submit", "jobs"): "JOB_COLUMNS",
     ("Submitted", "existing"): "[offset, id]",

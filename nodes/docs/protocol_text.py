@@ -197,7 +197,8 @@ unique there for its tenant.
   hears so, their jobs run again at once.
 * The coordinator ends them {LEASE_SLACK} times `lease_ttl_ms` after the last Renew **came**. So an executor that is
   cut off has stopped before another one begins.
-* After its own restart a coordinator counts every lease as renewed at that moment.
+* After its own restart a coordinator counts every lease as renewed at that moment, for the `lease_ttl_ms` that was
+  granted before. If its own is shorter, it ends no lease before that time is over.
 """
 
 WRONG_FRAMES: Final = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import repair_rules, tick_reasons
+from .marked import Marks
 
 
 class Section(NamedTuple):
@@ -33,11 +34,10 @@ def renewed(section: Section, text: str) -> str:
         ValueError: the page has lost the marks around it.
     """
     begin = f"<!-- printed: {section.name} -->"
-    before, found_begin, rest = text.partition(begin)
-    _, found_end, after = rest.partition(END)
-    if not found_begin or not found_end:
+    new = Marks(begin, END).replaced(text, lambda _old: section.printed())
+    if new is None:
         raise ValueError(f"docs/{section.page} has lost the marks around a printed section: put back {begin} and {END}")
-    return f"{before}{begin}\n\n{section.printed()}\n\n{END}{after}"
+    return new
 
 
 def drifted(docs: Path) -> list[str]:

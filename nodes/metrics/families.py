@@ -71,7 +71,9 @@ _ALL: Final = (
     ),
     Family(
         "scheduler_member_frames_dropped_total", "counter", ("kind",),
-        "What members said and nobody heard, by why: of another cluster, stale, unknown, unreadable, or not sent.",
+        "What members said and nobody heard, by why: of another cluster, stale, unknown, unreadable, impossible, or not"
+        " sent; or of a client that speaks where members do (guest). Two kinds are only told: outlived (others know a"
+        " later life of this node) and future (a life that begins too late to be believed).",
     ),
     Family("scheduler_executors", "gauge", (), "Executors with an open link."),
     Family("scheduler_executor_slots", "gauge", ("node", "executor", "runner"), "Jobs that an executor takes at once."),

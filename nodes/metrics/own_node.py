@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import zmq
 
+from ...broker.net.address import speak
 from ...broker.net.exceptions import RequestRefused, Unreachable
 from ...broker.wire.codec import WireError, decode, encode
 from ...broker.wire.messages import ClusterAsk, ClusterShown, Listing, Query, Refused
@@ -39,6 +40,7 @@ class OwnNode:
         """
         with self._context.socket(zmq.DEALER) as socket:
             socket.setsockopt(zmq.LINGER, 0)
+            speak(socket, self._endpoint)
             socket.connect(self._endpoint)
             return self._asked(socket)
 

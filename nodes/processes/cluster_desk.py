@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...actors.cluster.engine import Engine
 from ...actors.coordinator.shard import ShardMachine
 from ...actors.log import ReplicatedLog
 from ...actors.machine import Now
@@ -16,7 +17,6 @@ from ...actors.turn import Member
 from ...broker.wire.cluster_messages import CLUSTER_MEMBER_COLUMNS, GROUP_COLUMNS
 from ...broker.wire.limits import NAME_CHARS_MAX
 from ...broker.wire.messages import ClusterAct, ClusterActed, ClusterAsk, ClusterShown
-from .roles import Engine
 
 log = logging.getLogger("mainspring.coordinator")
 

@@ -20,6 +20,8 @@ from typing import NamedTuple
 import apsw
 import zmq
 
+from ...actors.cluster.directory import Directory
+from ...actors.cluster.leadership import Leadership
 from ...actors.coordinator.settings import Retention, ShardSettings
 from ...actors.coordinator.shard import ShardMachine
 from ...actors.coordinator.takeover import lead, take_over
@@ -35,20 +37,21 @@ from ..storage.log.errors import DataDirectoryInUse, DiskFull, LogFailed
 from ..storage.log.local_log import LocalLog
 from ..storage.shard.errors import ShardFailed
 from ..storage.shard.migration import ShardFileError
-from ..storage.shard.shard_file import ShardFile, shard_file_name
+from ..storage.shard.suspicion import leave_mark
 from .cluster_desk import ClusterDesk, view_alone
 from .coordinator_loop import CoordinatorLoop
 from .death import die_with_parent
 from .disk_guard import DiskGuard
 from .figures import Figures
 from .guests import Guests
-from .identity import cluster_of, load_identity
-from .membership import CHECKPOINT_PAGES_MAX, check_membership, engine_of, listen
+from .identity import cluster_of, keep_name, load_identity
+from .membership import check_membership, engine_of, listen
 from .orders import follow_orders
 from .plan import CoordinatorPlan
 from .punctual import wake_punctually
 from .roles import Roles
 from .shard import Shard
+from .shard_opening import count_shards, open_shard
 from .signals import StopSignal
 from .status import EXIT_FAILED, report_failed, report_ready
 
@@ -56,9 +59,6 @@ log = logging.getLogger("mainspring.coordinator")
 
 EXIT_DISK = 4
 """Exit status of a process whose disk has no room left, or has failed."""
-
-SHARED = "default"
-"""The name in the files of the shards that all tenants share."""
 
 
 class _Opened(NamedTuple):
@@ -99,6 +99,8 @@ def main() -> int:
         ShardFailed,
         ShardFileError,
     ) as error:
+        if isinstance(error, ShardFailed):
+            leave_mark(error.suspect)
         report_failed(plan.status_fd, str(error))
         log.error("coordinator cannot start error=%s", error)
         return EXIT_FAILED
@@ -114,6 +116,7 @@ def main() -> int:
     try:
         loop.run()
     except (DiskFull, LogDamaged, LogFailed, ShardFailed) as error:
+        _leave_marks(error, loop)
         log.error("coordinator ends, to be started again error=%s", error)
         return EXIT_DISK  # without a tidy end: the log's files are as they must be, and memory is ahead of them
     router.close()
@@ -129,6 +132,15 @@ def main() -> int:
     return 0
 
 
+def _leave_marks(error: Exception, loop: CoordinatorLoop) -> None:
+    """Has the next start check what the disk may have spoilt: when it fails the log, it may have failed all on it."""
+    if isinstance(error, ShardFailed):
+        leave_mark(error.suspect)
+    elif isinstance(error, LogFailed):
+        for shard in loop.shards.values():
+            leave_mark(shard.file.path)
+
+
 def _open(plan: CoordinatorPlan) -> _Opened:
     """Opens everything; alone, it takes the shards over as well."""
     data_dir = Path(plan.data_dir)
@@ -140,8 +152,10 @@ def _open(plan: CoordinatorPlan) -> _Opened:
         fsync_observer=figures.synced,
         tolerate_lost=bool(plan.member_endpoint),  # the others have it, and until then this node gives no vote
     )
-    identity = load_identity(data_dir, cluster_of(plan.members, plan.shards, is_joining=plan.is_joining))
+    identity = load_identity(data_dir, cluster_of(plan.members, plan.shards, is_joining=plan.is_joining), plan.node)
     check_membership(plan, identity, entries)
+    is_member = bool(identity.cluster) and any(entries.state(group) for group in range(1, plan.shards + 1))
+    keep_name(data_dir, identity, plan.node, is_member=is_member)
     _check_shard_count(data_dir, plan.shards, entries)
     settings = shard_settings(plan, identity.cluster)
     shards: dict[int, Shard] = {}
@@ -175,7 +189,8 @@ def _open(plan: CoordinatorPlan) -> _Opened:
             lead(member, epoch, raft, of_now, Draws(secrets.randbits(63)), now)
             disk.greet(member)
 
-        roles = Roles(plan.node, shards, raft, others, guests, lead_shard)
+        directory = Directory(plan.node, lambda: others.cluster, numbered, raft)
+        roles = Roles(Leadership(directory, numbered, raft, lead_shard, guests.tell), others)
         desk = ClusterDesk(plan.node, lambda: others.cluster, life, numbered, raft.view, raft)
     else:
         disk = DiskGuard(guests.members, entries, data_dir)
@@ -199,16 +214,14 @@ def _shard(plan: CoordinatorPlan, number: int, engine: LocalLog, settings: Shard
     Raises:
         DiskFull: there is no room for its rows; they are in the log.
     """
-    path = Path(plan.data_dir) / shard_file_name(SHARED, number)
+    file = open_shard(plan, number, engine)
     if plan.member_endpoint:
-        file = ShardFile(path, checkpoint_pages=min(plan.checkpoint_pages, CHECKPOINT_PAGES_MAX))
         return Shard(Member(number + 1, None, file), file)
-    file = ShardFile(path, checkpoint_pages=plan.checkpoint_pages)
     try:
         return Shard(take_over(number, engine, file, settings, Draws(secrets.randbits(63)), read_clocks()), file)
     except apsw.FullError as error:
         file.close()
-        raise DiskFull(f"no room for the rows of {path}; free some space there and start again") from error
+        raise DiskFull(f"no room for the rows of {file.path}; free some space there and start again") from error
 
 
 def _allow_files() -> None:
@@ -224,7 +237,7 @@ def _check_shard_count(data_dir: Path, shards: int, engine: LocalLog) -> None:
     Raises:
         ValueError: the numbers differ; the text says what to do.
     """
-    found = len(list(data_dir.glob(shard_file_name(SHARED, 0).replace("0", "*"))))
+    found = count_shards(data_dir)
     begun = engine.last_index(1) > 0
     if found > shards or (begun and found != shards):
         raise ValueError(
@@ -239,7 +252,6 @@ def shard_settings(plan: CoordinatorPlan, cluster: str) -> ShardSettings:
         cluster=cluster,
         shards=plan.shards,
         tenants=frozenset(plan.tenants),
-        leaders=tuple((number, plan.endpoints[0]) for number in range(plan.shards)),
         lease_ttl_ms=plan.lease_ttl_ms,
         dedup_window=plan.dedup_window,
         session_ttl_ms=plan.session_ttl_ms,

@@ -94,7 +94,8 @@ class CoordinatorLoop:
         self.guests = guests
         self.roles = roles
         numbered = {number: shard.member for number, shard in shards.items()}
-        self.intake = Intake(router, numbered, self._send, guests, desk, roles)
+        directory = roles.leadership.directory if roles is not None else None
+        self.intake = Intake(router, numbered, self._send, guests, desk, directory)
         self.applying = Applying(shards, engine, disk, wal_bytes_max=wal_bytes_max, is_member=roles is not None)
         self._tend_ns = 0
         self._truncate_ns = 0
@@ -125,7 +126,7 @@ class CoordinatorLoop:
             wake_ns = now.elapsed_ns if busy else self._wake_ns()
             is_clear = wake_ns - now.elapsed_ns > TIMER_NEAR_NS
             reading = [member for member in self.members if member.reads]
-            is_urgent = roles is not None and roles.is_taking_over
+            is_urgent = roles is not None and roles.leadership.is_taking_over
             if reading or is_late or applying.due(now, is_clear=is_clear, is_urgent=is_urgent):
                 applying.apply(now)
             for member in reading:
@@ -159,7 +160,7 @@ class CoordinatorLoop:
         """Says whether a shard that was waiting for its rows is led now."""
         assert self.roles is not None, "a node that is alone leads from its start"
         self.roles.hear(now)
-        return not self.roles.is_taking_over
+        return not self.roles.leadership.is_taking_over
 
     def _send(self, sends: Sequence[Send]) -> None:
         """Lets released sends leave: all that one peer gets in a turn is one multipart.
@@ -195,7 +196,7 @@ class CoordinatorLoop:
         wakes = [self._truncate_ns, *(wake for each in machines if (wake := each.wake_at()) is not None)]
         if (look_ns := self.disk.wake_ns()) is not None:
             wakes.append(look_ns)
-        if self.roles is not None and (raft_ns := self.roles.wake_ns()) is not None:
+        if self.roles is not None and (raft_ns := self.roles.leadership.wake_ns()) is not None:
             wakes.append(raft_ns)
         return min(wakes)
 
@@ -229,7 +230,7 @@ class CoordinatorLoop:
         is_news = router.readable() or router.listening.readable()
         if is_news or any(member.inbox for member in self.members):
             return
-        if self.stop.asked and (roles is None or roles.leave_ns is None):
+        if self.stop.asked and (roles is None or roles.leadership.leave_ns is None):
             return
         wait_ns = wake_ns - read_clocks().elapsed_ns
         if router.waiting or self.intake.is_holding:

@@ -61,6 +61,7 @@ def _settings(plan: ExecutorPlan) -> ExecutorSettings:
         recycle=Recycle(plan.recycle_jobs_max, plan.recycle_rss_bytes_max, plan.recycle_age_ms),
         command_slots=plan.command_slots,
         commands=plan.command_tasks,
+        cluster=plan.cluster or None,
     )
 
 

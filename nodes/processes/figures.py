@@ -58,13 +58,13 @@ class Figures:
         found: list[MetricRow] = self.rows() if number == 0 else []
         if self._roles is None:
             return found
-        engine = self._roles.engine
+        engine = self._roles.leadership.engine
         view = engine.view(number + 1, read_clocks())
         found.extend([
             ["scheduler_raft_term", [], view["epoch"]],
             ["scheduler_raft_leader", [], int(engine.leads(number + 1))],
             ["scheduler_raft_commit_index", [], view["committed"]],
-            ["scheduler_raft_elections_total", [], self._roles.elections[number]],
+            ["scheduler_raft_elections_total", [], self._roles.leadership.elections[number]],
         ])  # fmt: skip
         for row in view["followers"]:
             lag = max(0, view["last"] - row[_MATCH])

@@ -1,9 +1,9 @@
 """Which cluster a data directory belongs to, and which node of it it is.
 
-Decides the form of `identity.json`, which is made once and never changed: a node that lost it would be another
+Decides the form of `identity.json`, whose ids are made once and never changed: a node that lost them would be another
 one. Only a node that waits to be taken into a cluster learns the cluster's id later. The first members of a cluster
-find its id each by itself, from who they are. Rule: docs/design.md, "Replication and election" (a hello compares the
-cluster id).
+find its id each by itself, from who they are. The name is that of the last start, and a member keeps it. Rule:
+docs/design.md, "Replication and election" (a hello compares the cluster id).
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from ...broker.wire.limits import NAME_CHARS_MAX
+
 FILE_NAME = "identity.json"
 FORMAT = 1
 FILE_BYTES_MAX = 4096
@@ -25,13 +27,14 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Identity(NamedTuple):
-    """Who a data directory belongs to: two numbers of 128 bits, in hexadecimal.
+    """Who a data directory belongs to: two numbers of 128 bits, in hexadecimal, and the node's name.
 
-    `cluster` is empty while the node waits to be taken into one.
+    `cluster` is empty while the node waits to be taken into one, `name` where an older version has written the file.
     """
 
     cluster: str
     node: str
+    name: str = ""
 
 
 class IdentityDamaged(ValueError):
@@ -81,12 +84,37 @@ def save_cluster(data_dir: Path, cluster: str) -> None:
     _write(data_dir / FILE_NAME, _content(identity._replace(cluster=cluster)))
 
 
-def load_identity(data_dir: Path, fresh: str | None = None) -> Identity:
+def keep_name(data_dir: Path, identity: Identity, name: str, *, is_member: bool) -> None:
+    """Notes the name under which a node starts; that of a member stays, for under it it has voted and promised.
+
+    Args:
+        data_dir: the folder.
+        identity: what it says of itself.
+        name: what the settings say.
+        is_member: whether the node has ever had a part in a cluster of several.
+
+    Raises:
+        ValueError: the data directory is another member's; nothing was changed.
+        OSError: the file cannot be written.
+    """
+    if identity.name == name:
+        return
+    if is_member and identity.name:
+        raise ValueError(
+            f"{data_dir} is the data of member {identity.name}, and the settings say {name}: set name = "
+            f'"{identity.name}" in [node] again, or give {name} an empty data directory and `join = true`, and have '
+            "`mainspring cluster replace` take it in"
+        )
+    _write(data_dir / FILE_NAME, _content(identity._replace(name=name)))
+
+
+def load_identity(data_dir: Path, fresh: str | None = None, name: str = "") -> Identity:
     """Reads the identity of a data directory; makes one where there is none.
 
     Args:
         data_dir: the folder, which must exist and be locked by the caller.
         fresh: the cluster id of one that is made now; None draws it.
+        name: the node's name, for one that is made now.
 
     Raises:
         IdentityDamaged: the file is not what this version writes.
@@ -97,7 +125,7 @@ def load_identity(data_dir: Path, fresh: str | None = None) -> Identity:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except FileNotFoundError:
-        identity = Identity(os.urandom(16).hex() if fresh is None else fresh, os.urandom(16).hex())
+        identity = Identity(os.urandom(16).hex() if fresh is None else fresh, os.urandom(16).hex(), name)
         _write(path, _content(identity))
         return identity
     return _parsed(path, content)
@@ -121,7 +149,10 @@ def _parsed(path: Path, content: bytes) -> Identity:
         if not isinstance(value, str) or not (_ID.fullmatch(value) or (key == "cluster" and not value)):
             raise IdentityDamaged(f"{path}: {key} is not 32 hexadecimal digits: {mend}")
         ids.append(value)
-    return Identity(*ids)
+    name = known.get("name", "")
+    if not isinstance(name, str) or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        raise IdentityDamaged(f"{path}: name is not the name of a node: {mend}")
+    return Identity(ids[0], ids[1], name)
 
 
 def _content(identity: Identity) -> str:

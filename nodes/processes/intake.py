@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...actors.cluster.directory import Directory, not_here
 from ...actors.coordinator.metrics import COLUMNS as METRIC_COLUMNS
 from ...actors.effects import Peer, Send
 from ...actors.events import Received
@@ -32,7 +33,6 @@ from ...broker.wire.messages import (
 )  # fmt: skip
 from .cluster_desk import ClusterDesk
 from .guests import Guests
-from .roles import Roles
 
 log = logging.getLogger("mainspring.coordinator")
 
@@ -67,7 +67,7 @@ class Intake:
         send: Callable[[Sequence[Send]], None],
         guests: Guests,
         desk: ClusterDesk,
-        roles: Roles | None = None,
+        directory: Directory | None = None,
     ) -> None:
         """Prepares it.
 
@@ -77,14 +77,14 @@ class Intake:
             send: takes refusals, which leave at once.
             guests: who has said hello.
             desk: answers what is asked about the cluster.
-            roles: who leads which shard, if there are other members.
+            directory: who leads which shard, if there are other members.
         """
         self.router = router
         self.shard_figures: Callable[[int], list[MetricRow]] = _no_figures
         """What a shard that is led elsewhere still tells here for the metrics; the process's own."""
         self._guests = guests
         self._desk = desk
-        self._roles = roles
+        self._directory = directory
         self.refusals = Refusals()
         self._members = members
         self._send = send
@@ -150,19 +150,16 @@ class Intake:
 
     def _not_here(self, peer: Peer, shard: int, message: Message) -> None:
         """Answers what is meant for a shard that another node leads, or nobody."""
-        request = getattr(message, "request", getattr(message, "sequence", 0))
-        if self._roles is None or shard not in self._members:
+        if self._directory is None or shard not in self._members:
             self.refusals.counts["no_shard"] += 1
             where = f"shard {shard} is not served here"
         elif type(message) is Query and message.name == METRICS:
             rows = self.shard_figures(shard)
-            self._send([Send(peer, Listing(shard, request, list(METRIC_COLUMNS), rows, False))])
+            self._send([Send(peer, Listing(shard, message.request, list(METRIC_COLUMNS), rows, False))])
             return
         else:
-            where = self._roles.where(shard)
-        text = f"{where}; {ERRORS['not_here'].mend}"
-        refused = Refused(shard & 0xFFF, getattr(message, "session", 0), request, "not_here", text)
-        self._send([Send(peer, refused)])
+            where = self._directory.where(shard)
+        self._send([Send(peer, not_here(message, shard, where))])
 
     def _to_all(self, peer: Peer, message: Message) -> None:
         for member in self._members.values():
@@ -172,8 +169,8 @@ class Intake:
             self._guests.left(peer)
             return
         self._guests.came(peer)
-        if self._roles is not None:
-            self._send([Send(peer, self._roles.map())])
+        if self._directory is not None:
+            self._send([Send(peer, self._directory.map())])
 
     def _is_greeted(self, peer: Peer, message: Message) -> bool:
         if not self.refusals.is_greeted(peer, self._now_ns):

@@ -11,6 +11,7 @@ from typing import cast
 
 import zmq
 
+from ...broker.net.address import speak
 from ...broker.net.keepalive import keep_alive
 from ...broker.wire.member_messages import MEMBER_FRAME_BYTES_MAX
 
@@ -83,6 +84,7 @@ class MemberLink:
         self._option = cast("Callable[[int], int]", socket.getsockopt)
         self._monitor_option = cast("Callable[[int], int]", self._monitor.getsockopt)
         try:
+            speak(socket, endpoint)
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()

@@ -132,6 +132,8 @@ class ExecutorPlan(_Plan):
     """Incarnations of the same name whose processes, children included, are known to be dead."""
     labels: list[str] = field(default_factory=list[str])
     """Texts `name=value`."""
+    cluster: str = ""
+    """The id of the node's own cluster; empty if that is not known yet, or if the endpoints are no members of it."""
     process_slots: int = 2
     asyncio_slots: int = 100
     thread_slots: int = 8

@@ -148,7 +148,8 @@ class CoordinatorSection(Section):
         default=10_000,
         ge=1_000,
         le=600_000,
-        description="How long a silent executor keeps its jobs before they may run elsewhere.",
+        description="How long a silent executor keeps its jobs before they may run elsewhere. "
+        "A shorter time counts once the leases that were given for the longer one are over.",
     )
     dedup_window: int = Field(
         default=1024,

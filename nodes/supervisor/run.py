@@ -76,33 +76,39 @@ def run_node(
     found = specs(settings)
     data_dir = DataDir(settings.node.data_dir)
     try:
-        endpoint = _prepared(settings, data_dir)
+        endpoint, cluster = _prepared(settings, data_dir)
         url = ",".join(urls(settings, endpoint))
         machine = SupervisorMachine(supervisor_settings(settings), found, Draws(secrets.randbits(64)), read_clocks())
         levels = Levels(settings.node.log_level, [SUPERVISOR, *(spec.name for spec in found)])
         with Signals() as signals, closing(ControlSocket(data_dir.control_path())) as control:
-            spawn = _spawner(settings, endpoint, programs, levels, data_dir.lock_fd)
+            spawn = _spawner(settings, endpoint, cluster, programs, levels, data_dir.lock_fd)
             shell = SupervisorShell(machine, spawn, signals, control, levels, lambda: ready(url) if ready else None)
             return shell.run()
     finally:
         data_dir.close()
 
 
-def _prepared(settings: NodeSettings, data_dir: DataDir) -> str:
-    """Writes what must be in the data directory before anything runs; returns the socket's endpoint."""
+def _prepared(settings: NodeSettings, data_dir: DataDir) -> tuple[str, str]:
+    """Writes what must be in the data directory before anything runs.
+
+    Returns:
+        The socket's endpoint, and the id of the cluster; empty if that is not known yet.
+    """
+    cluster = ""
     try:
         endpoint = data_dir.socket_endpoint()
         if settings.coordinator.enabled:
             plan = plan_coordinator(settings, endpoint)
-            load_identity(data_dir.path, cluster_of(plan.members, plan.shards, is_joining=plan.is_joining))
+            fresh = cluster_of(plan.members, plan.shards, is_joining=plan.is_joining)
+            cluster = load_identity(data_dir.path, fresh, plan.node).cluster
             data_dir.write_url(endpoint)
     except (OSError, IdentityDamaged) as error:
         raise NodeError(f"the node's data directory cannot be used: {error}") from error
-    return endpoint
+    return endpoint, cluster
 
 
 def _spawner(
-    settings: NodeSettings, endpoint: str, programs: Programs, levels: Levels, lock_fd: int
+    settings: NodeSettings, endpoint: str, cluster: str, programs: Programs, levels: Levels, lock_fd: int
 ) -> Callable[[Start], ActorChild]:
     sections = {name: section for section in settings.executors for name in section.process_names()}
     modules = {
@@ -124,7 +130,9 @@ def _spawner(
                 executor = plan_executor(
                     settings, sections[act.name], act.name, endpoint, incarnation=act.incarnation, replaces=act.replaces
                 )
-                made = replace(executor, life_fd=pipes.life_fd)
+                # Its own cluster's nodes: one of a cluster of its own, by a mistake in its file, must not be believed.
+                is_own = not sections[act.name].coordinators
+                made = replace(executor, life_fd=pipes.life_fd, cluster=cluster if is_own else "")
             level = levels.of(act.name)
             return replace(made, status_fd=pipes.status_fd, orders_fd=pipes.orders_fd, log_level=level)
 

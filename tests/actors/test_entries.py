@@ -60,7 +60,7 @@ def test_kinds_are_unique_and_never_change() -> None:
         "NOOP": 0, "LANES": 1, "EXECUTORS": 2, "TASKS": 3, "SUBMIT": 4, "LEASE": 5, "FINISH": 6, "CANCEL": 7,
         "ASK": 8, "EXPIRE": 9, "READY": 10, "HOLD": 11, "SESSIONS_END": 12, "PRUNE": 13, "KEYS_END": 14,
         "SCHEDULE": 15, "UNSCHEDULE": 16, "PAUSE": 17, "TICK": 18, "AUDIT": 19, "TICKS_END": 20, "BOOT": 21,
-        "REVIVE": 22, "SETTLE": 23,
+        "REVIVE": 22, "SETTLE": 23, "LEASE_TTL": 24,
     }  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from mainspring.chaos.mutants import MUTANTS, killed_by
 from mainspring.chaos.simulate import run
 
 SEEDS = (2, 5, 11)
+SEEDS_OF_CLUSTERS = (2, 5)
 _PROGRAM = f"""
+from mainspring.chaos.cluster_options import options_of
 from mainspring.chaos.simulate import run
-for seed in {SEEDS}:
-    report = run(seed)
+for seed, members in {[*((seed, 1) for seed in SEEDS), *((seed, 3) for seed in SEEDS_OF_CLUSTERS)]}:
+    report = run(seed, options_of(seed, members))
     print(report.seed, report.events, report.digest, sorted(report.counts.items()))
 """
 
@@ -26,7 +28,7 @@ def test_hash_seeds_do_not_change_a_trace() -> None:
     """Two processes with different hash seeds see the same events at the same times, and count the same."""
     first, second = _trace("1"), _trace("2")
     assert first == second
-    assert len(first.splitlines()) == len(SEEDS)
+    assert len(first.splitlines()) == len(SEEDS) + len(SEEDS_OF_CLUSTERS)
 
 
 def test_a_run_leaves_nothing_behind() -> None:

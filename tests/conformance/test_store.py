@@ -197,7 +197,7 @@ def test_new_store(make: Make) -> None:
     """A new store has applied nothing and gives the first id."""
     store = make()
     assert store.applied == 0
-    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0, [], 1, [], [], 0, 1)
+    assert store.restore() == (0, 0, 1, 0, [], [], [], [], [], 0, [], 1, [], [], 0, 1, 0)
     assert store.apply([])
     store.close()
 

@@ -224,7 +224,7 @@ class Caller:
 
         def try_it() -> bool:
             name = self.leader(shard)
-            self.say(name, ClientHello("caller", None), submit)
+            self.say(name, ClientHello(None), submit)
             until_s = time.monotonic() + 1.0
             while time.monotonic() < until_s:
                 answer = self.hear(name, Submitted | Refused, 0.5)  # type: ignore[arg-type]  # isinstance takes it

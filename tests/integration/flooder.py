@@ -78,7 +78,7 @@ class Flooder:
 
     def hellos(self) -> None:
         """Greetings without end."""
-        self.send(*[encode(ClientHello("flooder", None))] * 50)
+        self.send(*[encode(ClientHello(None))] * 50)
 
     def forged(self) -> None:
         """Results for jobs that others run, and submits that cannot be taken."""
@@ -90,7 +90,7 @@ class Flooder:
         """Connections that say something and are left, and raw ones that say nothing."""
         self.socket = self.connect()
         self.kept.append(self.socket)
-        self.send(encode(ClientHello("flooder", None)))
+        self.send(encode(ClientHello(None)))
         with suppress(OSError):
             raw = socket.socket(socket.AF_UNIX)
             raw.connect(self.url.removeprefix("ipc://"))

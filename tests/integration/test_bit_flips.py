@@ -111,7 +111,7 @@ def test_a_broken_log_of_a_stopped_node(node: LiveNode, tmp_path: Path) -> None:
 
 
 def test_a_shard_file_that_breaks_under_a_running_node(node: LiveNode) -> None:
-    """Whoever reads the broken page ends the coordinator with file and way back; it comes again, more and more slowly.
+    """Whoever reads the broken page ends the coordinator with file and way back, and it does not serve that file again.
 
     The log is whole, so the mend is a stop, a rebuild and a start, and everything is there.
     """
@@ -128,15 +128,20 @@ def test_a_shard_file_that_breaks_under_a_running_node(node: LiveNode) -> None:
     assert "shards verify" in line
     assert "Traceback" not in node.log()
     wait_until(lambda: "starts again in" in node.log(), "the supervisor to say when it tries again")
-    with mainspring.Client(node.url, timeout=BOUND_S) as client:
-        new = client.submit(mainspring.job("storage_tasks.double", 50))
+    wait_until(lambda: "coordinator cannot start" in node.log(), "the next start to check the file")
+    line = next(line for line in node.log().splitlines() if "coordinator cannot start" in line)
+    assert f"{path} is damaged" in line
+    assert "mainspring shards rebuild" in line
+    mark = path.with_name(f"{SHARD_0}.suspect")
+    assert mark.exists()
     assert node.stop() in (0, 1)
     assert shards(node, "verify")[0] == 1
     assert shards(node, "rebuild")[0] == 0
     node.start()
+    assert not mark.exists()
     assert all_succeeded(node)
     with mainspring.Client(node.url, timeout=BOUND_S) as client:
-        assert client.job(new.id).result(timeout=BOUND_S) == 100
+        assert client.submit(mainspring.job("storage_tasks.double", 50)).result(timeout=BOUND_S) == 100
 
 
 def test_flips_after_a_kill(node: LiveNode, tmp_path: Path) -> None:

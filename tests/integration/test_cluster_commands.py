@@ -221,6 +221,30 @@ def test_one_node_becomes_three_and_outlives_one(nodes: Nodes) -> None:
     load.end()
 
 
+def test_a_members_data_keeps_its_name(nodes: Nodes) -> None:
+    """A lone node may be named anew; a member under another name is refused, and goes on under its own."""
+    nodes.start("a", is_alone=True)
+    assert nodes.nodes["a"].stop() == 0
+    data, identity = nodes.folder / "data-x", "identity.json"
+    (nodes.folder / "data-a").rename(data)
+    nodes.start("x", is_alone=True)
+    assert nodes.nodes["x"].stop() == 0
+    assert json.loads((data / identity).read_text())["name"] == "x"
+    nodes.start("x")
+    assert nodes.nodes["x"].stop() == 0
+
+    data.rename(nodes.folder / "data-y")
+    nodes.write("y", (FILE + CLUSTER).format(name="y", folder=nodes.folder, join="false"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mainspring", "node", "y.toml"], cwd=nodes.folder, capture_output=True, text=True,
+        timeout=BOUND_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "data-y is the data of member x, and the settings say y: set name = " in done.stderr
+    (nodes.folder / "data-y").rename(data)
+    nodes.start("x")
+
+
 def test_the_three_nodes_of_the_samples(nodes: Nodes) -> None:
     """The files of `mainspring init --three-nodes`, over sockets, in one `mainspring up`; one fails, two go on."""
     done = subprocess.run(

@@ -12,6 +12,7 @@ from live_node import wait_until
 
 from mainspring.broker.wire.messages import ClientHello, ClusterMap, HelloNeeded, Query, Refused
 from mainspring.nodes.metrics.families import FAMILIES
+from mainspring.nodes.storage.shard.suspicion import leave_mark
 
 
 @pytest.fixture
@@ -94,6 +95,60 @@ def test_who_joins_late_gets_a_copy(tmp_path: Path) -> None:
         cluster.close()
 
 
+def test_a_damaged_shard_file_is_fetched_again(tmp_path: Path) -> None:
+    """A member whose file is damaged puts it aside, and gets a copy; one that is only suspect is checked and used."""
+    cluster = Cluster(tmp_path, segment_bytes=256 * 1024, truncate_every_ms=100)
+    try:
+        cluster.start()
+        caller = cluster.caller()
+        first = caller.leader()
+        acknowledged = {id for _ in range(30) for id in caller.submit(1, payload="x" * 600_000)}
+        settle(caller, first, *cluster.nodes)
+        damaged, suspect = (cluster.nodes[name] for name in cluster.nodes if name != first)
+        log = damaged.data_dir / "log"
+        wait_until(lambda: sum(path.stat().st_size for path in log.glob("*.db")) < 14_000_000, "truncation")
+        for node in (damaged, suspect):
+            node.kill()
+            path = node.data_dir / "tasks_default_shard_0.db"
+            if node is suspect:
+                leave_mark(path)
+            else:
+                ruin(path)
+            node.start()
+            caller.connect(node.name)
+            caller.until_view(node.name, lambda groups: groups[0]["role"] == "follower", f"{node.name} to have a vote")
+            settle(caller, first, node.name)
+            assert ids_of(node) == acknowledged
+            assert not list(node.data_dir.glob("*.suspect"))
+        assert "a shard file was damaged" in damaged.log()
+        assert "a copy of the shard is in place" in damaged.log()
+        assert len(list(damaged.data_dir.glob("*.db.damaged-*T??????"))) == 1
+        assert "checks a shard file" in suspect.log()
+        assert "a copy of the shard" not in suspect.log()
+        cluster.nodes[first].kill()
+        left = cluster.caller(damaged.name, suspect.name)
+        second = left.leader()
+        if second != damaged.name:
+            assert left.act(second, "transfer", damaged.name)[0][1] == "under_way"
+        left.until_view(damaged.name, lambda groups: groups[0]["role"] == "leader", "the mended one to lead")
+        acknowledged |= set(left.submit(1))
+        settle(left, damaged.name, suspect.name)
+        assert rows_of(damaged)["jobs"] == rows_of(suspect)["jobs"]
+        assert ids_of(damaged) == acknowledged
+    finally:
+        cluster.close()
+
+
+def ruin(path: Path) -> None:
+    """Flips a bit in the head of every page but the first."""
+    with path.open("r+b") as file:
+        for page in range(4096, path.stat().st_size, 4096):
+            file.seek(page)
+            (byte,) = file.read(1)
+            file.seek(page)
+            file.write(bytes([byte ^ 0x80]))
+
+
 def test_a_new_leader_waits_for_its_rows(cluster: Cluster) -> None:
     """A shell that holds the shard file's lock delays it; it leads as soon as the lock is free, with every job."""
     cluster.start()
@@ -126,7 +181,7 @@ def test_guests_hear_where_to_go(cluster: Cluster) -> None:
     for name in others:
         caller.connect(name, b"a")  # who calls itself as a member does is a guest all the same
         caller.until_view(name, lambda groups: groups[0]["leader"] == first, f"{name} to follow")
-        caller.say(name, ClientHello("guest", None), Query(0, 5, "jobs", {}))
+        caller.say(name, ClientHello(None), Query(0, 5, "jobs", {}))
         told = caller.hear(name, ClusterMap)
         assert told.shards == 1
         assert told.members == [[each, cluster.row(each)[2]] for each in cluster.nodes]

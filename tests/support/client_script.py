@@ -32,7 +32,7 @@ def a_welcome(shard: int = 0, shards: int = 1, **fields: Any) -> ClientWelcome:
     """Makes a welcome of epoch 1 that knows the task `echo`."""
     values = {"epoch": 1, "cluster": "test", "tasks": [["echo", "default", 0]], "payload_bytes_max": 2**20, **fields}
     return ClientWelcome(
-        shard, values["epoch"], values["cluster"], shards, [], values["tasks"], values["payload_bytes_max"]
+        shard, values["epoch"], values["cluster"], shards, values["tasks"], values["payload_bytes_max"]
     )
 
 
@@ -40,7 +40,7 @@ class ClientScript:
     """One client, and all that it has said."""
 
     def __init__(self, *, peers: tuple[bytes, ...] = (PEER,), **settings: Any) -> None:
-        self.machine = ClientMachine("client", SESSION, Draws(5), ClientSettings(peers=peers, **settings))
+        self.machine = ClientMachine(SESSION, Draws(5), ClientSettings(peers=peers, **settings))
         self.now_ns = 1_000 * MS
         self.request = 0
         self.completed: dict[int, Completed] = {}

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mainspring.actors.cluster.directory import Directory
+from mainspring.actors.cluster.leadership import Happening, Leadership
 from mainspring.actors.coordinator.settings import ShardSettings
 from mainspring.actors.coordinator.takeover import lead
 from mainspring.actors.draws import Draws
 from mainspring.actors.entries import NOOP, Entry, encode_entry
 from mainspring.actors.machine import Now
 from mainspring.actors.raft.members import RefusedChange
-from mainspring.actors.raft.news import News
+from mainspring.actors.raft.news import Elected, LeaderChanged, News
 from mainspring.actors.turn import Member, catch_up, follow
 from mainspring.broker.wire.codec import decode
 from mainspring.broker.wire.messages import Message
@@ -22,7 +24,6 @@ from mainspring.chaos.memory_store import MemoryStore
 from mainspring.nodes.processes.cluster_desk import ClusterDesk
 from mainspring.nodes.processes.guests import Guests
 from mainspring.nodes.processes.roles import Roles
-from mainspring.nodes.processes.shard import Shard
 
 MS = 1_000_000
 
@@ -159,12 +160,13 @@ class ClusterBench:
         self.engine = Engine(shards)
         self.stores = [MemoryStore() for _ in range(shards)]
         self.members = [Member[Any](number + 1, None, store) for number, store in enumerate(self.stores)]
-        self.shards = {number: Shard(member, None) for number, member in enumerate(self.members)}  # type: ignore[arg-type]  # the file is the loop's
         self.others = Others()
         self.way = Way()
         self.guests = Guests(self.way, self.members)
-        self.roles = Roles("a", self.shards, self.engine, self.others, self.guests, self._lead)  # type: ignore[arg-type]  # stand-ins
         numbered = dict(enumerate(self.members))
+        self.directory = Directory("a", lambda: self.others.cluster, numbered, self.engine)
+        self.leadership = Leadership(self.directory, numbered, self.engine, self._lead, self.guests.tell)
+        self.roles = Roles(self.leadership, self.others)  # type: ignore[arg-type]  # a stand-in
         self.desk = ClusterDesk("a", lambda: self.others.cluster, 7, numbered, self.engine.view, self.engine)
 
     def _lead(self, member: Member[Any], epoch: int, now: Now) -> None:
@@ -179,6 +181,17 @@ class ClusterBench:
         """The engine has news; the process hears them."""
         self.engine.told.extend(news)
         self.roles.take(self.now)
+
+    def hear(self, *news: News) -> list[Happening]:
+        """The engine has news; what decides hears them, without a process around it."""
+        self.engine.told.extend(news)
+        return self.leadership.hear(self.now)
+
+    def elect(self, group: int = 1, epoch: int = 2) -> list[Happening]:
+        """Member a is elected."""
+        self.engine.campaign(group)
+        self.engine.leaders[group] = (epoch, "a")
+        return self.hear(Elected(group, epoch, "silence"), LeaderChanged(group, epoch, "a"))
 
     def log(self, group: int, count: int = 1, epoch: int = 1) -> None:
         """Entries of somebody stand in the log."""

@@ -63,14 +63,14 @@ class _Desk:
 class DoorBench:
     """An Intake for two shards, 0 and 1."""
 
-    def __init__(self, roles: Any = None) -> None:
+    def __init__(self, directory: Any = None) -> None:
         self.router = _Router()
         self.members = {0: _Member(), 1: _Member()}
         self.said: list[Send] = []
         self.now_ns = 1_000 * SECOND_NS
         self.guests = Guests(self.router, list(self.members.values()))  # type: ignore[arg-type]  # stand-ins
         self.intake = Intake(
-            self.router, self.members, self.said.extend, self.guests, _Desk(), roles  # type: ignore[arg-type]  # stand-ins
+            self.router, self.members, self.said.extend, self.guests, _Desk(), directory  # type: ignore[arg-type]  # stand-ins
         )  # fmt: skip
 
     @property

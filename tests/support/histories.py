@@ -289,6 +289,11 @@ def end_keys(model: Model, a: int, b: int) -> None:
     model.ops.append([entries.KEYS_END, ends[a % len(ends)] + b % 3 - 1])
 
 
+def lease_ttl(model: Model, a: int, b: int) -> None:
+    """Has leases trusted for another time."""
+    model.ops.append([entries.LEASE_TTL, 1_000 + a * (b % 9)])
+
+
 STEPS: tuple[Callable[[Model, int, int], None], ...] = (
     cut,
     submit,
@@ -310,6 +315,7 @@ STEPS: tuple[Callable[[Model, int, int], None], ...] = (
     end_sessions,
     prune,
     end_keys,
+    lease_ttl,
     *SCHEDULE_STEPS,
 )
 

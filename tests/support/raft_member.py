@@ -4,19 +4,26 @@ from typing import Any
 
 from raft_net import GROUP, NS_PER_MS, Net, member
 
+from mainspring.actors.raft.hard_state import HardState, encode_state
 from mainspring.actors.raft.settings import RaftSettings
 from mainspring.broker.wire.messages import Append, Appended, PreVote, PreVoted, Vote, Voted
 
 
 class Played:
-    """Member `a` of a, b and c (or of others); nothing else runs."""
+    """Member `a` of a, b and c (or of others); nothing else runs.
 
-    def __init__(self, names: str = "abc", settings: RaftSettings | None = None) -> None:
+    It holds no entries. `is_new`: its disk is empty; else it has begun before, and knows that it owes nothing.
+    """
+
+    def __init__(self, names: str = "abc", settings: RaftSettings | None = None, *, is_new: bool = False) -> None:
         self.net = Net(("a",), settings=settings or RaftSettings(rebalance_ms=0))
         self.node = self.net["a"]
         self.node.crash()
         self.node.genesis = [member(name) for name in names]
         self.node.disk = type(self.node.disk)(segment_entries=4)
+        if not is_new:
+            self.node.disk.save_state(GROUP, encode_state(HardState(0, None, 0, [(0, 0, self.node.genesis)])))
+            self.node.disk.sync()
         self.node.start()
         self.names = names
 

@@ -163,7 +163,7 @@ class ScriptedNode:
         cluster = self.cluster
         if isinstance(message, ClientHello):
             self.guests[peer] = None
-            welcome = ClientWelcome(0, cluster.epoch, CLUSTER, 1, [], [["echo", "default", 0]], 1 << 20)
+            welcome = ClientWelcome(0, cluster.epoch, CLUSTER, 1, [["echo", "default", 0]], 1 << 20)
             return [self.map(), welcome] if self.leads else [self.map()]
         if not isinstance(message, Submit | Await):
             return []

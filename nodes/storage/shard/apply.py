@@ -32,6 +32,7 @@ class Meta(NamedTuple):
     next_schedule: int
     next_audit: int
     ticks: int
+    lease_ttl_ms: int
 
 
 def _insert(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
@@ -70,6 +71,7 @@ _ALONE = (
     entries.TICKS_END,
     entries.REVIVE,
     entries.SETTLE,
+    entries.LEASE_TTL,
 )
 
 
@@ -209,6 +211,8 @@ def _write_alone(database: Database, meta: Meta, op: Op) -> Meta:
         return meta._replace(finished=meta.finished - len(op[1]))
     elif op[0] == entries.SETTLE:
         count_lanes(database, by_hand.settle(database, *op[1:]))
+    elif op[0] == entries.LEASE_TTL:
+        return meta._replace(lease_ttl_ms=op[1])
     else:
         by_lane, executions = retention.prune(database, *op[1:])
         count_lanes(database, by_lane)

@@ -6,6 +6,7 @@ Decides that a copy is of one entry, whole, sound, and without a WAL. It must no
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,17 @@ import apsw
 from ....actors.coordinator.takeover import keep_from
 from ....actors.raft.snapshots import Made, SnapshotDamaged
 from ..log.errors import DiskFull
-from .apply import read_meta
 from .errors import DAMAGED_MEND, ShardFailed, lacks_room, shard_disk
 from .migration import ShardFileError, check_identity
 
 BUSY_TIMEOUT_MS = 2000
+
+HOW_FAR = "SELECT applied, floor FROM meta"
+"""What files of any version can be asked: a copy may come from a member that has not been upgraded yet."""
+
 _CHUNK_BYTES = 1024 * 1024
+_STEPS_UNASKED = 100_000
+"""SQLite's own steps between two questions whether to give up."""
 
 
 class Copying:
@@ -69,7 +75,8 @@ class Copying:
                 if lacks_room(self._error):
                     raise DiskFull(f"no room for a copy of {self._source}; free some space") from self._error
                 if isinstance(self._error, SnapshotDamaged):
-                    raise ShardFailed(f"{self._source} is damaged: {self._error}; {DAMAGED_MEND}") from self._error
+                    text = f"{self._source} is damaged: {self._error}; {DAMAGED_MEND}"
+                    raise ShardFailed(text, self._source) from self._error
                 raise self._error
         assert self._made is not None, "a copy is made, or an error says why not"
         return self._made
@@ -126,8 +133,10 @@ class Copying:
             connection.close(True)
 
 
-def check_copy(path: Path) -> tuple[int, int]:
+def check_copy(path: Path, is_ended: Callable[[], bool] | None = None) -> tuple[int, int]:
     """Checks a lone shard file, which nobody else has open, and returns (applied, floor).
+
+    `is_ended` is asked now and then whether to give up, which ends it as damage does.
 
     Raises:
         SnapshotDamaged: it is no shard, newer than this program, or not sound.
@@ -137,11 +146,13 @@ def check_copy(path: Path) -> tuple[int, int]:
         uri = f"file:{quote(str(path.absolute()))}?immutable=1"
         connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         check_identity(path, connection.pragma("application_id"), connection.pragma("user_version"))
+        if is_ended is not None:
+            connection.set_progress_handler(is_ended, _STEPS_UNASKED)
         found = connection.execute("PRAGMA integrity_check(1)").get
         if found != "ok":
             raise SnapshotDamaged(f"{path} is damaged ({found}); another copy is needed")
-        meta = read_meta(connection)
-        return meta.applied, meta.floor
+        applied, floor = connection.execute(HOW_FAR).fetchone()
+        return applied, floor
     except (apsw.Error, ShardFileError, TypeError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"{path} is no sound copy of a shard ({error}); another one is needed") from error
     finally:
@@ -149,10 +160,13 @@ def check_copy(path: Path) -> tuple[int, int]:
             connection.close(True)
 
 
-def sha256_of(path: Path) -> str:
-    """Returns the hash of a file that no SQLite connection of this process has open. Raises OSError."""
+def sha256_of(path: Path, is_ended: Callable[[], bool] | None = None) -> str:
+    """Returns the hash of a file that no SQLite connection of this process has open. Raises OSError.
+
+    `is_ended` is asked now and then whether to give up; the hash is another one then.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
+        while (is_ended is None or not is_ended()) and (chunk := file.read(_CHUNK_BYTES)):
             digest.update(chunk)
     return digest.hexdigest()

@@ -24,7 +24,15 @@ READ_ONLY_MEND = "make the file system and the file writable again for the node'
 
 
 class ShardFailed(Exception):
-    """The disk failed a shard file, or the file is damaged: the process must end. The log has everything."""
+    """The disk failed a shard file, or the file is damaged: the process must end. The log has everything.
+
+    Attributes:
+        suspect: the file whose content is in doubt from now on; None if nothing speaks against it.
+    """
+
+    def __init__(self, text: str, suspect: Path | None = None) -> None:
+        super().__init__(text)
+        self.suspect = suspect
 
 
 @contextmanager
@@ -41,17 +49,17 @@ def shard_disk(path: Path) -> Generator[None]:
     except (apsw.BusyError, apsw.FullError, apsw.ConstraintError):
         raise
     except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError, JSONDecodeError) as error:
-        raise ShardFailed(f"{path} is damaged ({error}); {DAMAGED_MEND}") from error
+        raise ShardFailed(f"{path} is damaged ({error}); {DAMAGED_MEND}", path) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError) as error:
         raise ShardFailed(f"{path} cannot be written ({error}); {READ_ONLY_MEND}") from error
     except apsw.Error as error:
         if lacks_room(error):
             raise
-        raise ShardFailed(f"{path} cannot be used, the disk failed it ({error}); {FAILED_MEND}") from error
+        raise ShardFailed(f"{path} cannot be used, the disk failed it ({error}); {FAILED_MEND}", path) from error
     except OSError as error:
         if lacks_room(error):
             raise DiskFull(f"no room for {path}; free some space there") from error
-        raise ShardFailed(f"{path} could not be written to the disk ({error.strerror}); {FAILED_MEND}") from error
+        raise ShardFailed(f"{path} could not be written to the disk ({error.strerror}); {FAILED_MEND}", path) from error
 
 
 def lacks_room(error: BaseException) -> bool:

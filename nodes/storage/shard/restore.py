@@ -62,6 +62,7 @@ def restore(database: Database, meta: Meta) -> Restored:
         boots=[list(row) for row in database.execute(_BOOTS)],
         ticks=meta.ticks,
         next_audit=meta.next_audit,
+        lease_ttl_ms=meta.lease_ttl_ms,
     )
 
 

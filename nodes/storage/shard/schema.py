@@ -33,7 +33,8 @@ _TABLES_1 = (
         executions INTEGER NOT NULL,     -- rows in executions, so that nobody counts them
         next_schedule INTEGER NOT NULL,  -- number of the next schedule
         next_audit INTEGER NOT NULL,     -- id of the next row in audit
-        ticks INTEGER NOT NULL           -- rows in ticks, so that nobody counts them
+        ticks INTEGER NOT NULL,          -- rows in ticks, so that nobody counts them
+        lease_ttl_ms INTEGER NOT NULL    -- how long leases may be trusted without a renewal; 0 until an entry says so
     )""",
     """
     CREATE TABLE lanes (
@@ -162,7 +163,7 @@ _TABLES_1 = (
         PRIMARY KEY (tenant, key)
     ) WITHOUT ROWID""",
     "CREATE INDEX keys_until ON keys (until_ms) WHERE until_ms IS NOT NULL",
-    "INSERT INTO meta VALUES (1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0)",
+    "INSERT INTO meta VALUES (1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0)",
 )
 
 

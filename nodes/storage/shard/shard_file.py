@@ -201,7 +201,8 @@ class ShardFile:
             if read_meta(database) != self._meta:  # the data directory's lock should have kept it away
                 raise ShardFailed(
                     f"somebody else has written {self.path}, which has one writer; find the other process (is the same "
-                    "data directory in use twice?), end it, and see what `mainspring shards verify` says"
+                    "data directory in use twice?), end it, and see what `mainspring shards verify` says",
+                    self.path,
                 )
             meta = write(database, self._meta, self._tenants, new)
             database.execute("COMMIT")

@@ -1,8 +1,8 @@
 """Copies of shards for members of a cluster whose log is too short: made by a leader, put in place by a follower.
 
-Decides where copies stand, when one is sound, and what a restart finds of them. Making one goes on in a thread, on a
-connection of its own; everything else is done where it is called. It must not know who needs a copy. Rule:
-actors/raft/snapshots.py.
+Decides where copies stand, when one counts as here, and what a restart finds of them. Making one and checking one go on
+in threads, on connections of their own: a gibibyte takes many seconds, and the others take such a silence for death.
+The rest is done where it is called. It must not know who needs a copy. Rule: actors/raft/snapshots.py.
 """
 
 import logging
@@ -19,7 +19,8 @@ from ....broker.wire.member_messages import SNAPSHOT_CHUNK_BYTES
 from ..log.ballast import BALLAST_BYTES
 from ..log.errors import DiskFull
 from ..log.files import Files, OsFiles
-from .copying import Copying, check_copy, sha256_of
+from .checking import Checking
+from .copying import Copying
 from .errors import shard_disk
 from .shard_file import ShardFile
 
@@ -34,6 +35,8 @@ RETRY_S = 30.0
 PART_KEPT_S = 3600.0
 """A part of a copy that nobody has gone on with for so long is removed by the next start."""
 
+AWAITED_BYTES_MAX = 1024 * 1024
+"""The check of a copy up to this size is waited for, some 15 ms: less than until it is offered again."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -45,10 +48,12 @@ class _Part(NamedTuple):
     path: Path
     size_bytes: int
     here_bytes: int
+    held_bytes: int
+    """What counts as here while all of it is, and is checked."""
     has_room: bool
 
 
-_NO_PART = _Part("", Path(), 0, 0, has_room=True)
+_NO_PART = _Part("", Path(), 0, 0, 0, has_room=True)
 
 
 class ShardSnapshots:
@@ -74,6 +79,7 @@ class ShardSnapshots:
         self._again_s: dict[int, float] = {}
         self._numbers = count(1)
         self._parts: dict[int, _Part] = {}
+        self._checks: dict[int, Checking] = {}
         for store in self._stores.values():
             self._remove_leftovers(store.path)
 
@@ -152,9 +158,11 @@ class ShardSnapshots:
         with shard_disk(mine):
             for other in _parts_of(path):
                 if other != mine:
+                    self._end_check(group)
                     self._files.remove(other)
             here = mine.stat().st_size if mine.exists() else 0
             if here > size_bytes:
+                self._end_check(group)
                 self._files.remove(mine)
                 here = 0
             has_room = _has_room(path, size_bytes - here)
@@ -164,11 +172,36 @@ class ShardSnapshots:
                 path,
                 size_bytes,
             )
-        self._parts[group] = _Part(sha256, mine, size_bytes, here, has_room)
-        return here
+        held = max(0, size_bytes - SNAPSHOT_CHUNK_BYTES)
+        part = self._parts[group] = _Part(sha256, mine, size_bytes, here, held, has_room)
+        return self._counted(group, part)
+
+    def _counted(self, group: int, part: _Part) -> int:
+        """Returns how much counts as here: a whole copy lacks its last piece until it is checked, well or ill."""
+        if part.here_bytes < part.size_bytes:
+            return part.here_bytes
+        check = self._checks.get(group)
+        if check is None or check.path != part.path:
+            self._end_check(group)
+            check = self._checks[group] = Checking(part.path, part.sha256, part.size_bytes, self._files)
+            if part.size_bytes <= AWAITED_BYTES_MAX:
+                check.wait()
+        return part.held_bytes if check.is_running else part.size_bytes
+
+    def _end_check(self, group: int) -> None:
+        check = self._checks.pop(group, None)
+        if check is not None:
+            check.end()
+
+    def wait_for_check(self, group: int) -> None:
+        """Waits until the check of a copy that has arrived is done."""
+        if group in self._checks:
+            self._checks[group].wait()
 
     def add(self, group: int, sha256: str, offset: int, data: bytes) -> int:
         """Adds bytes behind those that are here and returns how much is here now; the same where there is no room.
+
+        With the last ones a check begins, and until it is done they do not count: when they come again, they may.
 
         Raises:
             ShardFailed: the disk failed.
@@ -177,18 +210,18 @@ class ShardSnapshots:
         if part is None or part.sha256 != sha256:
             return 0
         if not part.has_room or offset != part.here_bytes or offset + len(data) > part.size_bytes:
-            return part.here_bytes
+            return self._counted(group, part)
         try:
             with shard_disk(part.path):
                 _write(part.path, offset, data)
-            part = part._replace(here_bytes=offset + len(data))
+            part = part._replace(here_bytes=offset + len(data), held_bytes=offset)
         except DiskFull as error:
             log.warning("%s; the copy will be offered again", error)
             part = part._replace(has_room=False)
             with shard_disk(part.path):
                 os.truncate(part.path, offset)
         self._parts[group] = part
-        return part.here_bytes
+        return self._counted(group, part)
 
     def install(self, group: int, sha256: str) -> int:
         """Puts the copy in the shard's place, durable when it returns, and returns the entry that it shows.
@@ -201,18 +234,17 @@ class ShardSnapshots:
         part = self._parts.pop(group, None)
         if part is None or part.sha256 != sha256 or not part.path.exists():
             raise SnapshotDamaged(f"no copy {sha256} of group {group} has arrived")
-        store = self._stores[group]
+        self._counted(group, part._replace(here_bytes=part.size_bytes))  # a part of it is checked, too, and found short
+        check = self._checks.pop(group)
+        check.wait()
         try:
-            with shard_disk(part.path):
-                self._files.sync(part.path)
-                if part.path.stat().st_size != part.size_bytes or sha256_of(part.path) != sha256:
-                    raise SnapshotDamaged(f"{part.path} is not the copy that was sent; another one is needed")
-            check_copy(part.path)
+            check.result()
         except SnapshotDamaged:
             with shard_disk(part.path):
                 self._files.remove(part.path)
             raise
         self.drop(group)
+        store = self._stores[group]
         store.replace(part.path)
         return store.applied
 
@@ -221,6 +253,9 @@ class ShardSnapshots:
         for group, copying in list(self._copies.items()):
             self.drop(group)
             copying.wait()
+        for group, check in list(self._checks.items()):
+            self._end_check(group)
+            check.wait()
 
 
 def _parts_of(path: Path) -> list[Path]:

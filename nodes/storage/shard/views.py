@@ -119,6 +119,7 @@ VIEWS: dict[str, str] = {
     "v_executors": _EXECUTORS,
     "v_shard": f"""SELECT applied, epoch, {iso("stamp_ms")} AS stamp_at, stamp_ms, next_sequence, floor,
     (SELECT sum(scheduled + ready + retrying) FROM lanes) AS live, finished, executions,
-    (SELECT count(*) FROM schedules WHERE removed_ms IS NULL) AS schedules, ticks FROM meta""",
+    (SELECT count(*) FROM schedules WHERE removed_ms IS NULL) AS schedules, ticks, lease_ttl_ms
+    FROM meta""",
 }
 """view -> its SELECT."""

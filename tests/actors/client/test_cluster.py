@@ -18,8 +18,8 @@ def test_the_first_request_says_hello_to_every_peer() -> None:
     script = ClientScript(peers=(b"one", b"two"), cluster="test", reach_ns=10**12)
     command = script.command()
     assert script.turn_to_peers(command) == [
-        (b"one", ClientHello("client", "test")),
-        (b"two", ClientHello("client", "test")),
+        (b"one", ClientHello("test")),
+        (b"two", ClientHello("test")),
     ]
     assert len(script.wait(260)) == 2
     assert len(script.wait(260)) == 0

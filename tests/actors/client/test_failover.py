@@ -119,17 +119,6 @@ def test_a_request_waits_while_nobody_leads() -> None:
     assert [peer for peer, _ in sent(said, Submit) + sent(said, Await)] == [C, C]
 
 
-def test_a_request_that_no_leader_takes_in_time_was_never_sent() -> None:
-    """That is definite."""
-    script = in_cluster()
-    script.turn(PeerGone(A))
-    script.submit(timeout_ms=2 * SECOND_MS)
-    script.wait(2 * SECOND_MS)
-    failure = script.completed[2].failure
-    assert failure is not None
-    assert (failure.code, failure.definite) == ("unsent", True)
-
-
 def test_who_is_not_led_yet_is_told_so() -> None:
     """A client that comes while nobody leads, and wants what only a leader knows, hears what is wrong."""
     script = ClientScript(peers=PEERS, reach_ns=2 * 10**9)
@@ -266,7 +255,7 @@ def test_the_leader_comes_back() -> None:
     script = in_cluster()
     (first,) = script.submit()
     script.turn(PeerGone(A))
-    assert sent(script.turn_to_peers(Connected(A)), ClientHello) == [(A, ClientHello("client", None))]
+    assert sent(script.turn_to_peers(Connected(A)), ClientHello) == [(A, ClientHello(None))]
     assert sent(script.turn_to_peers(Received(A, a_welcome(epoch=5))), Submit) == [(A, first)]
 
 
@@ -274,7 +263,7 @@ def test_a_follower_that_comes_back_hears_a_hello() -> None:
     """It has forgotten who wants to know when it comes to lead."""
     script = in_cluster()
     script.turn(PeerGone(B))
-    assert script.turn_to_peers(Connected(B)) == [(B, ClientHello("client", None))]
+    assert script.turn_to_peers(Connected(B)) == [(B, ClientHello(None))]
 
 
 def test_shards_have_leaders_of_their_own() -> None:
@@ -366,3 +355,14 @@ def test_jobs_that_are_awaited_survive_the_change() -> None:
     assert [row[0] for row in script.completed[2].value] == [2]
     said = script.turn_to_peers(Close())
     assert {peer for peer, _ in sent(said, Goodbye)} == {A, B}
+
+
+def test_a_hello_that_nobody_wanted_asks_on_for_the_other_shards() -> None:
+    """A node that comes back is said hello to though nothing is asked; it may lead one shard of two."""
+    script = ClientScript(peers=PEERS)
+    script.turn(PeerGone(A))
+    assert sent(script.turn_to_peers(Connected(A)), ClientHello)
+    said = script.turn_to_peers(Received(A, a_welcome(shard=0, shards=2, epoch=5)))
+    assert {peer for peer, _ in sent(said, ClientHello)} == {A, B, C}
+    script.hear(a_welcome(shard=1, shards=2, epoch=3), peer=B)
+    assert script.machine.state.cluster.is_led

@@ -51,7 +51,7 @@ class Weather:
         self.shards = ShardsInMemory(
             self.now, shards=self.shards_count, dedup_window=self.window, backlog_jobs_max=60, tasks=[("echo", "a", 0)]
         )
-        self.machine = ClientMachine("client", 77, self.draws.child("client"), ClientSettings(peers=(PEER,)))
+        self.machine = ClientMachine(77, self.draws.child("client"), ClientSettings(peers=(PEER,)))
 
     @property
     def now(self) -> Now:

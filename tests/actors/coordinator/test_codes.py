@@ -71,7 +71,7 @@ def forgotten(bench: ShardBench) -> Message:
 
 BY_SHARD: dict[str, Asked] = {
     "malformed": lambda bench: bench.a_submit(session=0),
-    "wrong_cluster": lambda _: ClientHello("c", "another"),
+    "wrong_cluster": lambda _: ClientHello("another"),
     "unknown_task": lambda bench: bench.a_submit(a_job(task="nobody")),
     "unknown_tenant": lambda bench: bench.a_submit(a_job(tenant="nobody")),
     "invalid_job": lambda bench: bench.a_submit(a_job(priority=101)),
@@ -128,7 +128,7 @@ def test_codes_at_the_door() -> None:
     door = DoorBench()
     refused = door.hear(CLIENT, b"\x93\x02\x1d\x00", b"", Query(9, 1, "jobs", {}))
     door.router.listening.is_crowded = True
-    refused += door.hear(CLIENT, ClientHello("c", None))
+    refused += door.hear(CLIENT, ClientHello(None))
     assert {one.code for one in refused} == AT_THE_DOOR
 
 

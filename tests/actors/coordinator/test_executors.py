@@ -264,14 +264,14 @@ def test_a_goodbye_of_another_life_is_passed_over(bench: ShardBench) -> None:
 # Others.
 
 
-def test_a_client_hello_tells_the_map_and_the_catalogue(bench: ShardBench) -> None:
+def test_a_client_hello_tells_the_catalogue(bench: ShardBench) -> None:
     """Tasks with queue and priority; the cluster may be named, and another one is refused."""
-    bench = ShardBench(leaders=((0, "ipc://a"), (3, "ipc://b")), payload_bytes_max=500)
+    bench = ShardBench(payload_bytes_max=500)
     bench.executor(tasks=[a_task("a", queue="q", priority=3)])
-    welcome = ClientWelcome(SHARD, 1, "test", 4, [[0, "ipc://a"], [3, "ipc://b"]], [["a", "q", 3]], 500)
+    welcome = ClientWelcome(SHARD, 1, "test", 4, [["a", "q", 3]], 500)
     for cluster in (None, "test"):
-        assert [one.message for one in bench.hear(CLIENT, ClientHello("me", cluster))] == [welcome]
-    (refused,) = only(bench.hear(CLIENT, ClientHello("me", "elsewhere")), Refused)
+        assert [one.message for one in bench.hear(CLIENT, ClientHello(cluster))] == [welcome]
+    (refused,) = only(bench.hear(CLIENT, ClientHello("elsewhere")), Refused)
     assert refused.code == "wrong_cluster"
 
 

@@ -222,7 +222,7 @@ EXECUTOR, INCARNATION = 1, 7
 
 def restored(*rows: list[int], floor: int = 0) -> Restored:
     """What a store with these lease rows gives."""
-    return Restored(9, 0, 1, floor, [], [], [], [], list(rows), 0, [], 1, [], [], 0, 1)
+    return Restored(9, 0, 1, floor, [], [], [], [], list(rows), 0, [], 1, [], [], 0, 1, 0)
 
 
 def a_lease(ids: list[int], attempts: list[int]) -> Op:

@@ -90,7 +90,7 @@ def test_a_verdict_on_a_timeout_means_nothing() -> None:
     assert (bench.state_of(run.id), due_in(bench)) == (["retrying"], 1_000)
 
 
-@pytest.mark.parametrize("after_ms", [10, 700, 3_600_000])
+@pytest.mark.parametrize("after_ms", [10, 700, 700_000])
 def test_a_snooze_comes_back_and_costs_nothing(after_ms: int) -> None:
     """Nothing has failed; it runs again after its time, on elapsed time, as often as it likes."""
     bench, executor, run = running(retry=a_policy(retries=0))

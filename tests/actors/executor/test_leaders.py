@@ -1,16 +1,15 @@
 """An executor and several coordinators: each shard has one leader at a time, and what is held outlives a change."""
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from builders import a_run
 from cluster_maps import a_map
-from executor_bench import TASKS, TTL_MS, ExecutorBench, Said
+from executor_bench import TTL_MS
+from executor_stage import GRACE_MS, MEMBERS, PEERS, A, B, C, Stage, to
 
 from mainspring.actors.events import Drain, PeerGone
-from mainspring.actors.executor.acts import CancelOn, Connect, Disconnect, Exit, Note, Ready, RunOn, SpawnChild
-from mainspring.actors.executor.events import ChildReady, Connected
+from mainspring.actors.executor.acts import CancelOn, Connect, Disconnect, Exit, Note, Ready, RunOn
+from mainspring.actors.executor.events import Connected
 from mainspring.actors.executor.settings import FENCE_MARGIN_MS, HELLO_AGAIN_MS, READY_WAIT_MS, RESEND_AFTER_MS
 from mainspring.broker.wire.messages import (
     CancelRun,
@@ -21,66 +20,10 @@ from mainspring.broker.wire.messages import (
     FinishedAck,
     Goodbye,
     HelloNeeded,
-    Message,
     Refused,
     Renew,
     Renewed,
-    Run,
 )
-
-A, B, C = b"tcp://a:1", b"tcp://b:1", b"tcp://c:1"
-PEERS = (A, B, C)
-MEMBERS = {"a": "tcp://a:1", "b": "tcp://b:1", "c": "tcp://c:1"}
-NAMES = {A: "a", B: "b", C: "c"}
-GRACE_MS = 1_000
-
-
-class Stage:
-    """An executor and three nodes that say what the test tells them to."""
-
-    def __init__(self, shards: int = 1, peers: tuple[bytes, ...] = PEERS, **settings: Any) -> None:
-        self.bench = ExecutorBench(peers=peers, **{"process_slots": 2, "kill_grace_ms": GRACE_MS, **settings})
-        self.shards = shards
-        self.leaders: dict[int, tuple[int, str | None]] = dict.fromkeys(range(shards), (5, "a"))
-        said = self.bench.turn()
-        while spawned := said.acted(SpawnChild):
-            said = self.bench.turn(*[ChildReady(act.child, TASKS, []) for act in spawned])
-
-    def number(self, peer: bytes) -> int:
-        """The number of the last hello to a node."""
-        return self.bench.state.links[peer].number
-
-    def map(self, peer: bytes) -> Message:
-        """A node's map."""
-        return a_map(NAMES[peer], self.leaders, MEMBERS)
-
-    def welcome(self, peer: bytes, shard: int = 0, epoch: int = 5, lost: list[Any] | None = None) -> Said:
-        """The leader of a shard answers the last hello to it."""
-        link = self.number(peer)
-        message = ExecutorWelcome(shard, epoch, "test", self.shards, link, TTL_MS, lost or [])
-        return self.bench.hear(message, peer=peer)
-
-    def run(self, peer: bytes, *ids: int, shard: int = 0, epoch: int = 5, sequence: int = 1) -> Said:
-        """A node has jobs run."""
-        rows = [a_run(id) for id in ids]
-        return self.bench.hear(Run(shard, self.number(peer), sequence, epoch, 40 + sequence, rows), peer=peer)
-
-    def up(self) -> None:
-        """All nodes answer the first hello; A leads."""
-        for peer in PEERS:
-            self.bench.hear(self.map(peer), peer=peer)
-        for shard in range(self.shards):
-            self.welcome(A, shard)
-
-    def elect(self, peer: bytes, epoch: int, shard: int = 0) -> Said:
-        """A node comes to lead, and says so to whoever has said hello."""
-        self.leaders[shard] = (epoch, NAMES[peer])
-        return self.bench.hear(self.map(peer), HelloNeeded(shard, epoch), peer=peer)
-
-
-def to(said: Said, kind: type[Any]) -> list[bytes]:
-    """To whom messages of one kind went."""
-    return [peer for _, peer, message in said.messages if isinstance(message, kind)]
 
 
 @pytest.fixture
@@ -106,8 +49,7 @@ def test_hellos_to_all_name_all_that_is_held() -> None:
     """Whoever comes to lead a shard can settle its leases."""
     stage = Stage(shards=2)
     stage.leaders[1] = (3, "b")
-    for peer in PEERS:
-        stage.bench.hear(stage.map(peer), peer=peer)
+    stage.answer()
     stage.welcome(A, 0)
     stage.welcome(B, 1, 3)
     stage.run(A, 1)
@@ -222,19 +164,34 @@ def test_a_leader_that_answers_nothing_is_looked_for_elsewhere(stage: Stage) -> 
     assert set(to(said, ExecutorHello)) == {B, C}
 
 
-def test_a_node_that_leads_one_shard_keeps_its_link_when_another_is_without() -> None:
-    """A hello would begin it anew, and void what is on its way."""
+def two_shards() -> Stage:
+    """An executor that A has welcomed to the first shard, and B to the second; C has answered."""
     stage = Stage(shards=2)
     stage.leaders[1] = (3, "b")
-    bench = stage.bench
-    for peer in PEERS:
-        bench.hear(stage.map(peer), peer=peer)
+    stage.answer()
     stage.welcome(A, 0)
     stage.welcome(B, 1, 3)
+    return stage
+
+
+def test_a_node_that_leads_one_shard_keeps_its_link_when_another_is_without() -> None:
+    """A hello would begin it anew, and void what is on its way."""
+    bench = two_shards().bench
     bench.hear(a_map("a", {0: (5, None), 1: (3, "b")}, MEMBERS), peer=A)
     assert B not in to(bench.wait(HELLO_AGAIN_MS), ExecutorHello)
     bench.hear(a_map("b", {0: (6, "b"), 1: (3, "b")}, MEMBERS), peer=B)
     assert B in to(bench.wait(2 * HELLO_AGAIN_MS), ExecutorHello), "it leads that shard, and its ask was lost"
+
+
+def test_a_node_that_leads_one_shard_is_asked_for_another_by_the_word_of_a_third() -> None:
+    """All that it has said itself of its second shard may have been lost."""
+    stage = two_shards()
+    bench = stage.bench
+    bench.hear(a_map("c", {0: (6, "b"), 1: (3, "b")}, MEMBERS), peer=C)
+    assert B in to(bench.wait(2 * HELLO_AGAIN_MS), ExecutorHello)
+    bench.hear(a_map("b", {0: (6, None), 1: (3, "b")}, MEMBERS), peer=B)
+    stage.welcome(B, 1, 3)
+    assert B not in to(bench.wait(2 * HELLO_AGAIN_MS), ExecutorHello), "it knows best that it leads no more"
 
 
 def test_a_leader_that_says_that_it_leads_no_more_is_left(stage: Stage) -> None:
@@ -297,8 +254,7 @@ def test_credit_is_shared_among_the_shards() -> None:
     """A shard keeps its part while it has no leader."""
     stage = Stage(shards=2, process_slots=4)
     stage.leaders[1] = (3, "b")
-    for peer in PEERS:
-        stage.bench.hear(stage.map(peer), peer=peer)
+    stage.answer()
     stage.welcome(A, 0)
     stage.welcome(B, 1, 3)
     stage.bench.turn(PeerGone(A))
@@ -334,6 +290,15 @@ def test_another_cluster_is_passed_over(stage: Stage) -> None:
     message = ExecutorWelcome(0, 9, "other", 1, stage.number(C), TTL_MS, [])
     assert len(bench.hear(message, peer=C).acted(Note)) == 1
     assert to(bench.wait(1_000), Renew) == [A]
+
+
+def test_a_cluster_that_is_known_is_followed_whoever_speaks_first() -> None:
+    """A node of a cluster of its own, by a mistake in its file, must not take the executors of all others along."""
+    stage = Stage(cluster="test")
+    said = stage.bench.hear(a_map("c", {0: (9, "c")}, MEMBERS, cluster="other"), peer=C)
+    assert [act.level for act in said.acted(Note)] == ["warning"]
+    stage.welcome(A)
+    assert stage.bench.state.shards[0].link is stage.bench.state.links[A]
 
 
 def test_the_same_node_by_another_way_is_one_too_many(stage: Stage) -> None:

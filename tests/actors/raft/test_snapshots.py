@@ -3,6 +3,7 @@
 import pytest
 from raft_net import GROUP, Net, Node, member
 
+from mainspring.actors.raft.hard_state import UNKNOWN_DEBT, decode_state, encode_state
 from mainspring.actors.raft.news import SnapshotInstalled
 from mainspring.actors.raft.settings import RaftSettings
 from mainspring.broker.wire.messages import SnapshotChunk, SnapshotOffer, SnapshotTaken
@@ -222,3 +223,123 @@ def test_what_is_offered_and_here_already_is_not_taken():
     other.turn()
     assert [item.message.state for item in net.take(SnapshotTaken)] == ["done"]
     assert other.snapshots.installed == 1
+
+
+def shortened(net: Net) -> Node:
+    """Returns the leader; nobody's log reaches back to the first entry."""
+    leader = net.put(b"first")
+    for number in range(40):
+        net.put(b"%d" % number)
+    net.run(100)
+    for node in net.running:
+        node.log.truncate(GROUP, node.log.committed(GROUP) - 1)
+        assert node.log.first_index(GROUP) > 10
+    return leader
+
+
+def lose_rows(net: Net, *names: str) -> None:
+    """Kills members, takes their rows away and starts them on what is left: the log."""
+    for name in names:
+        net[name].crash()
+        net[name].applied.clear()
+    for name in names:
+        net[name].start()
+
+
+def test_lost_rows_come_as_a_copy():
+    """The log alone is worth nothing: it is given up, and the member has no vote until it has everything again."""
+    net = Net(settings=SHORT)
+    leader = shortened(net)
+    other = next(node for node in net.running if node is not leader)
+    held, first = other.log.last_index(GROUP), other.log.first_index(GROUP)
+    net.isolate(other.name)
+    lose_rows(net, other.name)
+    net.run(2_000)
+    assert other.log.snapshot()[str(GROUP)]["is_behind"]
+    assert other.log.committed(GROUP) == 0, "nothing of it can be applied"
+    assert (other.log.first_index(GROUP), other.log.last_index(GROUP)) == (first, held), "nobody has spoken yet"
+    assert other.log.view(GROUP, net.now)["role"] == "behind"
+    net.heal()
+    assert net.run(5_000, lambda: other.done() == leader.done())
+    assert other.snapshots.installed == 1
+    assert net.run(5_000, lambda: not other.log.snapshot()[str(GROUP)]["is_behind"])
+    assert net.put(b"last").done() == other.done()
+
+
+def test_a_debt_that_is_not_known_is_found_out_first():
+    """A newcomer loses its rows before it has heard of anything committed: with an empty log it would look like new."""
+    net = Net(settings=SHORT)
+    leader = shortened(net)
+    net.take_in("z")
+    leader.log.change_members(GROUP, [*leader.log.members(GROUP), member("z", 0)])
+    leader.turn()
+    assert net.run(5_000, lambda: net["z"].snapshots.installed == 1)
+    state = decode_state(net["z"].disk.state(GROUP))
+    assert state is not None
+    net["z"].disk.save_state(GROUP, encode_state(state._replace(debt=UNKNOWN_DEBT)))
+    net["z"].disk.sync()
+    net.isolate("z")
+    lose_rows(net, "z")
+    net.run(5_000)
+    assert not net["z"].log.leads(GROUP)
+    net.heal()
+    leader = net.put(b"last")
+    assert net.run(5_000, lambda: net["z"].done() == leader.done())
+    assert net.run(5_000, lambda: not net["z"].log.snapshot()[str(GROUP)]["is_behind"])
+
+
+def test_lost_rows_come_as_entries():
+    """A leader whose log begins at the first entry sends all of it."""
+    net = Net(settings=SHORT)
+    leader = net.put(b"first")
+    other = next(node for node in net.running if node is not leader)
+    for number in range(40):
+        net.put(b"%d" % number)
+    other.log.truncate(GROUP, other.log.committed(GROUP) - 1)
+    assert other.log.first_index(GROUP) > 10
+    lose_rows(net, other.name)
+    assert net.run(5_000, lambda: other.done() == leader.done())
+    assert other.snapshots.installed == 0
+    assert other.log.members(GROUP) == leader.log.members(GROUP)
+
+
+def test_a_crash_while_the_log_is_given_up():
+    """Whether the disk had the debt only, or the empty log as well: no vote, and a copy in the end."""
+    for resets in (False, True):
+        net = Net(settings=SHORT)
+        leader = shortened(net)
+        other = next(node for node in net.running if node is not leader)
+        net.isolate(other.name)
+        net.run(1_000)
+        lose_rows(net, other.name)
+        reset = other.disk.reset
+
+        def dies(group: int, index: int, epoch: int, *, reset=reset, resets=resets, disk=other.disk) -> None:
+            if resets:
+                reset(group, index, epoch)
+            else:
+                disk.sync()
+            raise _Dies
+
+        other.disk.reset = dies
+        net.heal()
+        with pytest.raises(_Dies):
+            net.run(5_000)
+        other.disk.reset = reset
+        other.crash()
+        other.start()
+        assert other.log.snapshot()[str(GROUP)]["is_behind"]
+        assert other.log.members(GROUP) == leader.log.members(GROUP)
+        net.run(5_000)
+        assert net.put(b"last").done() == other.done()
+
+
+def test_where_all_rows_are_lost_nobody_gives_up_the_log():
+    """Nobody may lead then, and what the logs hold stays for whoever mends this by hand."""
+    net = Net(settings=SHORT)
+    shortened(net)
+    held = {node.name: node.log.first_index(GROUP) for node in net.running}
+    lose_rows(net, *net.nodes)
+    net.run(20_000)
+    assert net.leader() is None
+    assert {node.name: node.log.first_index(GROUP) for node in net.running} == held

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,39 +27,40 @@ def trees() -> Iterator[ast.Module]:
                 yield ast.parse(path.read_text("utf-8"), str(path))
 
 
-def literals(node: ast.AST) -> Iterator[str]:
-    """The texts that stand in an expression as constants."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-            yield inner.value
+def code_of(call: ast.Call) -> str | None:
+    """The code that a call which refuses is given in plain text."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    place = SAYS_A_CODE.get(name)
+    if place is None or len(call.args) <= place:
+        return None
+    argument = call.args[place]
+    return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
 
 
-def said_codes() -> set[str]:
-    """The codes that calls which refuse are given in plain text."""
-    found: set[str] = set()
+@cache
+def said() -> tuple[set[str], set[str]]:
+    """The codes that calls refuse with, and all texts that stand in the package as constants."""
+    codes: set[str] = set()
+    texts: set[str] = set()
     for tree in trees():
-        for call in ast.walk(tree):
-            if not isinstance(call, ast.Call):
-                continue
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            place = SAYS_A_CODE.get(name)
-            if place is not None and len(call.args) > place:
-                argument = call.args[place]
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    found.add(argument.value)
-    return found
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+            elif isinstance(node, ast.Call) and (code := code_of(node)) is not None:
+                codes.add(code)
+    return codes, texts
 
 
 def test_every_code_that_is_said_exists() -> None:
     """No call refuses with a code that a client could not look up."""
-    found = said_codes()
+    found, _ = said()
     assert {"malformed", "version", "overloaded", "wrong_cluster"} <= found, "the calls were not recognised"
     assert found <= ERRORS.keys()
 
 
 def test_every_code_that_exists_is_said() -> None:
     """No code stands in the protocol's page that nobody uses."""
-    texts = {text for tree in trees() for text in literals(tree)}
+    _, texts = said()
     assert not {code for code in ERRORS if code not in texts}
 
 

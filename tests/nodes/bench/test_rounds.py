@@ -1,11 +1,12 @@
 """Which measures run, in which order, and what becomes of one that fails."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mainspring.nodes.bench import rounds
-from mainspring.nodes.bench.rounds import MEASURES, Measure, chosen, run
+from mainspring.nodes.bench.rounds import MEASURES, Drills, Measure, chosen, run, turns
 from mainspring.nodes.bench.sizes import QUICK, Sizes
 from mainspring.nodes.cli.errors import CommandError
 
@@ -62,6 +63,27 @@ def test_rounds_go_through_all_measures_in_turn(monkeypatch: pytest.MonkeyPatch,
     assert steps[0] == "round 1 of 3: A"
     assert len(counted) == 9
     assert not list(tmp_path.iterdir())
+
+
+def test_drills_run_once_and_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They have rounds of their own; other measures go on beside them."""
+
+    def plain(folder: Path, sizes: Sizes) -> dict[str, float]:
+        return {"n1": 1.0}
+
+    def long(folder: Path, sizes: Sizes, say: Callable[[str], None]) -> dict[str, float]:
+        say("kill-leader: round 1 of 80")
+        return {"n14_ack_p50": 50.0}
+
+    monkeypatch.setattr(rounds, "MEASURES", {"a": Measure("A", plain), "b": Drills("B", long)})
+    steps: list[str] = []
+    counted: list[None] = []
+
+    samples = run(["a", "b"], Sizes(rounds=2), tmp_path, steps.append, lambda: counted.append(None))
+
+    assert samples.values == {"n1": [1.0, 1.0], "n14_ack_p50": [50.0]}
+    assert steps == ["round 1 of 2: A", "B", "B: kill-leader: round 1 of 80", "round 2 of 2: A"]
+    assert len(counted) == turns(["a", "b"], Sizes(rounds=2)) == 3
 
 
 def test_a_quick_run_is_less_of_everything() -> None:

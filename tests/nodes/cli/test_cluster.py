@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_members import FakeMembers, a_group
 
-from mainspring.broker.net import cluster_calls
+from mainspring.broker.net import address, cluster_calls
 from mainspring.broker.net.cluster_calls import ClusterCalls
 from mainspring.nodes.cli import app, cluster_calling, cluster_status
 from mainspring.nodes.cli.cluster_health import Finding, findings
@@ -26,6 +26,12 @@ member_endpoint = "ipc:///run/d.member"
 client_endpoint = "ipc:///run/d.client"
 """
 D = ["--member-endpoint", "ipc:///run/d.member", "--client-endpoint", "ipc:///run/d.client"]
+
+
+def told(members: FakeMembers) -> list[Finding]:
+    """Returns what is found."""
+    with ClusterCalls([members.url("a")]) as talk:
+        return findings(talk.look(150))
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +52,6 @@ def cli(capsys: pytest.CaptureFixture[str], members: FakeMembers, *words: str) -
     """Runs a command of the group against the members; gives status, stdout and stderr."""
     status = app.run(["cluster", *words, "--url", members.url("a")])
     return status, *capsys.readouterr()
-
-
-def told(members: FakeMembers) -> list[Finding]:
-    """Returns what is found."""
-    with ClusterCalls([members.url("a")]) as talk:
-        return findings(talk.look(150))
 
 
 def test_a_healthy_cluster_is_shown(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
@@ -106,71 +106,6 @@ def test_a_silent_member_is_a_fault_with_a_mend(capsys: pytest.CaptureFixture[st
     assert "fault: c does not answer (silent for 12.0 s)\n  do: look whether its node runs" in out
     assert members.url("c") in out
     assert "b 0, c 12" in out
-
-
-def test_a_member_that_only_its_leader_does_not_hear(members: FakeMembers) -> None:
-    """The way between the members is what is broken."""
-    members.groups["a"][0][-1] = [["b", 100, 20, "live"], ["c", 88, 12_000, "silent"]]
-    (finding,) = told(members)
-    assert finding.what == "a has not heard c for 12.0 s in shard 0"
-    assert finding.do == f"look whether {members.rows[2][1]} can be reached from a"
-
-
-def test_a_shard_without_a_leader(members: FakeMembers) -> None:
-    """Whether too few are there, or they have not agreed yet, makes another mend."""
-    for name in "abc":
-        members.groups[name][0] = a_group(0, "candidate", None, members.rows)
-    assert [(one.level, one.what) for one in told(members)] == [
-        ("fault", "shard 0 has no leader at this moment, though 3 of 3 voters answer")
-    ]
-    members.silent = {"b", "c"}
-    whats = {one.what: one.do for one in told(members)}
-    assert whats["shard 0 has no leader: 1 of 3 voters answer, 2 are needed"].startswith("start b, c;")
-
-
-def test_a_leader_that_was_cut_off_is_named(members: FakeMembers) -> None:
-    """It may go on to take itself for one."""
-    members.groups["b"][0] = a_group(0, "leader", "b", members.rows, epoch=5)
-    (finding,) = told(members)
-    assert finding.what == "a takes itself for the leader of shard 0 under epoch 4; b leads under 5"
-
-
-def test_members_that_catch_up_are_no_fault(members: FakeMembers) -> None:
-    """A learner, a copy under way and a slow member are told, and the status stays 0."""
-    rows = [*members.rows[:2], [*members.rows[2][:3], 0]]
-    followers = [["b", 50_000, 20, "live"], ["c", 0, 20, "snapshot"]]
-    members.groups["a"][0] = a_group(0, "leader", "a", rows, last=60_000, followers=followers)
-    found = told(members)
-    assert {one.level for one in found} == {"note"}
-    assert [one.what for one in found] == [
-        "b lacks 10000 entries of shard 0",
-        "c is being sent a copy of shard 0",
-        "c does not vote in shard 0 yet",
-        "2 members vote, which bears no more failures than 1 do",
-    ]
-
-
-def test_a_member_that_has_lost_entries(members: FakeMembers) -> None:
-    """It may not vote, which is one failure less that the cluster bears."""
-    members.groups["c"][1] = a_group(1, "behind", "b", members.rows)
-    (finding,) = told(members)
-    assert finding.what == "c may not vote in shard 1: it lacks entries that it once had"
-
-
-def test_a_change_that_was_broken_off(members: FakeMembers) -> None:
-    """A member of some shards only is a fault, whose mend is to repeat the command."""
-    row = ["d", "ipc:///run/d.member", f"{members.url('c')}d", 1]
-    members.groups["a"][0] = a_group(0, "leader", "a", [*members.rows, row])
-    whats = [one.what for one in told(members)]
-    assert "d is a member in some shards only (not in 1)" in whats
-    assert "4 members vote, which bears no more failures than 3 do" in whats
-
-
-def test_nodes_of_different_clusters(members: FakeMembers) -> None:
-    """A URL that mixes clusters must not look like one of them."""
-    members.cluster["b"] = "d" * 32
-    (finding,) = told(members)
-    assert finding.what.startswith("these nodes are of different clusters: a of cccc")
 
 
 def test_a_node_that_stands_alone(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
@@ -336,6 +271,47 @@ def test_nothing_is_handed_to_a_silent_member(capsys: pytest.CaptureFixture[str]
     status, _, err = cli(capsys, members, "transfer", "c", "--shard", "0")
     assert (status, err) == (1, "mainspring: c does not answer, so it cannot lead: start its node first\n")
     assert members.acts == []
+
+
+def test_nothing_is_handed_to_a_learner(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
+    """It has no vote, and says so when it has."""
+    rows = [*members.rows[:2], [*members.rows[2][:3], 0]]
+    members.groups["a"][0] = a_group(0, "leader", "a", rows)
+    members.groups["b"][1] = a_group(1, "leader", "b", rows)
+    status, _, err = cli(capsys, members, "transfer", "c")
+    assert (status, err) == (
+        1,
+        "mainspring: c does not vote yet, so it cannot lead: wait until it has caught up\n",
+    )
+    assert members.acts == []
+
+
+def test_the_only_voter_hands_nothing_over(capsys: pytest.CaptureFixture[str], members: FakeMembers) -> None:
+    """No other one will ever have caught up; nor will those that are silent."""
+    for shard in (0, 1):
+        members.groups["a"][shard] = a_group(shard, "leader", "a", members.rows[:1])
+    members.silent = {"b", "c"}
+    status, _, err = cli(capsys, members, "drain", "a")
+    assert (status, err.startswith("mainspring: a is the only voter, so no other member can lead")) == (1, True)
+    for shard in (0, 1):
+        members.groups["a"][shard] = a_group(shard, "leader", "a", members.rows)
+    status, _, err = cli(capsys, members, "drain", "a")
+    assert (status, err.startswith("mainspring: b, c do not answer, so nobody can lead in the place of a")) == (1, True)
+    assert members.acts == []
+
+
+def test_a_host_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told at once, and not after as long as a node may need."""
+
+    def resolve(*_: object) -> None:
+        raise address.kernel.gaierror(address.kernel.EAI_NONAME, "not known")
+
+    monkeypatch.setattr(address.kernel, "getaddrinfo", resolve)
+    for words in (["jobs"], ["cluster"]):
+        assert app.run([*words, "--url", "tcp://gone.test:1,tcp://gone.test:2"]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("mainspring: no ")
+        assert err.endswith("gone.test is no name that resolves here; correct the URL, or the name service\n")
 
 
 def test_growing_reads_the_files(capsys: pytest.CaptureFixture[str], members: FakeMembers, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from mainspring.nodes.cli.app import assembled
 from mainspring.nodes.settings.load import load
 
 ROOT = Path(__file__).parents[3]
+FOLDERS = ("nodes/cli", "nodes/processes", "nodes/storage/shard", "actors/client", "actors/raft", "broker/net")
 PAGES = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("cluster.md", "failure-modes.md", "consensus.md")}
 
 _BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -65,11 +66,7 @@ def test_a_command_on_a_page_is_there(line: str) -> None:
 @pytest.mark.parametrize("quoted", QUOTED)
 def test_a_text_on_the_page_of_failures_is_in_the_code(quoted: str) -> None:
     """What an operator looks for must be what the program says."""
-    sources = "".join(
-        path.read_text("utf-8")
-        for folder in ("nodes/cli", "nodes/processes", "actors/raft", "broker/net")
-        for path in sorted((ROOT / folder).glob("*.py"))
-    )
+    sources = "".join(path.read_text("utf-8") for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py")))
     bare = re.sub(r"\"\s*f?\"", "", sources)
     parts = [part for part in re.split(r"\b[acd]\b|\d+|=", quoted) if len(part.strip()) > 3]
     for part in parts:

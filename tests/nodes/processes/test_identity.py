@@ -9,6 +9,7 @@ import pytest
 from mainspring.nodes.processes.identity import (
     IdentityDamaged,
     cluster_of,
+    keep_name,
     load_identity,
     next_life,
     save_cluster,
@@ -19,13 +20,15 @@ GOOD = {"format": 1, "cluster": "0" * 32, "node": "f" * 32}
 
 def test_it_is_made_once(tmp_path: Path) -> None:
     """Two random numbers must be made, and found again; another directory must have others."""
-    first = load_identity(tmp_path)
-    assert load_identity(tmp_path) == first
+    first = load_identity(tmp_path, name="a")
+    assert load_identity(tmp_path, name="b") == first, "the name is noted by keep_name alone"
+    assert first.name == "a"
     assert [path.name for path in tmp_path.iterdir()] == ["identity.json"]
     (tmp_path / "other").mkdir()
     other = load_identity(tmp_path / "other")
-    assert len({*first, *other}) == 4
-    assert all(len(id) == 32 and int(id, 16) >= 0 for id in first)
+    ids = [*first[:2], *other[:2]]
+    assert len(set(ids)) == 4
+    assert all(len(id) == 32 and int(id, 16) >= 0 for id in ids)
 
 
 def test_it_is_on_the_disk_before_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +59,9 @@ def test_it_is_on_the_disk_before_it_is_used(tmp_path: Path, monkeypatch: pytest
         (json.dumps({**GOOD, "cluster": "0" * 31}).encode(), "cluster is not 32 hexadecimal digits"),
         (json.dumps({**GOOD, "node": 7}).encode(), "node is not 32 hexadecimal digits"),
         (json.dumps({"format": 1, "cluster": "0" * 32}).encode(), "node is not 32 hexadecimal digits"),
+        (json.dumps({**GOOD, "name": 7}).encode(), "name is not the name of a node"),
+        (json.dumps({**GOOD, "name": "a\n"}).encode(), "name is not the name of a node"),
+        (json.dumps({**GOOD, "name": "a" * 201}).encode(), "name is not the name of a node"),
     ],
 )
 def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, content: bytes, told: str) -> None:
@@ -89,6 +95,32 @@ def test_a_node_that_joins_learns_its_cluster_once(tmp_path: Path) -> None:
     assert load_identity(tmp_path) == fresh._replace(cluster="c" * 32)
     with pytest.raises(AssertionError):
         save_cluster(tmp_path, "d" * 32)
+
+
+def test_a_member_keeps_its_name(tmp_path: Path) -> None:
+    """It has voted under it: the settings of another one are refused, and nothing is changed."""
+    begun = load_identity(tmp_path, name="a")
+    with pytest.raises(ValueError, match="is the data of member a, and the settings say x: set name") as caught:
+        keep_name(tmp_path, begun, "x", is_member=True)
+    assert str(caught.value).startswith(f"{tmp_path} is the data")
+    assert load_identity(tmp_path) == begun
+
+
+def test_who_has_voted_for_nobody_may_be_named_anew(tmp_path: Path) -> None:
+    """A lone node, and one that waits; the file then says the new name, and the ids stay."""
+    begun = load_identity(tmp_path, name="a")
+    keep_name(tmp_path, begun, "x", is_member=False)
+    assert load_identity(tmp_path) == begun._replace(name="x")
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_an_older_file_gets_the_name(tmp_path: Path, is_member: bool) -> None:
+    """Versions before wrote none: whoever starts next is believed."""
+    (tmp_path / "identity.json").write_text(json.dumps(GOOD))
+    old = load_identity(tmp_path, name="a")
+    assert old.name == ""
+    keep_name(tmp_path, old, "a", is_member=is_member)
+    assert load_identity(tmp_path) == old._replace(name="a")
 
 
 def test_each_life_has_a_greater_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ LOUD, QUIET = b"loud", b"quiet"
 def test_messages_come_to_their_shard_and_hellos_to_all() -> None:
     """A goodbye is for all of them, too."""
     door = DoorBench()
-    query, hello, goodbye = Query(1, 5, "jobs", {}), ClientHello("c", None), Goodbye(0)
+    query, hello, goodbye = Query(1, 5, "jobs", {}), ClientHello(None), Goodbye(0)
     assert door.hear(QUIET, query, hello, goodbye) == []
     assert door.arrived(0) == [(QUIET, hello), (QUIET, goodbye)]
     assert door.arrived(1) == [(QUIET, query), (QUIET, hello), (QUIET, goodbye)]
@@ -95,7 +95,7 @@ def test_a_flood_is_answered_so_often_and_hurts_nobody_else() -> None:
 def test_hellos_without_end_are_answered_seldom() -> None:
     """Each would be answered with every task: beyond the bound the last one of a peer waits for its turn."""
     door = DoorBench()
-    hello = ClientHello("c", None)
+    hello = ClientHello(None)
     assert door.hear(LOUD, *[hello] * GREETINGS_A_WINDOW, Goodbye(0)) == []
     assert Counter(type(message) for _, message in door.arrived(1)) == {ClientHello: GREETINGS_A_WINDOW, Goodbye: 1}
     for member in door.members.values():
@@ -113,7 +113,7 @@ def test_without_room_new_clients_are_refused_in_words() -> None:
     """Executors are let in: the jobs need them."""
     door = DoorBench()
     door.router.listening.is_crowded = True
-    (refused,) = door.hear(LOUD, ClientHello("c", None), a_hello())
+    (refused,) = door.hear(LOUD, ClientHello(None), a_hello())
     assert refused.code == "overloaded"
     assert "1 connections, and takes 10" in refused.text
     assert [type(message).__name__ for _, message in door.arrived(0)] == ["ExecutorHello"]
@@ -159,7 +159,7 @@ def test_a_member_sends_who_it_cannot_serve_elsewhere() -> None:
     door = DoorBench(SomeRoles())
     door.members[1].machine = None
     door.intake.shard_figures = lambda shard: [["scheduler_raft_term", ["shard", str(shard)], 4]]
-    hello, query = ClientHello("c", None), Query(1, 5, "jobs", {})
+    hello, query = ClientHello(None), Query(1, 5, "jobs", {})
     door.router.frames += [(QUIET, encode(message)) for message in (hello, query, Query(1, 6, "metrics", {}))]
     door.intake.take(door.now_ns)
     told, refused, listing = (send.message for send in door.said)
@@ -184,3 +184,31 @@ def test_questions_about_the_cluster_are_answered_at_the_desk() -> None:
     ((peer, shown),) = ((send.peer, send.message) for send in door.said)
     assert (peer, shown) == (QUIET, ClusterShown(3, "desk", "", 0, []))
     assert door.arrived(0) == []
+
+
+class _Directory:
+    """What a member of a cluster tells."""
+
+    def map(self) -> ClusterMap:
+        """Who leads."""
+        return ClusterMap("a", "cluster", 2, [], [])
+
+    def where(self, shard: int) -> str:
+        """Where to go."""
+        return f"shard {shard} is led by b"
+
+
+def test_a_member_tells_every_hello_who_leads() -> None:
+    """Whatever it leads itself; what is for a shard that it does not lead is sent there."""
+    door = DoorBench(_Directory())
+    for led in (2, 1, 0):
+        for number in range(led, 2):
+            door.members[number].machine = None
+        door.router.frames.append((QUIET, encode(ClientHello(None))))
+        door.intake.take(door.now_ns)
+        assert [(send.peer, send.message) for send in door.said] == [(QUIET, _Directory().map())]
+        door.said.clear()
+    (refused,) = door.hear(QUIET, Query(1, 5, "jobs", {}))
+    assert refused.code == "not_here"
+    assert refused.text.startswith("shard 1 is led by b")
+    assert not door.counts, "nobody is charged for an old map"

@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 import zmq
 
-from mainspring.broker.wire.codec import encode
+from mainspring.broker.net.clock import read_clocks
+from mainspring.broker.wire.codec import decode, encode
 from mainspring.broker.wire.messages import (
     Append,
     Appended,
+    ClientHello,
+    ClusterAsk,
     HelloNeeded,
     MemberHello,
     Message,
     PreVote,
     PreVoted,
+    Refused,
 )  # fmt: skip
-from mainspring.nodes.processes.members import Members
+from mainspring.nodes.processes.members import LIFE_AHEAD_MS_MAX, STRANGERS_MAX, Members
 
 CLUSTER = "c" * 32
 OTHER = "d" * 32
@@ -155,6 +159,66 @@ def test_an_earlier_life_is_not_heard(stage: Stage) -> None:
     assert stage.hear(one) == [("two", VOTE)]
 
 
+def test_a_life_of_the_far_future_shuts_nobody_out(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Its number is not kept, so the sound one is heard; that is counted, and said once in a while."""
+    one = stage.member("one", "two")
+    broken, sound = stage.stranger("one"), stage.stranger("one")
+    now_ms = read_clocks().wall_ms
+    with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
+        for _ in range(2):
+            broken.send_multipart([encode(MemberHello(CLUSTER, "two", now_ms + 2 * LIFE_AHEAD_MS_MAX)), encode(BEAT)])
+            assert stage.hear(one) == [("two", BEAT)]
+    sound.send_multipart([encode(MemberHello(CLUSTER, "two", now_ms)), encode(VOTE)])
+    assert stage.hear(one) == [("two", VOTE)]
+    assert (one.counts["future"], one.counts["stale"]) == (2, 0)
+    (told,) = caplog.messages
+    assert "two is heard, but its life" in told
+
+
+def test_who_is_dropped_for_an_earlier_life_is_told_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A member that has lost its disk, and whose clock was ahead before: its own log says why nobody hears it."""
+    one = stage.member("one", "two")
+    before = stage.stranger("one")
+    before.send_multipart([encode(MemberHello(CLUSTER, "two", 80)), encode(BEAT)])
+    assert stage.hear(one) == [("two", BEAT)]
+    two = stage.member("two", cluster="", life=79)
+    stage.until(one, lambda: not one.lost() and one.connected() == {"two"})
+    assert one.send("two", [encode(BEAT)])
+    assert stage.hear(two) == [("one", BEAT)]
+    with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
+        for _ in range(3):
+            assert two.send("one", [encode(Appended(1, 2, 3, 4, True))])
+        stage.until(one, lambda: list(one.take(0)) or one.counts["stale"] == 3)
+        stage.until(two, lambda: list(two.take(0)) or two.counts["outlived"])
+    assert two.counts["outlived"] == 1
+    assert [text for text in caplog.messages if "the others know two in its life 80, and this one is 79" in text]
+
+
+def test_strangers_are_remembered_up_to_a_bound(stage: Stage) -> None:
+    """Whoever invents names fills nothing, and drives no member out."""
+    one = stage.member("one", "two")
+    socket = stage.stranger("one")
+    socket.send_multipart([encode(MemberHello(CLUSTER, "two", 5)), encode(VOTE)])
+    for number in range(3 * STRANGERS_MAX):
+        socket.send_multipart([encode(MemberHello(CLUSTER, f"x{number}", 1)), encode(VOTE)])
+    stage.hear(one, 1 + 3 * STRANGERS_MAX)
+    assert len(one._lives) == len(one._routes) == STRANGERS_MAX + 1
+    assert one._lives["two"] == 5
+    assert not one.send("x0", [encode(VOTE)])
+    assert one.send(f"x{3 * STRANGERS_MAX - 1}", [encode(VOTE)])
+
+
+def test_what_the_engine_does_not_hear_is_counted(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """With who said it, and what is wrong."""
+    one = stage.member("one")
+    with caplog.at_level(logging.WARNING, "mainspring.coordinator"):
+        one.refuse("two", "term 9 cannot be", 0)
+        one.refuse("two", "term 9 cannot be", 1)
+    assert one.counts["impossible"] == 2
+    (told,) = caplog.messages
+    assert "two: term 9 cannot be; run the same version" in told
+
+
 def test_a_stranger_may_lead_or_ask_for_votes_and_no_more(stage: Stage) -> None:
     """A member that has been away may not know it yet; it is answered where it has spoken from."""
     one = stage.member("one")
@@ -198,7 +262,15 @@ def test_a_node_that_joins_belongs_to_whoever_leads_it_first(stage: Stage) -> No
 
 @pytest.mark.parametrize(
     "frames",
-    [[b""], [b"nonsense"], [encode(VOTE)], [encode(MemberHello(CLUSTER, "two", 1)), encode(HelloNeeded(0, 1))]],
+    [
+        [b""],
+        [b"nonsense"],
+        [encode(VOTE)],
+        [encode(MemberHello(CLUSTER, "two", 1)), encode(HelloNeeded(0, 1))],
+        [encode(MemberHello(CLUSTER, "", 1)), encode(VOTE)],
+        [encode(MemberHello(CLUSTER, "x" * 201, 1)), encode(VOTE)],
+        [encode(MemberHello("c" * 3_000, "two", 1)), encode(VOTE)],
+    ],
 )
 def test_what_is_no_members_multipart_is_dropped(stage: Stage, frames: list[bytes]) -> None:
     """All of it, and nothing more."""
@@ -208,6 +280,42 @@ def test_what_is_no_members_multipart_is_dropped(stage: Stage, frames: list[byte
     socket.send_multipart([encode(MemberHello(CLUSTER, "two", 1)), encode(VOTE)])
     assert stage.hear(one) == [("two", VOTE)]
     assert one.counts["unreadable"] == 1
+
+
+@pytest.mark.parametrize("message", [ClientHello(None), ClusterAsk(7)])
+def test_a_client_is_told_where_clients_are_heard(
+    stage: Stage, message: Message, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its URL has the endpoint for members: both sides are told."""
+    one = stage.member("one")
+    one.set_members([["one", f"ipc://{stage.folder}/one", "tcp://10.0.0.1:7411", 1]])
+    socket = stage.stranger("one")
+    socket.send(encode(message))
+    stage.until(one, lambda: list(one.take(0)) or one.counts["guest"])
+    text = "members speak with each other here; clients and executors connect to tcp://10.0.0.1:7411"
+    assert decode(socket.recv()) == Refused(0, 0, 0, "malformed", text)
+    assert f"{text}; correct MAINSPRING_URL" in caplog.text
+
+
+def test_a_stranger_that_stands_for_election_is_told_of(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A member that was removed while it was down does not know; it is heard, and told seldom. Leaders are not told."""
+    one = stage.member("one")
+    socket = stage.stranger("one")
+    socket.send_multipart([encode(MemberHello(CLUSTER, "leads", 1)), encode(BEAT)])
+    for _ in range(2):
+        socket.send_multipart([encode(MemberHello(CLUSTER, "gone", 1)), encode(VOTE)])
+    assert stage.hear(one, 3) == [("leads", BEAT), ("gone", VOTE), ("gone", VOTE)]
+    told = "gone wants votes and is no member; if it was removed, stop its node and delete its data directory"
+    assert caplog.messages == [told]
+
+
+def test_an_endpoint_that_cannot_be_had_is_named(stage: Stage) -> None:
+    """A name that means nothing here is no matter of who else uses it."""
+    with pytest.raises(
+        OSError, match=r"cannot listen for members on tcp://no\.such\.test:1: its host is no name"
+    ) as caught:
+        Members(stage.context, "one", CLUSTER, 1, "tcp://no.such.test:1")
+    assert str(caught.value).endswith("; correct `member_endpoint`")
 
 
 def test_members_come_and_go(stage: Stage) -> None:

@@ -35,5 +35,5 @@ def test_each_named_command_exists() -> None:
 
 def test_each_named_place_exists() -> None:
     """A link within the page must lead somewhere."""
-    titles = {line[4:].lower().replace(" ", "-") for line in PAGE.splitlines() if line.startswith("### ")}
+    titles = {line.lstrip("# ").lower().replace(" ", "-") for line in PAGE.splitlines() if line.startswith("##")}
     assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= titles

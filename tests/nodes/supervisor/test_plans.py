@@ -181,6 +181,7 @@ def test_an_executors_plan_holds_every_setting(settings: NodeSettings, tmp_path:
         "incarnation": 5,
         "replaces": [3, 4],
         "labels": ["disk=ssd", "gpu=a100"],
+        "cluster": "",
         "process_slots": 3,
         "asyncio_slots": 4,
         "thread_slots": 6,

@@ -9,10 +9,11 @@ from typing import Any
 import apsw
 import pytest
 from another_process import another_process
-from shard_entries import FIRST, a_submit, an_entry, history
+from shard_copies import NAME, a_shard, copied, put, send
+from shard_entries import a_submit, an_entry, history
 
 from mainspring.actors import entries
-from mainspring.actors.raft.snapshots import Made, SnapshotDamaged
+from mainspring.actors.raft.snapshots import SnapshotDamaged
 from mainspring.actors.store import ReadListing
 from mainspring.broker.wire.member_messages import SNAPSHOT_CHUNK_BYTES
 from mainspring.chaos.disk.disk import Disk, Event, Loss
@@ -23,7 +24,6 @@ from mainspring.nodes.storage.shard.errors import ShardFailed
 from mainspring.nodes.storage.shard.shard_file import ShardFile
 from mainspring.nodes.storage.shard.snapshots import ShardSnapshots
 
-NAME = "tasks_default_shard_0.db"
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 
 
@@ -35,33 +35,6 @@ def logical_hash(path: Path) -> str:
         digest.update(repr((table, sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))))).encode())
     connection.close()
     return digest.hexdigest()
-
-
-def a_shard(folder: Path, count: int) -> ShardFile:
-    """A shard file in a folder of its own, with entries."""
-    folder.mkdir(exist_ok=True)
-    store = ShardFile(folder / NAME, checkpoint_pages=50)
-    assert store.apply([FIRST, *history(count)])
-    return store
-
-
-def copied(snapshots: ShardSnapshots) -> Made:
-    """Makes a copy and waits for it."""
-    snapshots.make(1)
-    snapshots.wait(1)
-    made = snapshots.made(1)
-    assert made is not None
-    return made
-
-
-def send(source: ShardSnapshots, target: ShardSnapshots, made: Made, until: int | None = None) -> int:
-    """Sends chunk after chunk and returns how much is there."""
-    offset = target.begin(1, made.sha256, made.size_bytes)
-    while offset < (made.size_bytes if until is None else until):
-        data = source.chunk(1, made.sha256, offset)
-        assert 0 < len(data) <= SNAPSHOT_CHUNK_BYTES
-        offset = target.add(1, made.sha256, offset, data)
-    return offset
 
 
 def test_a_follower_gets_the_rows(tmp_path: Path) -> None:
@@ -306,7 +279,7 @@ def test_a_kill_at_any_step_leaves_old_or_new(tmp_path: Path, loss: Loss) -> Non
     follower.make_durable()
     assert follower.apply(history(5, first=27))
     target = ShardSnapshots({1: follower}, files=DiskFiles(disk))
-    send(source, target, made)
+    put(source, folder, made)
     disk.adopt()
     draw = random.Random(5)
     kinds: list[str] = []
@@ -318,6 +291,7 @@ def test_a_kill_at_any_step_leaves_old_or_new(tmp_path: Path, loss: Loss) -> Non
             kinds.append(event.kind)
 
     disk.on_event = cut
+    assert target.begin(1, made.sha256, made.size_bytes) == made.size_bytes
     assert target.install(1, made.sha256) == 201
     is_new_at = len(kinds)
     assert follower.apply(history(3, first=202))
@@ -354,9 +328,10 @@ def test_a_disk_that_fails(tmp_path: Path, kind: str, name: str) -> None:
     disk = Disk(tmp_path / "b")
     follower = ShardFile(tmp_path / "b" / NAME, files=DiskFiles(disk))
     target = ShardSnapshots({1: follower}, files=DiskFiles(disk))
-    send(source, target, made)
+    put(source, tmp_path / "b", made)
     disk.adopt()
     disk.fail(kind, name)
+    assert target.begin(1, made.sha256, made.size_bytes) == made.size_bytes
     with pytest.raises(ShardFailed):
         target.install(1, made.sha256)
     follower.close()

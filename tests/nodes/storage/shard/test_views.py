@@ -40,7 +40,8 @@ COLUMNS = {
     "v_queues": "tenant queue scheduled ready retrying succeeded dead cancelled expired skipped discarded running",
     "v_tasks": "name runner queue priority timeout_ms retry",
     "v_executors": "executor node name running",
-    "v_shard": "applied epoch stamp_at stamp_ms next_sequence floor live finished executions schedules ticks",
+    "v_shard": "applied epoch stamp_at stamp_ms next_sequence floor live finished executions schedules ticks "
+    "lease_ttl_ms",
 }
 
 
