@@ -28,6 +28,8 @@ class HardState(NamedTuple):
     """Who got this member's vote in `term`."""
     debt: int
     """The entry up to which a leader knew this member to hold the log, if it then held less; UNKNOWN_DEBT; else 0."""
+    shown: int
+    """The entry up to which a copy has brought rows; the log, which begins before it, never held so much for them."""
     configs: list[Config]
     """Oldest first; a few that have been cut off may be among them."""
 
@@ -35,7 +37,7 @@ class HardState(NamedTuple):
 def encode_state(state: HardState) -> bytes:
     """Packs a state for the store."""
     assert state.term >= 0, state.term
-    return pack([STATE_VERSION, state.term, state.vote, state.debt, [list(config) for config in state.configs]])
+    return pack([STATE_VERSION, state.term, state.vote, state.debt, state.shown, list(map(list, state.configs))])
 
 
 def decode_state(data: bytes) -> HardState | None:
@@ -50,7 +52,7 @@ def decode_state(data: bytes) -> HardState | None:
         values: Any = unpack(data)
     except ValueError as error:
         raise LogDamaged(f"the saved state of a group cannot be read ({error}); restore the node's log") from error
-    if type(values) is not list or len(cast("list[Any]", values)) != 5 or values[0] != STATE_VERSION:
+    if type(values) is not list or len(cast("list[Any]", values)) != 6 or values[0] != STATE_VERSION:
         raise LogDamaged("the saved state of a group is not one of this version; upgrade mainspring")
-    configs = [(config[0], config[1], config[2]) for config in cast("list[Any]", values[4])]
-    return HardState(values[1], values[2], values[3], configs)
+    configs = [(config[0], config[1], config[2]) for config in cast("list[Any]", values[5])]
+    return HardState(values[1], values[2], values[3], values[4], configs)

@@ -90,7 +90,9 @@ def install(state: GroupState) -> None:
         state.save()
         _answer(state, receiving.leader, receiving.sha256, 0, "refused")
         return
-    state.owed = max(state.owed, applied)
+    # Its rows may be those of entries that this log is yet to get: nobody was ever told that it holds them.
+    state.shown = applied
+    state.save((receiving.index, receiving.index_term, receiving.members))  # durable with the reset, before it
     state.lacks_rows = False
     state.log.reset(receiving.index, receiving.index_term)
     state.members.begin_at(receiving.index, receiving.index_term, receiving.members)

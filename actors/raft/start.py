@@ -44,7 +44,7 @@ def start(
     if hard is None:
         # Entries without a state are those of a node that was alone; nobody else's vote rests on what it held.
         is_fresh = not genesis or (log.last == 0 and len(voters_of(genesis)) > 1)
-        hard = HardState(0, None, UNKNOWN_DEBT if is_fresh else 0, configs)
+        hard = HardState(0, None, UNKNOWN_DEBT if is_fresh else 0, 0, configs)
     state = GroupState(group, name, log, store, snapshots, settings, hard, Members(configs), draws, applied)
     state.save()
     if state.is_behind and state.members.is_quorum({name}):

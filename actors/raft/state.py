@@ -87,7 +87,8 @@ class GroupState:
         self.term = max(hard.term, store.epoch(group))
         self.vote = hard.vote if hard.term == self.term else None
         self.debt = hard.debt
-        self.owed = max(applied, store.acknowledged(group))
+        self.shown = hard.shown
+        self.owed = max(applied if applied > hard.shown else 0, store.acknowledged(group))
         """Beside the debt: the entry up to which this node's own files say that the log was here."""
         self.is_unsaved = False
         """The state has changed since the store's last sync."""
@@ -148,7 +149,7 @@ class GroupState:
     def save(self, *coming: Config) -> None:
         """Has the store keep term, vote, debt and members; `coming`: what a snapshot is about to bring."""
         configs = [*self.members.to_save(), *coming]
-        self.store.save_state(self.group, encode_state(HardState(self.term, self.vote, self.debt, configs)))
+        self.store.save_state(self.group, encode_state(HardState(self.term, self.vote, self.debt, self.shown, configs)))
         self.is_unsaved = True
 
     @property

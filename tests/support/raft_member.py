@@ -22,7 +22,7 @@ class Played:
         self.node.genesis = [member(name) for name in names]
         self.node.disk = type(self.node.disk)(segment_entries=4)
         if not is_new:
-            self.node.disk.save_state(GROUP, encode_state(HardState(0, None, 0, [(0, 0, self.node.genesis)])))
+            self.node.disk.save_state(GROUP, encode_state(HardState(0, None, 0, 0, [(0, 0, self.node.genesis)])))
             self.node.disk.sync()
         self.node.start()
         self.names = names

@@ -50,6 +50,8 @@ class MemorySnapshots:
         """While it is set, no copy gets ready."""
         self.is_damaged = False
         """While it is set, nothing that arrives is sound."""
+        self.ahead = 0
+        """So many entries stand in the log behind a copy that shows what they did."""
         self.installed = 0
 
     def make(self, group: int) -> None:
@@ -58,7 +60,7 @@ class MemorySnapshots:
             applied = self._node.applied.get(group, [])
             data = b"".join(len(blob).to_bytes(4, "big") + blob for blob in applied)
             digest = hashlib.sha256(data).hexdigest()
-            self._made[group] = (Made(len(applied), len(data), digest), data)
+            self._made[group] = (Made(len(applied) - self.ahead, len(data), digest), data)
 
     def made(self, group: int) -> Made | None:
         """The copy, if it is ready."""

@@ -343,3 +343,21 @@ def test_where_all_rows_are_lost_nobody_gives_up_the_log():
     net.run(20_000)
     assert net.leader() is None
     assert {node.name: node.log.first_index(GROUP) for node in net.running} == held
+
+
+def test_rows_that_a_copy_brings_are_no_debt():
+    """A copy shows more than its index; nobody was told that the entries between are in this log."""
+    net = Net(settings=SHORT)
+    leader, other = laggard(net)
+    leader.snapshots.ahead = 1
+    net.restart(other.name)
+    assert net.run(5_000, lambda: other.snapshots.installed == 1)
+    net.isolate(other.name)
+    assert other.log.last_index(GROUP) < len(other.applied[GROUP])
+    assert not other.log.snapshot()[str(GROUP)]["is_behind"], "it may vote"
+    net.restart(other.name)
+    assert not other.log.snapshot()[str(GROUP)]["is_behind"]
+    other.crash()
+    other.applied[GROUP].extend([b"x"] * 3)
+    other.start()
+    assert other.log.snapshot()[str(GROUP)]["is_behind"], "what was applied later stood in a log that is gone"
